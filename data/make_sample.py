@@ -1,0 +1,28 @@
+"""Draw the synthetic set: python data/make_sample.py --out DIR -> DIR/images, train.json, test.json."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from source import command
+
+from unipose.sample import draw_sample
+
+
+def make(args: argparse.Namespace) -> str:
+    train, test = draw_sample(args.out, args.count, args.seed, (args.width, args.height))
+    return f"{args.count} figures -> {train} and {test}"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Draw figures on cluttered backgrounds as COCO-keypoint JSON")
+    parser.add_argument("--out", type=Path, required=True, help="folder for images/, train.json and test.json")
+    parser.add_argument("--count", type=int, default=750, help="images; the last fifth becomes test.json")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--width", type=int, default=192)
+    parser.add_argument("--height", type=int, default=160)
+    return command(make, parser, argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

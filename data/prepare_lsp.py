@@ -1,0 +1,117 @@
+"""Leeds Sports Pose and its extended training set (LSPET), as downloaded -> COCO-keypoint JSON.
+
+    python data/prepare_lsp.py lsp_dataset.zip --out DIR      train.json (images 1-1000), test.json (1001 and up)
+    python data/prepare_lsp.py lspet_dataset.zip --out DIR    train.json (all 10,000)
+
+The two sets look alike and differ in what the third row of joints.mat means; its shape tells them apart.
+"""
+
+import argparse
+import io
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.io import loadmat
+from scipy.io.matlab import MatReadError
+from source import Source, command
+
+from unipose.coco_json import Record, box_around, document, image_record, person_record, write_json
+from unipose.skeleton import SKELETONS
+
+SKELETON = SKELETONS["lsp14"]  # its keypoints are in the order of joints.mat
+LSP_TRAIN = 1000
+LSP_COUNTS = (2000, 1500)  # as published, and a copy without the last 500 images
+LSPET_COUNT = 10_000
+
+# The sets come without boxes: a person is the extent of the labelled joints, grown by this part of its larger side.
+BOX_PADDING = 0.15
+
+# Coordinates are taken as they stand, as pixel centres counted from 0. Labels were made on larger photographs and scaled
+# down, so they are fractions, and they reach into the first half pixel: of LSPET's 123,213 labelled points 18
+# coordinates are below 0.5, down to 0, and none lies in the last pixel (size - 1, size). Counting from 1 would put
+# nothing below 0.5 and fill that last pixel. LSP's few points near the border (0.25 ... height + 0.04) fit both.
+
+# A point further outside than this cannot have been clicked: it counts as not labelled. (One in LSPET, 145 px outside.)
+OUTSIDE_TOLERANCE = 2.0
+
+
+def read_joints(source: Source, name: str) -> tuple[str, NDArray[np.float64], NDArray[np.int64]]:
+    """The set's name, xy_image (N, 14, 2) and visibility (N, 14) as 0 = no label, 1 = occluded, 2 = visible."""
+    try:
+        joints = loadmat(io.BytesIO(source.read(name)))["joints"]
+    except (KeyError, TypeError, NotImplementedError, MatReadError, ValueError) as error:
+        raise ValueError(f"{source.path}: {name} is not a MATLAB file with a matrix 'joints' ({error})") from error
+    joints = np.asarray(joints, np.float64)
+    if joints.ndim == 3 and joints.shape[:2] == (3, 14):
+        kind, joints = "LSP", joints.transpose(2, 1, 0)
+    elif joints.ndim == 3 and joints.shape[:2] == (14, 3):
+        kind, joints = "LSPET", joints.transpose(2, 0, 1)
+    else:
+        raise ValueError(f"{source.path}: {name} must be (3, 14, N) for LSP or (14, 3, N) for LSPET, got {joints.shape}")
+    xy_image, flag = joints[..., :2], joints[..., 2]
+    if not np.isin(flag, (0, 1)).all():
+        raise ValueError(f"{source.path}: {name} has flags other than 0 and 1")
+    visibility = np.where(flag == 0, 2, 1) if kind == "LSP" else np.where(flag == 1, 2, 0)
+    finite = np.isfinite(xy_image).all(axis=2) | (visibility == 0)
+    if not finite.all():
+        raise ValueError(f"{source.path}: {name} has a coordinate that is not finite, image {np.argwhere(~finite)[0][0] + 1}")
+    return kind, xy_image, visibility
+
+
+def image_names(source: Source, folder: str, kind: str, count: int) -> list[str]:
+    """im0001.jpg and on; raises ValueError unless the folder holds exactly these, as many as joints.mat describes."""
+    expected = LSP_COUNTS if kind == "LSP" else (LSPET_COUNT,)
+    if count not in expected:
+        raise ValueError(f"{source.path}: joints.mat describes {count} images; {kind} has {' or '.join(map(str, expected))}")
+    digits = 4 if kind == "LSP" else 5
+    names = [f"im{number:0{digits}d}.jpg" for number in range(1, count + 1)]
+    there = {PurePosixPath(name).name for name in source.names if PurePosixPath(name).parent.as_posix() == folder}
+    differing = sorted(set(names) ^ {name for name in there if name.endswith(".jpg")})
+    if differing:
+        raise ValueError(
+            f"{source.path}: joints.mat describes {count} images; "
+            f"{folder}/{differing[0]} {'has no labels' if differing[0] in there else 'is missing'}"
+        )
+    return names
+
+
+def prepare(args: argparse.Namespace) -> str:
+    source = Source(args.source)
+    mat = source.find("joints.mat")
+    kind, xy_image, visibility = read_joints(source, mat)
+    folder = (PurePosixPath(mat).parent / "images").as_posix()
+    names = image_names(source, folder, kind, len(xy_image))
+
+    images: list[Record] = []
+    people: list[Record] = []
+    outside = 0
+    for number, name in enumerate(names, start=1):
+        size_wh = source.image_size(f"{folder}/{name}")
+        points, seen = xy_image[number - 1], visibility[number - 1]
+        beyond = np.maximum(-0.5 - points, points - (np.array(size_wh) - 0.5)).max(axis=1) > OUTSIDE_TOLERANCE
+        outside += int((beyond & (seen > 0)).sum())
+        seen = np.where(beyond, 0, seen)
+        images.append(image_record(number, name, size_wh))
+        people.append(person_record(number, number, points, seen, box_around(points[seen > 0], size_wh, BOX_PADDING)))
+
+    image_root = source.place_images(folder, names, args.out)
+    halves = {"train": slice(None)} if kind == "LSPET" else {"train": slice(LSP_TRAIN), "test": slice(LSP_TRAIN, None)}
+    for half, part in halves.items():
+        content = document(SKELETON, images[part], people[part], f"{kind} {half}", image_root)
+        write_json(args.out / f"{half}.json", content)
+    counts = ", ".join(f"{half}.json {len(images[part])}" for half, part in halves.items())
+    labelled = sum(person["num_keypoints"] for person in people)
+    return f"{kind}: {counts} images; {labelled} labelled joints, {outside} dropped as outside their image -> {args.out}"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="LSP or LSPET, as downloaded -> COCO-keypoint JSON")
+    parser.add_argument("source", type=Path, help="lsp_dataset.zip or lspet_dataset.zip, or the folder unpacked from it")
+    parser.add_argument("--out", type=Path, required=True, help="folder for train.json, test.json and images/")
+    return command(prepare, parser, argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,88 @@
+"""An official dataset as it was downloaded, zip or folder: find its files, measure its images, hand them on."""
+
+import argparse
+import io
+import os
+import sys
+import zipfile
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePosixPath
+
+from PIL import Image
+
+from unipose.coco_json import write_file
+
+EXIF_ORIENTATION = 0x0112
+
+
+class Source:
+    """Files below a zip or a folder, by their relative posix path; every error is a ValueError naming the file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._zip: zipfile.ZipFile | None = None
+        if path.is_dir():
+            self.names = {file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file()}
+        elif path.is_file():
+            try:
+                self._zip = zipfile.ZipFile(path)
+            except zipfile.BadZipFile as error:
+                raise ValueError(f"{path}: not a whole zip file ({error}); download it again") from error
+            self.names = {name for name in self._zip.namelist() if not name.endswith("/")}
+        else:
+            raise ValueError(f"{path}: no such zip file or folder")
+
+    def find(self, pattern: str) -> str:
+        """The one file whose path ends like `pattern` (as in PurePath.match), however deep it lies."""
+        found = sorted(name for name in self.names if PurePosixPath(name).match(pattern))
+        if len(found) != 1:
+            raise ValueError(f"{self.path}: needs exactly one {pattern}, found {found[:5] or 'none'}")
+        return found[0]
+
+    def read(self, name: str) -> bytes:
+        if name not in self.names:
+            raise ValueError(f"{self.path}: {name} is missing")
+        if self._zip is None:
+            return (self.path / name).read_bytes()
+        try:
+            return self._zip.read(name)
+        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+            raise ValueError(f"{self.path}: {name} is damaged ({error})") from error
+
+    def image_size(self, name: str) -> tuple[int, int]:
+        """(width, height) from the image's header.
+
+        Images that EXIF says are to be turned are refused: labels count in stored pixels, readers show upright ones.
+        """
+        data = self.read(name)
+        try:
+            with Image.open(io.BytesIO(data)) as image:
+                orientation, size_wh = image.getexif().get(EXIF_ORIENTATION, 1), image.size
+        except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+            raise ValueError(f"{self.path}: {name} is not a readable image ({error})") from error
+        if orientation != 1:
+            raise ValueError(f"{self.path}: {name} has EXIF orientation {orientation}; store it upright without EXIF")
+        return size_wh
+
+    def place_images(self, folder: str, names: Sequence[str], out: Path) -> str:
+        """Make the images `names` below `folder` reachable from a JSON file in `out`; returns its `info.image_root`.
+
+        A folder's images stay where they are; a zip's are unpacked to `out`/images.
+        """
+        if self._zip is None:
+            return Path(os.path.relpath(self.path / folder, out)).as_posix()
+        for name in names:
+            write_file(out / "images" / name, self.read((PurePosixPath(folder) / name).as_posix()))
+        return "images"
+
+
+def command(prepare: Callable[[argparse.Namespace], str], parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> int:
+    """Parse, prepare, print its summary; refused input is one line on stderr and exit status 2."""
+    args = parser.parse_args(argv)
+    try:
+        print(prepare(args))
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0

@@ -1,0 +1,76 @@
+"""Checkpoints: model files (weights and spec, safetensors) and training states (everything a resumed run needs)."""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from unipose.model.network import UniPose, deployable
+from unipose.model.trunk import ZOO, Trunk
+from unipose.spec import METADATA_KEY, ModelSpec
+
+
+def build_network(spec: ModelSpec) -> UniPose:
+    """The spec's network with fresh weights, giving raw maps. Raises ValueError for a network that cannot be built."""
+    arguments = dict(spec.network)
+    name = arguments.pop("trunk")
+    if name not in ZOO:
+        raise ValueError(f"no trunk {name!r}; `unipose models` lists them: {', '.join(ZOO)}")
+    trunk = Trunk(ZOO[name], arguments.pop("output_stride"), arguments.pop("multi_grid"))
+    arguments.pop("activation")
+    return UniPose(trunk, len(spec.skeleton.keypoints), decoder_stride=spec.stride, **arguments)
+
+
+def deployed(network: nn.Module, spec: ModelSpec) -> nn.Module:
+    """The network with its final activation: images to heatmaps, what files hold and runtimes run."""
+    return deployable(network, spec.network["activation"], spec.sigma)
+
+
+def save_model(path: Path, weights: Mapping[str, Tensor], spec: ModelSpec, dtype: torch.dtype = torch.float32) -> None:
+    """Write a network's weights and its spec, whole or not at all."""
+    tensors = {
+        name: (tensor.to(dtype) if tensor.is_floating_point() else tensor).detach().cpu().contiguous().clone()
+        for name, tensor in weights.items()
+    }
+    _atomically(path, lambda part: save_file(tensors, part, {METADATA_KEY: spec.to_json()}))
+
+
+def load_model(path: str | Path) -> tuple[nn.Module, ModelSpec]:
+    """-> the deployed module in float32 and evaluation mode, and its spec. Raises ValueError for another kind of file."""
+    try:
+        with safe_open(str(path), "pt") as file:
+            metadata = file.metadata() or {}
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
+    except SafetensorError as error:
+        raise ValueError(f"{path} is not a safetensors file: {error}") from error
+    if METADATA_KEY not in metadata:
+        raise ValueError(f"{path} carries no UniPose spec; `unipose train` writes files that do")
+    spec = ModelSpec.from_json(metadata[METADATA_KEY])
+    network = build_network(spec)
+    network.load_state_dict(weights)
+    return deployed(network, spec).eval(), spec
+
+
+def save_state(path: Path, state: dict[str, Any]) -> None:
+    """Write a training state, whole or not at all."""
+    _atomically(path, lambda part: torch.save(state, part))
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return state
+
+
+def _atomically(path: Path, write: Callable[[Path], None]) -> None:
+    """A reader finds the old file or the new one, also after a crash."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    write(part)
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
+    part.replace(path)

@@ -1,0 +1,113 @@
+"""The one dataset format, COCO-keypoint JSON: build it, check it, write it.
+
+Points are pixel-centre coordinates in the stored image; `bbox` is (x, y, width, height) at pixel edges, so the whole
+image is (0, 0, width, height). Visibility: 0 = not labelled (x = y = 0), 1 = labelled but occluded, 2 = visible.
+`info.image_root` is the images' folder, relative to the JSON file; `file_name` is relative to that folder.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unipose.skeleton import Skeleton
+
+Record = dict[str, Any]
+
+
+def image_record(image_id: int, file_name: str, size_wh: tuple[int, int]) -> Record:
+    return {"id": image_id, "file_name": file_name, "width": size_wh[0], "height": size_wh[1]}
+
+
+def person_record(
+    annotation_id: int, image_id: int, xy_image: NDArray[np.floating], visibility: NDArray[np.integer], box_xyxy: NDArray[np.floating]
+) -> Record:
+    """One person: xy_image (K, 2), visibility (K,) of 0, 1 or 2, box_xyxy (4,). `area` is the box's: no outline is known."""
+    labelled = visibility > 0
+    rows = np.column_stack([np.where(labelled[:, None], xy_image, 0.0).round(3), visibility])
+    x1, y1, x2, y2 = (round(float(edge), 3) for edge in box_xyxy)
+    width, height = round(x2 - x1, 3), round(y2 - y1, 3)
+    return {
+        "id": annotation_id,
+        "image_id": image_id,
+        "category_id": 1,
+        "keypoints": [int(value) if value == int(value) else float(value) for value in rows.ravel()],
+        "num_keypoints": int(labelled.sum()),
+        "bbox": [x1, y1, width, height],
+        "area": round(width * height, 3),
+        "iscrowd": 0,
+    }
+
+
+def box_around(xy_image: NDArray[np.floating], size_wh: tuple[int, int], padding: float) -> NDArray[np.float64]:
+    """The box_xyxy (4,) around points (N, 2), grown on each side by `padding` x its larger side, clipped to the image.
+
+    Without points, or with all of them in one spot, it is the whole image.
+    """
+    whole = np.array([0.0, 0.0, *size_wh])
+    if len(xy_image) == 0 or not np.ptp(xy_image, axis=0).any():
+        return whole
+    low, high = xy_image.min(axis=0), xy_image.max(axis=0) + 1  # + 1: a pixel centre x covers the edges x to x + 1
+    grown = padding * float((high - low).max())
+    return np.clip(np.concatenate([low - grown, high + grown]), np.tile(whole[:2], 2), np.tile(whole[2:], 2))
+
+
+def document(
+    skeleton: Skeleton, images: Sequence[Record], annotations: Sequence[Record], description: str, image_root: str
+) -> Record:
+    """The whole file's content; `check` has passed it. Raises ValueError where the records contradict each other."""
+    category = {
+        "id": 1,
+        "name": "person",
+        "keypoints": list(skeleton.keypoints),
+        "skeleton": [[a + 1, b + 1] for a, b in skeleton.limbs],
+        "unipose_skeleton": skeleton.name,
+    }
+    content = {
+        "info": {"description": description, "image_root": image_root},
+        "images": list(images),
+        "annotations": list(annotations),
+        "categories": [category],
+    }
+    check(content, len(skeleton.keypoints))
+    return content
+
+
+def check(content: Record, keypoints: int) -> None:
+    """Raises ValueError, naming the record, for repeated ids, unknown images, or keypoints and boxes of a wrong form."""
+    for kind in ("images", "annotations"):
+        ids = [record["id"] for record in content[kind]]
+        if len(set(ids)) != len(ids):
+            raise ValueError(f"{kind}: an id is used twice")
+    names = {image["id"]: image["file_name"] for image in content["images"]}
+    for annotation in content["annotations"]:
+        where = f"annotation {annotation['id']}"
+        if annotation["image_id"] not in names:
+            raise ValueError(f"{where}: image {annotation['image_id']} is not in the list of images")
+        where += f" ({names[annotation['image_id']]})"
+        flat = np.asarray(annotation["keypoints"], np.float64)
+        box = np.asarray(annotation["bbox"], np.float64)
+        if flat.shape != (3 * keypoints,) or box.shape != (4,):
+            raise ValueError(f"{where}: needs {3 * keypoints} keypoint values and 4 of bbox, got {flat.size} and {box.size}")
+        if not (np.isfinite(flat).all() and np.isfinite(box).all()):
+            raise ValueError(f"{where}: keypoints and bbox must be finite numbers")
+        if not np.isin(flat[2::3], (0, 1, 2)).all():
+            raise ValueError(f"{where}: visibility must be 0, 1 or 2")
+        if annotation["num_keypoints"] != np.count_nonzero(flat[2::3]):
+            raise ValueError(f"{where}: num_keypoints {annotation['num_keypoints']} is not the number of labelled ones")
+
+
+def write_json(path: Path, content: Record) -> None:
+    write_file(path, (json.dumps(content) + "\n").encode())
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write a neighbour of `path`, then rename it: an interrupted run leaves no half-written `path`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(data)
+    os.replace(part, path)

@@ -1,0 +1,137 @@
+"""Configuration: frozen dataclasses, read from a YAML file and `section.key=value` overrides."""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The network, and what it sees."""
+
+    name: str = "unipose"
+    trunk: str = "res2net50_26w_4s"
+    """A row of the zoo (`unipose models`)."""
+    output_stride: Literal[8, 16, 32] = 16
+    multi_grid: tuple[int, ...] = (1, 2, 4)
+    wasp_channels: int = 256
+    wasp_rates: tuple[int, ...] | None = None
+    """Dilations of the waterfall; None: the paper's 18, 12, 6 (doubled at output stride 8)."""
+    wasp_shared: bool = True
+    decoder_stride: Literal[4, 8] = 4
+    decoder_channels: int = 256
+    dropout: float = 0.5
+    input_wh: tuple[int, int] = (256, 256)
+    sigma: float = 2.0
+    """Of the Gaussians, in heatmap cells."""
+    margin: float = 1.25
+    """The crop over the person's box."""
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """COCO-keypoint JSON files of one skeleton, as data/prepare_*.py write them; none: the drawn sample set."""
+
+    train: tuple[Path, ...] = ()
+    val: Path | None = None
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    scale: tuple[float, float] = (0.75, 1.4)
+    rotation: float = 40.0
+    rotation_probability: float = 0.6
+    shift: float = 0.1
+    flip: float = 0.5
+    appearance: float = 1.0
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    run: Path = Path("runs/sample")
+    """The run's folder: config, log, checkpoints."""
+    epochs: int = 20
+    batch_size: int = 32
+    loss: Literal["cross_entropy", "mse"] = "cross_entropy"
+    lr: float = 2e-3
+    weight_decay: float = 0.05
+    warmup_epochs: float = 0.5
+    clip_norm: float = 5.0
+    ema_decay: float = 0.999
+    """Of the averaged weights that are evaluated and saved; 0: none."""
+    validate_every: int = 1
+    """Epochs between validations."""
+    seed: int = 0
+    workers: int = 1
+    threads: int = 0
+    """Of the training step on a CPU; 0: one per core."""
+    device: str = "auto"
+    amp: bool = True
+    """bf16 autocast, where the processor has it."""
+
+
+@dataclass(frozen=True)
+class Config:
+    model: ModelConfig = field(default_factory=ModelConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+
+def read_config(path: str | Path | None = None, overrides: Sequence[str] = (), defaults: Config | None = None) -> Config:
+    """Defaults, then the YAML file, then overrides like "train.epochs=5" (the value is YAML too).
+
+    Raises ValueError for an unknown key, naming the nearest right one, and for a value that does not fit.
+    """
+    values = yaml.safe_load(Path(path).read_text()) or {} if path else {}
+    if not isinstance(values, dict):
+        raise ValueError(f"{path} must hold sections of keys: {', '.join(_keys(Config))}")
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        section, dot, name = key.partition(".")
+        if not (equals and dot):
+            raise ValueError(f"an override is section.key=value, got {override!r}")
+        values.setdefault(section, {})[name] = yaml.safe_load(value)
+    for key in _paths(values):
+        _known(key)
+    merged = to_dict(defaults or Config())
+    for section, keys in values.items():
+        merged[section].update(keys or {})
+    try:
+        return TypeAdapter(Config).validate_python(merged)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}, got {first['input']!r}") from error
+
+
+def to_dict(config: Config) -> dict[str, Any]:
+    """Plain JSON values, which `read_config` would read back."""
+    plain: dict[str, Any] = TypeAdapter(Config).dump_python(config, mode="json")
+    return plain
+
+
+def _keys(cls: type) -> list[str]:
+    return [f.name for f in dataclasses.fields(cls)]
+
+
+def _paths(values: dict[str, Any]) -> Iterator[str]:
+    for section, keys in values.items():
+        if not isinstance(keys, dict | None):
+            yield section
+        else:
+            yield from (f"{section}.{key}" for key in keys or ())
+
+
+def _known(key: str) -> None:
+    right = [f"{s.name}.{name}" for s in dataclasses.fields(Config) for name in _keys(s.type)]  # type: ignore[arg-type]
+    if key not in right:
+        nearest = get_close_matches(key, right, 1, 0.0)[0]
+        raise ValueError(f"unknown key {key!r}; did you mean {nearest!r}?")

@@ -1,0 +1,150 @@
+"""Pixels: bytes or a path to upright RGB, under limits; warp; normalise."""
+
+import io
+import struct
+from dataclasses import dataclass
+from math import ceil, floor
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from unipose.geometry import Affine
+
+RGB = NDArray[np.uint8]
+Float32 = NDArray[np.float32]
+
+# Pillow's name of each format we read, by how its files begin.
+SIGNATURES: dict[bytes, str] = {
+    b"\xff\xd8\xff": "JPEG",
+    b"\x89PNG\r\n\x1a\n": "PNG",
+    b"RIFF": "WEBP",
+    b"BM": "BMP",
+    b"II*\x00": "TIFF",
+    b"MM\x00*": "TIFF",
+}
+_ORIENTATION_TAG = 0x0112
+# Grey with more than 8 bits: how far to shift into 8.
+_DEEP_GREY = {"I;16": 8, "I;16L": 8, "I;16B": 8, "I;16N": 8}
+# What Pillow raises on damaged data, by format and place of the damage.
+_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, TypeError, IndexError, KeyError, AttributeError, struct.error)
+
+
+class ImageTooLarge(ValueError):
+    """More bytes or pixels than the limits allow."""
+
+
+class NotAnImage(ValueError):
+    """The first bytes are those of no format we read."""
+
+
+class DamagedImage(ValueError):
+    """It begins like an image, but cannot be decoded."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What `read_image` accepts; pixels are counted from the header, before anything is decoded."""
+
+    max_bytes: int = 32 * 2**20
+    max_pixels: int = 50_000_000
+
+
+def read_image(source: bytes | str | Path, limits: Limits | None = None) -> RGB:
+    """Decode an image, turned upright by its EXIF orientation -> (H, W, 3) uint8 RGB.
+
+    Alpha is laid over white; 16-bit grey is scaled to 8; of an animation, the first frame. Raises ImageTooLarge,
+    NotAnImage or DamagedImage (all ValueError); OSError where a path cannot be read.
+    """
+    limits = limits or Limits()
+    name = "the image" if isinstance(source, bytes) else str(source)
+    size = len(source) if isinstance(source, bytes) else Path(source).stat().st_size
+    if size > limits.max_bytes:
+        raise ImageTooLarge(f"{name} has {size:,} bytes; at most {limits.max_bytes:,} are accepted")
+    data = source if isinstance(source, bytes) else Path(source).read_bytes()
+    kind = image_format(data)
+    if kind is None:
+        raise NotAnImage(f"{name} is not a {', '.join(dict.fromkeys(SIGNATURES.values()))} file by its first bytes")
+    try:
+        with Image.open(io.BytesIO(data), formats=[kind]) as image:
+            width, height = image.size
+            if width * height > limits.max_pixels:
+                raise ImageTooLarge(
+                    f"{name} has {width} x {height} pixels; at most {limits.max_pixels:,} are accepted"
+                )
+            return _upright(_rgb(image), _orientation(image))
+    except ImageTooLarge:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ImageTooLarge(f"{name} has too many pixels; at most {limits.max_pixels:,} are accepted") from error
+    except _DAMAGE as error:
+        raise DamagedImage(f"{name} is a damaged {kind} file: {error}") from error
+
+
+def image_format(data: bytes) -> str | None:
+    """The format that the first bytes speak of, or None."""
+    for signature, kind in SIGNATURES.items():
+        if data.startswith(signature) and (kind != "WEBP" or data[8:12] == b"WEBP"):
+            return kind
+    return None
+
+
+def _rgb(image: Image.Image) -> RGB:
+    image.load()
+    if image.mode in _DEEP_GREY:
+        grey = (np.asarray(image).astype(np.uint16) >> _DEEP_GREY[image.mode]).astype(np.uint8)
+        return np.repeat(grey[:, :, None], 3, axis=2)
+    if image.mode in ("I", "F"):
+        raise ValueError("32-bit grey pixels have no agreed range; save it with 8 or 16 bits")
+    if image.has_transparency_data:
+        over = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", over.size, "white"), over)
+    return np.asarray(image.convert("RGB"))
+
+
+def _orientation(image: Image.Image) -> int:
+    value = image.getexif().get(_ORIENTATION_TAG, 1)
+    return value if isinstance(value, int) else 1
+
+
+def _upright(image: RGB, orientation: int) -> RGB:
+    """Undo an EXIF orientation (TIFF tag 274: 1 upright, 2-8 mirrored or turned)."""
+    if orientation in (5, 6, 7, 8):
+        image = image.transpose(1, 0, 2)
+    if orientation in (2, 3, 6, 7):
+        image = image[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        image = image[::-1]
+    return np.ascontiguousarray(image)
+
+
+def warp(image: RGB, affine: Affine, size_wh: tuple[int, int]) -> RGB:
+    """Resample through an affine (image -> output pixels); black outside the image -> (h, w, 3).
+
+    Only the part that is seen is touched. Where the output is less than half as large it is averaged down first,
+    which bilinear sampling alone would turn into aliasing.
+    """
+    height, width = image.shape[:2]
+    corners = affine.inverse()([(-1, -1), (size_wh[0], -1), (-1, size_wh[1]), (size_wh[0], size_wh[1])])
+    left, top = (max(0, floor(c)) for c in corners.min(axis=0) - 1)
+    right, bottom = (min(limit, ceil(c)) for limit, c in zip((width, height), corners.max(axis=0) + 2, strict=True))
+    if left >= right or top >= bottom:
+        return np.zeros((size_wh[1], size_wh[0], 3), np.uint8)
+    image = image[top:bottom, left:right]
+    affine = affine @ Affine.translate(left, top)
+    step = int(1 / affine.zoom)
+    if step >= 2:
+        seen_wh = (right - left, bottom - top)
+        reduced_wh = (ceil(seen_wh[0] / step), ceil(seen_wh[1] / step))
+        image = cv2.resize(image, reduced_wh, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+        affine = affine @ Affine.resize(reduced_wh, seen_wh)
+    return cv2.warpAffine(image, affine.matrix, size_wh, flags=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
+
+
+def normalise(image: RGB, mean: tuple[float, ...], std: tuple[float, ...]) -> Float32:
+    """(h, w, 3) uint8 -> (3, h, w) float32: (value / 255 - mean) / std per channel."""
+    scale = 1.0 / (255.0 * np.asarray(std, np.float32))
+    shift = np.asarray(mean, np.float32) / np.asarray(std, np.float32)
+    return np.ascontiguousarray((image * scale - shift).astype(np.float32).transpose(2, 0, 1))

@@ -1,0 +1,68 @@
+"""Metrics: PCK, PCKh and OKS; arrays in, numbers out. They never see a heatmap.
+
+N people of K keypoints: `xy` and `truth` (N, K, 2) in the same pixels, `counted` (N, K) says which truths to judge.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unipose.skeleton import Skeleton
+
+Float = NDArray[np.float64]
+Bool = NDArray[np.bool_]
+
+HEAD_BOX_SHARE = 0.6  # MPII's SC_BIAS: head size = 0.6 x the diagonal of the annotated head box
+
+
+@dataclass(frozen=True, eq=False)
+class Correct:
+    """per_keypoint (K,): the share of its counted instances that are correct, NaN without any; mean: of all counted."""
+
+    per_keypoint: Float
+    mean: float
+    instances: int
+
+
+def pck(xy: Float, truth: Float, counted: Bool, skeleton: Skeleton, threshold: float = 0.2) -> Correct:
+    """Percentage of correct keypoints: nearer than `threshold` torsos of the same person (Yang & Ramanan, 2013).
+
+    The torso reaches from the left shoulder to the right hip. A person whose torso is not wholly counted is left out.
+    """
+    a, b = skeleton.torso
+    torso = np.linalg.norm(truth[:, a] - truth[:, b], axis=-1)
+    counted = counted & (counted[:, a] & counted[:, b] & (torso > 0))[:, None]
+    return _correct(xy, truth, counted, threshold * torso)
+
+
+def pckh(xy: Float, truth: Float, counted: Bool, head_size: Float, skeleton: Skeleton, threshold: float = 0.5) -> Correct:
+    """PCKh (Andriluka et al., CVPR 2014): nearer than `threshold` head sizes (N,); people without one (NaN) are left out.
+
+    `skeleton.pckh_excluded` are left out of the mean, not of the row.
+    """
+    counted = counted & (head_size > 0)[:, None]
+    row = _correct(xy, truth, counted, threshold * head_size)
+    judged = counted.copy()
+    judged[:, list(skeleton.pckh_excluded)] = False
+    mean = _correct(xy, truth, judged, threshold * head_size)
+    return Correct(row.per_keypoint, mean.mean, mean.instances)
+
+
+def _correct(xy: Float, truth: Float, counted: Bool, reach: Float) -> Correct:
+    right = counted & (np.linalg.norm(xy - truth, axis=-1) < reach[:, None])
+    instances = counted.sum(axis=0)
+    per_keypoint = np.where(instances > 0, right.sum(axis=0) / np.maximum(instances, 1), np.nan)
+    total = int(instances.sum())
+    return Correct(per_keypoint, float(right.sum() / total) if total else float("nan"), total)
+
+
+def oks(xy: Float, truth: Float, counted: Bool, area: Float, skeleton: Skeleton) -> Float:
+    """Object keypoint similarity (COCO): the mean of exp(-d^2 / (2 area (2 sigma)^2)) over counted keypoints -> (N,).
+
+    `area` (N,) in square pixels. NaN for a person with nothing counted.
+    """
+    variance = (2 * np.array(skeleton.oks_sigmas)) ** 2
+    near = np.exp(-((xy - truth) ** 2).sum(axis=-1) / (2 * variance * area[:, None]))
+    instances = counted.sum(axis=-1)
+    return np.where(instances > 0, (near * counted).sum(axis=-1) / np.maximum(instances, 1), np.nan)

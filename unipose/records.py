@@ -1,0 +1,88 @@
+"""Records: the people of a COCO-keypoint JSON, the one dataset format."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unipose.skeleton import SKELETONS, Skeleton
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """One person: xy_image (K, 2) at pixel centres, labelled (K,), visible (K,), box_xyxy (4,) at pixel edges.
+
+    A keypoint can be labelled and not visible (occluded). `head_size` is PCKh's unit in pixels, where the set has it.
+    """
+
+    id: int
+    image_id: int
+    image_path: Path
+    xy_image: NDArray[np.float64]
+    labelled: NDArray[np.bool_]
+    visible: NDArray[np.bool_]
+    box_xyxy: NDArray[np.float64]
+    head_size: float | None
+
+
+@dataclass(frozen=True)
+class RecordSet:
+    path: Path
+    skeleton: Skeleton
+    records: tuple[Record, ...]
+
+
+def read_records(path: str | Path) -> RecordSet:
+    """Read the persons with at least one labelled keypoint; crowds are left to pycocotools.
+
+    `info.image_root` is the images' folder, relative to the file (default: the file's own). The skeleton is the one
+    that `categories[0].unipose_skeleton` names, or the one whose keypoints the category lists.
+    Raises ValueError where the file is not what it should be, FileNotFoundError where it or an image is missing.
+    """
+    path = Path(path)
+    try:
+        data = json.loads(path.read_text())
+        skeleton = _skeleton(data["categories"][0])
+        root = path.parent / data.get("info", {}).get("image_root", ".")
+        images = {image["id"]: root / image["file_name"] for image in data["images"]}
+        records = tuple(
+            _record(annotation, images[annotation["image_id"]], len(skeleton.keypoints))
+            for annotation in data["annotations"]
+            if not annotation.get("iscrowd") and any(annotation["keypoints"][2::3])
+        )
+    except (KeyError, TypeError, IndexError, AttributeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} is not COCO-keypoint JSON (data/README.md says how to make one): {error!r}") from error
+    for image in {record.image_path for record in records}:
+        if not image.is_file():
+            raise FileNotFoundError(f"{path} names the image {image}, which does not exist")
+    return RecordSet(path, skeleton, records)
+
+
+def _skeleton(category: dict[str, Any]) -> Skeleton:
+    keypoints = tuple(category["keypoints"])
+    named = SKELETONS.get(category.get("unipose_skeleton", ""))
+    for skeleton in [named] if named else SKELETONS.values():
+        if skeleton.keypoints == keypoints:
+            return skeleton
+    raise ValueError(f"no skeleton has the keypoints {keypoints}; known are {', '.join(SKELETONS)}")
+
+
+def _record(annotation: dict[str, Any], image_path: Path, keypoints: int) -> Record:
+    values = np.array(annotation["keypoints"], np.float64)
+    if values.shape != (3 * keypoints,) or not np.isfinite(values).all():
+        raise ValueError(f"annotation {annotation['id']} needs {3 * keypoints} finite numbers as keypoints")
+    values = values.reshape(keypoints, 3)
+    left, top, width, height = annotation["bbox"]
+    return Record(
+        id=annotation["id"],
+        image_id=annotation["image_id"],
+        image_path=image_path,
+        xy_image=values[:, :2],
+        labelled=values[:, 2] > 0,
+        visible=values[:, 2] > 1,
+        box_xyxy=np.array([left, top, left + width, top + height], np.float64),
+        head_size=annotation.get("head_size"),
+    )

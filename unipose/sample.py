@@ -1,0 +1,88 @@
+"""A drawn dataset: figures on cluttered backgrounds, labelled as LSP is, to train and test on offline."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from unipose.coco_json import Record, document, image_record, person_record, write_file, write_json
+from unipose.figure import DARK, NOBODY, OVERSAMPLING, PALE, Byte, Canvas, Figure, Float
+from unipose.skeleton import SKELETONS
+
+SKELETON = SKELETONS["lsp14"]
+
+
+def draw_sample(out_dir: Path, count: int = 750, seed: int = 0, size_wh: tuple[int, int] = (192, 160)) -> tuple[Path, Path]:
+    """Draw `count` JPEG images and their labels; returns train.json (four fifths) and test.json (the unseen last fifth).
+
+    The same arguments give the same files; an image depends on nothing but `seed`, its own number and the size.
+    Raises ValueError for fewer than 5 images or a side below 64 pixels.
+    """
+    if count < 5 or min(size_wh) < 64:
+        raise ValueError(f"the sample needs at least 5 images of at least 64x64 pixels, got {count} of {size_wh}")
+    images: list[Record] = []
+    people: list[Record] = []
+    for number in range(1, count + 1):
+        image, xy_image, visibility, box_xyxy = draw_image(np.random.default_rng((seed, number)), size_wh)
+        _, jpeg = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
+        name = f"{number:05d}.jpg"
+        write_file(out_dir / "images" / name, jpeg.tobytes())
+        images.append(image_record(number, name, size_wh))
+        people.append(person_record(number, number, xy_image, visibility, box_xyxy))
+    split = count - count // 5
+    for half, part in (("train", slice(split)), ("test", slice(split, None))):
+        content = document(SKELETON, images[part], people[part], f"drawn figures, seed {seed}, {half}", "images")
+        write_json(out_dir / f"{half}.json", content)
+    return out_dir / "train.json", out_dir / "test.json"
+
+
+def draw_image(rng: np.random.Generator, size_wh: tuple[int, int]) -> tuple[Byte, Float, NDArray[np.int64], Float]:
+    """One figure: RGB image (H, W, 3), xy_image (14, 2), visibility (14,) of 1 or 2, and its box_xyxy (4,)."""
+    canvas = Canvas(size_wh)
+    _background(rng, canvas, size_wh)
+    figure = Figure(rng, size_wh)
+    figure.draw(rng, canvas)
+    left, top, width, height = cv2.boundingRect((canvas.owner != NOBODY).astype(np.uint8))
+    box_xyxy = np.array([left, top, left + width, top + height]) / OVERSAMPLING
+    for _ in range(rng.choice(3, p=(0.6, 0.3, 0.1))):  # in front of the figure
+        _stick(rng, canvas, size_wh)
+    xy_image = np.array([figure.xy[name] for name in SKELETON.keypoints])
+    visibility = np.array([2 if canvas.shows(name, figure.xy[name]) else 1 for name in SKELETON.keypoints])
+    return _photograph(rng, canvas.image, size_wh), xy_image, visibility, box_xyxy
+
+
+def _background(rng: np.random.Generator, canvas: Canvas, size_wh: tuple[int, int]) -> None:
+    """Soft blotches, then polygons, then sticks and balls of the colours and sizes of limbs and heads."""
+    height, width = canvas.owner.shape
+    blotches = rng.uniform(40, 215, 3) + rng.normal(0, 30, (rng.integers(2, 7), rng.integers(2, 7), 3))
+    canvas.image[:] = cv2.resize(np.clip(blotches, 10, 245).astype(np.uint8), (width, height), interpolation=cv2.INTER_CUBIC)
+    reach = min(size_wh)
+    for _ in range(rng.integers(2, 9)):
+        corners = rng.normal(rng.uniform((0, 0), size_wh), rng.uniform(0.05, 0.3) * reach, (5, 2)).astype(np.float32)
+        canvas.polygon(cv2.convexHull(corners)[:, 0], rng.integers(20, 236, 3))
+    for _ in range(rng.integers(2, 8)):
+        _stick(rng, canvas, size_wh)
+    for _ in range(rng.integers(0, 3)):
+        canvas.disc(rng.uniform((0, 0), size_wh), rng.uniform(0.03, 0.08) * reach, _limb_colour(rng))
+
+
+def _stick(rng: np.random.Generator, canvas: Canvas, size_wh: tuple[int, int]) -> None:
+    reach = min(size_wh)
+    start, angle, radius = rng.uniform((0, 0), size_wh), rng.uniform(0, 2 * np.pi), rng.uniform(0.012, 0.035) * reach
+    end = start + rng.uniform(0.1, 0.4) * reach * np.array([np.cos(angle), np.sin(angle)])
+    canvas.limb(start, end, (radius, radius * rng.uniform(0.6, 1.0)), _limb_colour(rng))
+
+
+def _limb_colour(rng: np.random.Generator) -> NDArray[np.int64]:
+    """Skin or cloth."""
+    return (PALE + (DARK - PALE) * rng.random()).astype(np.int64) if rng.random() < 0.5 else rng.integers(25, 235, 3)
+
+
+def _photograph(rng: np.random.Generator, canvas_image: Byte, size_wh: tuple[int, int]) -> Byte:
+    """Averaged down to the image's size, now and then out of focus, with a brightness and noise of its own."""
+    image = cv2.resize(canvas_image, size_wh, interpolation=cv2.INTER_AREA)
+    if rng.random() < 0.3:
+        image = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.5, 1.2)))
+    grain = rng.normal(0.0, rng.uniform(1.0, 8.0), image.shape)
+    return np.clip(image * rng.uniform(0.7, 1.2) + grain, 0, 255).astype(np.uint8)

@@ -1,0 +1,127 @@
+"""The skeletons: which keypoints a pose has, how they mirror, and what the metrics measure against."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """K named keypoints and everything that depends on their order.
+
+    `mirror[i]` is the keypoint that i becomes in a mirrored image; `limbs` are pairs of keypoints to draw;
+    `oks_sigmas` are COCO's per-keypoint standard deviations (in units of the square root of the person's area);
+    `torso` is the segment whose length is PCK's unit; `pckh_excluded` are left out of PCKh's mean.
+
+    Raises ValueError where the parts do not fit each other.
+    """
+
+    name: str
+    keypoints: tuple[str, ...]
+    mirror: tuple[int, ...]
+    limbs: tuple[tuple[int, int], ...]
+    oks_sigmas: tuple[float, ...]
+    torso: tuple[int, int]
+    pckh_excluded: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        count = len(self.keypoints)
+        if len(set(self.keypoints)) != count or count == 0:
+            raise ValueError(f"skeleton {self.name}: keypoint names must be present and unique, got {self.keypoints}")
+        if len(self.mirror) != count or any(self.mirror[j] != i for i, j in enumerate(self.mirror)):
+            raise ValueError(f"skeleton {self.name}: mirror must pair keypoints both ways, got {self.mirror}")
+        if len(self.oks_sigmas) != count or min(self.oks_sigmas) <= 0:
+            raise ValueError(f"skeleton {self.name}: needs {count} positive oks_sigmas, got {self.oks_sigmas}")
+        named = [i for limb in (*self.limbs, self.torso, self.pckh_excluded) for i in limb]
+        if any(not 0 <= i < count for i in named):
+            raise ValueError(f"skeleton {self.name}: limbs, torso and pckh_excluded must be indices below {count}")
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Skeleton":
+        """The inverse of `to_dict`; sequences may be lists, as JSON and YAML give them."""
+        values = dict(data)
+        for key in ("keypoints", "mirror", "oks_sigmas", "torso", "pckh_excluded"):
+            if key in values:
+                values[key] = tuple(values[key])
+        values["limbs"] = tuple((int(a), int(b)) for a, b in values["limbs"])
+        return cls(**values)
+
+
+def _by_name(
+    name: str,
+    sigmas: dict[str, float],
+    limbs: str,
+    torso: tuple[str, str] = ("left_shoulder", "right_hip"),
+    pckh_excluded: tuple[str, ...] = (),
+) -> Skeleton:
+    """A skeleton from names alone: left_x mirrors right_x, `limbs` lists pairs as "a-b c-d"."""
+    keypoints = tuple(sigmas)
+    index = {keypoint: i for i, keypoint in enumerate(keypoints)}
+
+    def partner(keypoint: str) -> str:
+        side, _, rest = keypoint.partition("_")
+        return {"left": f"right_{rest}", "right": f"left_{rest}"}.get(side, keypoint)
+
+    return Skeleton(
+        name=name,
+        keypoints=keypoints,
+        mirror=tuple(index[partner(keypoint)] for keypoint in keypoints),
+        limbs=tuple((index[a], index[b]) for a, b in (limb.split("-") for limb in limbs.split())),
+        oks_sigmas=tuple(sigmas.values()),
+        torso=(index[torso[0]], index[torso[1]]),
+        pckh_excluded=tuple(index[keypoint] for keypoint in pckh_excluded),
+    )
+
+
+# COCO's published sigmas; the joints COCO does not label (neck, head top, pelvis ...) take the nearest joint's.
+_NOSE, _EYE, _EAR, _SHOULDER, _ELBOW, _WRIST, _HIP, _KNEE, _ANKLE = (
+    0.026, 0.025, 0.035, 0.079, 0.072, 0.062, 0.107, 0.087, 0.089,
+)  # fmt: skip
+_LEGS = (
+    "right_ankle-right_knee right_knee-right_hip left_ankle-left_knee left_knee-left_hip "
+    "right_wrist-right_elbow right_elbow-right_shoulder left_wrist-left_elbow left_elbow-left_shoulder "
+)
+
+SKELETONS: dict[str, Skeleton] = {
+    skeleton.name: skeleton
+    for skeleton in (
+        _by_name(
+            "coco17",
+            {
+                "nose": _NOSE, "left_eye": _EYE, "right_eye": _EYE, "left_ear": _EAR, "right_ear": _EAR,
+                "left_shoulder": _SHOULDER, "right_shoulder": _SHOULDER, "left_elbow": _ELBOW, "right_elbow": _ELBOW,
+                "left_wrist": _WRIST, "right_wrist": _WRIST, "left_hip": _HIP, "right_hip": _HIP,
+                "left_knee": _KNEE, "right_knee": _KNEE, "left_ankle": _ANKLE, "right_ankle": _ANKLE,
+            },
+            _LEGS + "left_hip-right_hip left_shoulder-right_shoulder left_shoulder-left_hip right_shoulder-right_hip "
+            "nose-left_eye nose-right_eye left_eye-left_ear right_eye-right_ear left_eye-right_eye "
+            "left_ear-left_shoulder right_ear-right_shoulder",
+        ),
+        _by_name(
+            "mpii16",
+            {
+                "right_ankle": _ANKLE, "right_knee": _KNEE, "right_hip": _HIP, "left_hip": _HIP, "left_knee": _KNEE,
+                "left_ankle": _ANKLE, "pelvis": _HIP, "thorax": _SHOULDER, "upper_neck": _SHOULDER, "head_top": _EAR,
+                "right_wrist": _WRIST, "right_elbow": _ELBOW, "right_shoulder": _SHOULDER, "left_shoulder": _SHOULDER,
+                "left_elbow": _ELBOW, "left_wrist": _WRIST,
+            },
+            _LEGS + "right_hip-pelvis left_hip-pelvis pelvis-thorax thorax-upper_neck upper_neck-head_top "
+            "right_shoulder-thorax left_shoulder-thorax",
+            pckh_excluded=("pelvis", "thorax"),
+        ),
+        _by_name(
+            "lsp14",
+            {
+                "right_ankle": _ANKLE, "right_knee": _KNEE, "right_hip": _HIP, "left_hip": _HIP, "left_knee": _KNEE,
+                "left_ankle": _ANKLE, "right_wrist": _WRIST, "right_elbow": _ELBOW, "right_shoulder": _SHOULDER,
+                "left_shoulder": _SHOULDER, "left_elbow": _ELBOW, "left_wrist": _WRIST, "neck": _SHOULDER,
+                "head_top": _EAR,
+            },
+            _LEGS + "right_hip-left_hip right_shoulder-right_hip left_shoulder-left_hip right_shoulder-neck "
+            "left_shoulder-neck neck-head_top",
+        ),
+    )
+}  # fmt: skip
