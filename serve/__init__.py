@@ -1,0 +1,1 @@
+"""The HTTP ring: a predictor behind `POST /pose`."""

@@ -10,7 +10,7 @@ from unipose.geometry import Affine
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask the network for its newest version
 
-import albumentations as A  # noqa: E402  (the variable above must be set first)
+import albumentations as A
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ def save_model(path: Path, weights: Mapping[str, Tensor], spec: ModelSpec, dtype
 
 
 def load_model(path: str | Path) -> tuple[nn.Module, ModelSpec]:
-    """-> the deployed module in float32 and evaluation mode, and its spec. Raises ValueError for another kind of file."""
+    """-> the deployed module (float32, evaluation mode) and its spec. Raises ValueError for another kind of file."""
     try:
         with safe_open(str(path), "pt") as file:
             metadata = file.metadata() or {}

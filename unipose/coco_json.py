@@ -24,7 +24,11 @@ def image_record(image_id: int, file_name: str, size_wh: tuple[int, int]) -> Rec
 
 
 def person_record(
-    annotation_id: int, image_id: int, xy_image: NDArray[np.floating], visibility: NDArray[np.integer], box_xyxy: NDArray[np.floating]
+    annotation_id: int,
+    image_id: int,
+    xy_image: NDArray[np.floating],
+    visibility: NDArray[np.integer],
+    box_xyxy: NDArray[np.floating],
 ) -> Record:
     """One person: xy_image (K, 2), visibility (K,) of 0, 1 or 2, box_xyxy (4,). `area` is the box's: no outline is known."""
     labelled = visibility > 0
@@ -92,7 +96,9 @@ def check(content: Record, keypoints: int) -> None:
         flat = np.asarray(annotation["keypoints"], np.float64)
         box = np.asarray(annotation["bbox"], np.float64)
         if flat.shape != (3 * keypoints,) or box.shape != (4,):
-            raise ValueError(f"{where}: needs {3 * keypoints} keypoint values and 4 of bbox, got {flat.size} and {box.size}")
+            raise ValueError(
+                f"{where}: needs {3 * keypoints} keypoint values and 4 of bbox, got {flat.size} and {box.size}"
+            )
         if not (np.isfinite(flat).all() and np.isfinite(box).all()):
             raise ValueError(f"{where}: keypoints and bbox must be finite numbers")
         if not np.isin(flat[2::3], (0, 1, 2)).all():

@@ -86,7 +86,9 @@ class Config:
     train: TrainConfig = field(default_factory=TrainConfig)
 
 
-def read_config(path: str | Path | None = None, overrides: Sequence[str] = (), defaults: Config | None = None) -> Config:
+def read_config(
+    path: str | Path | None = None, overrides: Sequence[str] = (), defaults: Config | None = None
+) -> Config:
     """Defaults, then the YAML file, then overrides like "train.epochs=5" (the value is YAML too).
 
     Raises ValueError for an unknown key, naming the nearest right one, and for a value that does not fit.

@@ -16,12 +16,21 @@ from unipose.spec import ModelSpec
 
 
 class Sample(TypedDict):
-    """image (3, H, W), target (K, h, w), weight (K,) float32; index of the record (a batch stacks each)."""
+    """image (3, H, W), target (K, h, w), weight (K,) float32; index of the record."""
 
     image: Tensor
     target: Tensor
     weight: Tensor
     index: int
+
+
+class Batch(TypedDict):
+    """What a loader makes of B samples: the same with a leading B; index (B,)."""
+
+    image: Tensor
+    target: Tensor
+    weight: Tensor
+    index: Tensor
 
 
 class PoseDataset(torch.utils.data.Dataset[Sample]):

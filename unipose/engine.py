@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel
 
-from unipose.dataset import Sample
+from unipose.dataset import Batch
 from unipose.loss import Loss
 
 
@@ -35,7 +35,7 @@ class Trainer:
     amp: bool
     clip_norm: float
 
-    def epoch(self, batches: Iterable[Sample], on_step: Callable[[float, int], None]) -> float:
+    def epoch(self, batches: Iterable[Batch], on_step: Callable[[float, int], None]) -> float:
         """One pass; `on_step(loss, images)` after each batch -> the mean loss. Raises NonFiniteLoss."""
         self.network.train()
         total, images = 0.0, 0
@@ -46,16 +46,16 @@ class Trainer:
             on_step(loss, count)
         return total / max(images, 1)
 
-    def step(self, batch: Sample) -> float:
-        image, target, weight = (self._put(batch[key]) for key in ("image", "target", "weight"))
+    def step(self, batch: Batch) -> float:
+        image, target, weight = (self._put(part) for part in (batch["image"], batch["target"], batch["weight"]))
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.amp):
             maps = self.network(image.contiguous(memory_format=torch.channels_last))
         loss = self.loss.function(maps, target, weight)
         value = float(loss.detach())
         if not math.isfinite(value):
-            raise NonFiniteLoss(value, list(map(int, batch["index"])))
+            raise NonFiniteLoss(value, batch["index"].tolist())
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), self.clip_norm)
         self.optimizer.step()
         self.schedule.step()

@@ -1,6 +1,5 @@
 """Evaluation: the served Predictor over a record set, and the numbers for what it found."""
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import redirect_stdout
 from io import StringIO
@@ -71,10 +70,15 @@ def score_pckh(records: Sequence[Record], poses: Sequence[Pose], record_set: Rec
 
 
 def score_ap(records: Sequence[Record], poses: Sequence[Pose], record_set: RecordSet) -> dict[str, float]:
-    """COCO's ten OKS numbers, AP first, by pycocotools, the only judge."""
+    """COCO's ten OKS numbers, AP first, by pycocotools, the only judge.
+
+    Raises ValueError for an annotation id 0, which pycocotools takes for "not matched".
+    """
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
+    if any(record.id == 0 for record in records):
+        raise ValueError(f"{record_set.path} has an annotation id 0, which would count as missed: number from 1")
     with redirect_stdout(StringIO()):  # pycocotools prints its progress
         truth = COCO(str(record_set.path))
         found = truth.loadRes([pose.to_coco(record.image_id) for record, pose in zip(records, poses, strict=True)])

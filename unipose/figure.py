@@ -17,7 +17,12 @@ OVERSAMPLING = 2  # a canvas is this much larger than the image, into which it i
 FRACTION_BITS = 4  # of the fixed-point coordinates that OpenCV draws with
 SIDES = ("right", "left")
 # Each body part and the joints that are seen where it is seen.
-LIMBS = {"upper_arm": ("shoulder", "elbow"), "forearm": ("elbow", "wrist"), "thigh": ("hip", "knee"), "shin": ("knee", "ankle")}
+LIMBS = {
+    "upper_arm": ("shoulder", "elbow"),
+    "forearm": ("elbow", "wrist"),
+    "thigh": ("hip", "knee"),
+    "shin": ("knee", "ankle"),
+}
 PARTS: dict[str, tuple[str, ...]] = {
     "torso": ("neck", *(f"{side}_{joint}" for side in SIDES for joint in ("shoulder", "hip"))),
     "head": ("neck", "head_top"),
@@ -61,7 +66,9 @@ class Canvas:
     def shows(self, joint: str, xy_image: Float) -> bool:
         """Whether a part of the body that has this joint is seen within a pixel of it."""
         x, y = np.round((xy_image + 0.5) * OVERSAMPLING - 0.5).astype(int)
-        near = self.owner[max(y - OVERSAMPLING, 0) : y + OVERSAMPLING + 1, max(x - OVERSAMPLING, 0) : x + OVERSAMPLING + 1]
+        near = self.owner[
+            max(y - OVERSAMPLING, 0) : y + OVERSAMPLING + 1, max(x - OVERSAMPLING, 0) : x + OVERSAMPLING + 1
+        ]
         return any((near == OWNER[part]).any() for part, joints in PARTS.items() if joint in joints)
 
 
@@ -74,7 +81,9 @@ class Figure:
 
     def __init__(self, rng: np.random.Generator, size_wh: tuple[int, int]) -> None:
         self.faces_us = bool(rng.random() < 0.6)
-        self.turn = float(rng.uniform(-1.0, 1.0))  # radians about the upright axis; positive turns the face to our right
+        self.turn = float(
+            rng.uniform(-1.0, 1.0)
+        )  # radians about the upright axis; positive turns the face to our right
         self.lean = float(np.clip(rng.normal(0.0, 0.25), -0.7, 0.7))  # radians to our right
         self.up, self.rightwards = _upwards(self.lean), _upwards(self.lean + np.pi / 2)
         joints = self._pose(rng)
@@ -174,7 +183,9 @@ class Figure:
             for aside in (-0.27, 0.27):
                 canvas.disc(face + radius * (aside * sideways + 0.2 * up), 0.12 * radius, (20, 20, 20), owner)
             mouth = face - 0.4 * radius * up
-            canvas.limb(mouth - 0.2 * radius * sideways, mouth + 0.2 * radius * sideways, (1e-2, 1e-2), (150, 40, 40), owner)
+            canvas.limb(
+                mouth - 0.2 * radius * sideways, mouth + 0.2 * radius * sideways, (1e-2, 1e-2), (150, 40, 40), owner
+            )
 
 
 def _upwards(angle: float) -> Float:

@@ -13,7 +13,9 @@ Float32 = NDArray[np.float32]
 _TINY = 1e-10  # log of anything smaller carries no position
 
 
-def encode(xy_heatmap: NDArray[np.floating], visible: NDArray[np.bool_], size_wh: tuple[int, int], sigma: float) -> Float32:
+def encode(
+    xy_heatmap: NDArray[np.floating], visible: NDArray[np.bool_], size_wh: tuple[int, int], sigma: float
+) -> Float32:
     """Unrounded Gaussians of peak 1 (Zhang et al., CVPR 2020: the centre is not quantised).
 
     xy_heatmap (K, 2), visible (K,), sigma in cells -> (K, h, w). A keypoint that is not visible, or further than
@@ -23,7 +25,9 @@ def encode(xy_heatmap: NDArray[np.floating], visible: NDArray[np.bool_], size_wh
     x, y = np.asarray(xy_heatmap, np.float32).T[:, :, None]
     row = np.exp(-((np.arange(width, dtype=np.float32) - x) ** 2) / (2 * sigma**2))
     column = np.exp(-((np.arange(height, dtype=np.float32) - y) ** 2) / (2 * sigma**2))
-    return column[:, :, None] * row[:, None, :] * inside(xy_heatmap, visible, size_wh, 3 * sigma)[:, None, None]
+    drawn = inside(xy_heatmap, visible, size_wh, 3 * sigma)
+    maps: Float32 = column[:, :, None] * row[:, None, :] * drawn[:, None, None]
+    return maps
 
 
 def inside(
@@ -55,7 +59,8 @@ def decode(maps: Float32) -> tuple[Float32, Float32]:
 def _triple(index: NDArray[np.intp], length: int) -> NDArray[np.intp]:
     """Three neighbouring cells (N, 3) around each index, kept within the map."""
     middle = np.clip(index, 1, max(length - 2, 1))
-    return np.minimum(middle[:, None] + np.arange(-1, 2), length - 1)
+    cells: NDArray[np.intp] = np.minimum(middle[:, None] + np.arange(-1, 2), length - 1)
+    return cells
 
 
 def _vertex(values: Float32, index: NDArray[np.intp], length: int) -> NDArray[np.float64]:

@@ -71,9 +71,7 @@ def read_image(source: bytes | str | Path, limits: Limits | None = None) -> RGB:
         with Image.open(io.BytesIO(data), formats=[kind]) as image:
             width, height = image.size
             if width * height > limits.max_pixels:
-                raise ImageTooLarge(
-                    f"{name} has {width} x {height} pixels; at most {limits.max_pixels:,} are accepted"
-                )
+                raise ImageTooLarge(f"{name} has {width} x {height} pixels; at most {limits.max_pixels:,} are accepted")
             return _upright(_rgb(image), _orientation(image))
     except ImageTooLarge:
         raise

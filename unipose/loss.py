@@ -41,5 +41,3 @@ LOSSES: dict[str, Loss] = {
     "mse": Loss(mse, "none"),
     "cross_entropy": Loss(cross_entropy, "softmax"),
 }
-
-

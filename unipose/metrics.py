@@ -36,10 +36,12 @@ def pck(xy: Float, truth: Float, counted: Bool, skeleton: Skeleton, threshold: f
     return _correct(xy, truth, counted, threshold * torso)
 
 
-def pckh(xy: Float, truth: Float, counted: Bool, head_size: Float, skeleton: Skeleton, threshold: float = 0.5) -> Correct:
-    """PCKh (Andriluka et al., CVPR 2014): nearer than `threshold` head sizes (N,); people without one (NaN) are left out.
+def pckh(
+    xy: Float, truth: Float, counted: Bool, head_size: Float, skeleton: Skeleton, threshold: float = 0.5
+) -> Correct:
+    """PCKh (Andriluka et al., CVPR 2014): nearer than `threshold` head sizes (N,).
 
-    `skeleton.pckh_excluded` are left out of the mean, not of the row.
+    People without a head size (NaN) are left out; `skeleton.pckh_excluded` are left out of the mean, not of the row.
     """
     counted = counted & (head_size > 0)[:, None]
     row = _correct(xy, truth, counted, threshold * head_size)

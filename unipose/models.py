@@ -32,6 +32,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--keypoints", type=int, default=17, metavar="K", help="(default: %(default)s)")
     parser.add_argument("--output-stride", type=int, default=16, choices=(8, 16, 32), help="(default: %(default)s)")
     parser.add_argument("--decoder-stride", type=int, default=8, choices=(4, 8), help="(default: %(default)s)")
+    parser.add_argument("--wasp-channels", type=int, default=256, metavar="C", help="(default: %(default)s)")
+    parser.add_argument("--decoder-channels", type=int, default=256, metavar="C", help="(default: %(default)s)")
     arguments = parser.parse_args(argv)
     for name in arguments.names:
         if name not in ZOO:
@@ -40,7 +42,13 @@ def main(argv: list[str] | None = None) -> int:
     for name in arguments.names or ZOO:
         with torch.device("meta"):
             trunk = Trunk(ZOO[name], arguments.output_stride)
-            network = UniPose(trunk, arguments.keypoints, decoder_stride=arguments.decoder_stride)
+            network = UniPose(
+                trunk,
+                arguments.keypoints,
+                wasp_channels=arguments.wasp_channels,
+                decoder_stride=arguments.decoder_stride,
+                decoder_channels=arguments.decoder_channels,
+            )
         parameters, macs, (width, height) = cost(network, arguments.size)
         own = sum(parameter.numel() for parameter in trunk.parameters())
         print(f"{name:<28} {own / 1e6:7.2f} {parameters / 1e6:7.2f} {macs / 1e9:7.2f}  {width}x{height}")

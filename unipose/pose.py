@@ -72,7 +72,10 @@ class Pose:
 
         Raises ValueError for a skeleton without shoulders, from which the neck could be taken.
         """
-        rows = {name: (*map(float, xy), float(s)) for name, xy, s in zip(skeleton.keypoints, self.xy_image, self.score, strict=True)}
+        rows = {
+            name: (*map(float, xy), float(s))
+            for name, xy, s in zip(skeleton.keypoints, self.xy_image, self.score, strict=True)
+        }
         if "neck" not in rows:
             if not {"left_shoulder", "right_shoulder"} <= rows.keys():
                 raise ValueError(f"skeleton {skeleton.name} has neither a neck nor two shoulders: no OpenPose form")

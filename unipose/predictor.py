@@ -88,7 +88,7 @@ class Predictor:
         if self.flip:
             maps = yield np.concatenate([inputs, inputs[..., ::-1]])
             straight, mirrored = np.split(maps, 2)
-            maps = (straight + heatmap.mirror(mirrored, self.spec.skeleton.mirror)) / 2
+            maps = np.float32(0.5) * (straight + heatmap.mirror(mirrored, self.spec.skeleton.mirror))
         else:
             maps = yield inputs
         return self.read(maps, [affine for _, affine in prepared], boxes_xyxy)

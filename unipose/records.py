@@ -54,7 +54,9 @@ def read_records(path: str | Path) -> RecordSet:
             if not annotation.get("iscrowd") and any(annotation["keypoints"][2::3])
         )
     except (KeyError, TypeError, IndexError, AttributeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} is not COCO-keypoint JSON (data/README.md says how to make one): {error!r}") from error
+        raise ValueError(
+            f"{path} is not COCO-keypoint JSON (data/README.md says how to make one): {error!r}"
+        ) from error
     for image in {record.image_path for record in records}:
         if not image.is_file():
             raise FileNotFoundError(f"{path} names the image {image}, which does not exist")

@@ -38,7 +38,10 @@ class OnnxRuntime:
     engine = "onnxruntime"
 
     def __init__(self, path: str | Path, device: str = "cpu", threads: int = 0):
-        """`threads`: inside one call; 0 means one per core. Raises ValueError for a file without spec or a device that is not there."""
+        """`threads`: inside one call; 0 means one per core.
+
+        Raises ValueError for a file without a spec, or a device that is not there.
+        """
         import onnxruntime
 
         providers = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}

@@ -13,7 +13,9 @@ from unipose.skeleton import SKELETONS
 SKELETON = SKELETONS["lsp14"]
 
 
-def draw_sample(out_dir: Path, count: int = 750, seed: int = 0, size_wh: tuple[int, int] = (192, 160)) -> tuple[Path, Path]:
+def draw_sample(
+    out_dir: Path, count: int = 750, seed: int = 0, size_wh: tuple[int, int] = (192, 160)
+) -> tuple[Path, Path]:
     """Draw `count` JPEG images and their labels; returns train.json (four fifths) and test.json (the unseen last fifth).
 
     The same arguments give the same files; an image depends on nothing but `seed`, its own number and the size.
@@ -56,7 +58,9 @@ def _background(rng: np.random.Generator, canvas: Canvas, size_wh: tuple[int, in
     """Soft blotches, then polygons, then sticks and balls of the colours and sizes of limbs and heads."""
     height, width = canvas.owner.shape
     blotches = rng.uniform(40, 215, 3) + rng.normal(0, 30, (rng.integers(2, 7), rng.integers(2, 7), 3))
-    canvas.image[:] = cv2.resize(np.clip(blotches, 10, 245).astype(np.uint8), (width, height), interpolation=cv2.INTER_CUBIC)
+    canvas.image[:] = cv2.resize(
+        np.clip(blotches, 10, 245).astype(np.uint8), (width, height), interpolation=cv2.INTER_CUBIC
+    )
     reach = min(size_wh)
     for _ in range(rng.integers(2, 9)):
         corners = rng.normal(rng.uniform((0, 0), size_wh), rng.uniform(0.05, 0.3) * reach, (5, 2)).astype(np.float32)

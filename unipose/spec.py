@@ -41,6 +41,10 @@ class ModelSpec:
     def heatmap_wh(self) -> tuple[int, int]:
         return self.input_wh[0] // self.stride, self.input_wh[1] // self.stride
 
+    def to_identity(self) -> dict[str, str]:
+        """How answers name the model."""
+        return {"name": self.name, "skeleton": self.skeleton.name, "version": self.version}
+
     def to_json(self) -> str:
         return json.dumps(asdict(self), sort_keys=True, allow_nan=False)
 

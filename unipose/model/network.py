@@ -63,8 +63,8 @@ class WASP(nn.Module):
             first, second = (self.mixes[(2 * i + turn) % len(self.mixes)] for turn in (0, 1))
             kept.append(second(first(falling)))
         kept.append(self.pool(x).expand_as(falling))
-        joined: Tensor = self.join(torch.cat(kept, dim=1))
-        return self.dropout(joined)
+        joined: Tensor = self.dropout(self.join(torch.cat(kept, dim=1)))
+        return joined
 
 
 class Decoder(nn.Module):

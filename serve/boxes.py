@@ -1,0 +1,39 @@
+"""The `boxes` parameter: JSON text to box_xyxy arrays, refusing what cannot be a person in the image."""
+
+from typing import Annotated
+
+import numpy as np
+from fastapi import HTTPException
+from numpy.typing import ArrayLike, NDArray
+from pydantic import Field, FiniteFloat, TypeAdapter, ValidationError
+
+Boxes = NDArray[np.float64]
+# No image that is accepted comes near this; beyond it arithmetic on boxes would lose the pixels.
+_Edge = Annotated[FiniteFloat, Field(ge=-1e6, le=1e6)]
+_BOXES = TypeAdapter(list[tuple[_Edge, _Edge, _Edge, _Edge]])
+
+
+def parse_boxes(text: str, max_people: int) -> Boxes:
+    """`[[x1, y1, x2, y2], ...]` -> (N, 4), N from 0 to `max_people`. Raises HTTPException 422, saying what is wrong."""
+    try:
+        boxes = np.array(_BOXES.validate_json(text, strict=True), np.float64).reshape(-1, 4)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = "".join(f"[{index}]" for index in first["loc"])
+        raise HTTPException(422, f"boxes{place}: {first['msg']}; boxes are JSON, [[x1, y1, x2, y2], ...]") from error
+    if len(boxes) > max_people:
+        raise HTTPException(422, f"boxes: {len(boxes)} of them; at most {max_people} are accepted in one request")
+    small = (boxes[:, 2:] - boxes[:, :2] < 1).any(axis=1)
+    _refuse(small, "must have x2 at least 1 more than x1, and y2 than y1")
+    return boxes
+
+
+def require_overlap(boxes: Boxes, width: int, height: int) -> None:
+    """Raises HTTPException 422 for a box that lies wholly outside the image."""
+    outside = (boxes[:, 2:] <= 0).any(axis=1) | (boxes[:, :2] >= [width, height]).any(axis=1)
+    _refuse(outside, f"lies outside the image, which covers [0, 0, {width}, {height}] once upright")
+
+
+def _refuse(wrong: ArrayLike, what: str) -> None:
+    for index in np.flatnonzero(wrong):
+        raise HTTPException(422, f"boxes[{index}]: {what}")

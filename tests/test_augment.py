@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from unipose.augment import Appearance, RandomAffine
+from unipose.geometry import Affine
+
+BOX = np.array([40.0, 30.0, 120.0, 250.0])
+SIZE = (96, 128)
+
+
+@given(st.integers(0, 10_000))
+def test_the_affine_keeps_to_its_bounds(seed):
+    bounds = RandomAffine(scale=(0.8, 1.5), rotation=30, rotation_probability=1, shift=0.1, flip=0.5)
+    affine, mirrored = bounds.draw(np.random.default_rng(seed), BOX, SIZE, 1.25)
+    plain = Affine.fit(BOX, SIZE, 1.25)
+    assert plain.zoom / 1.5 - 1e-9 <= affine.zoom <= plain.zoom / 0.8 + 1e-9
+    centre = affine((BOX[:2] + BOX[2:]) / 2 - 0.5)
+    assert (np.abs(centre - [47.5, 63.5]) <= [9.6 + 1e-9, 12.8 + 1e-9]).all()
+    assert (np.linalg.det(affine.matrix[:, :2]) < 0) == mirrored
+    along = affine([(0, 0), (1, 0)])
+    direction = (along[1] - along[0]) * [-1 if mirrored else 1, 1] / affine.zoom
+    assert direction[0] >= np.cos(np.radians(30)) - 1e-9
+
+
+@pytest.mark.parametrize("flip", [0.0, 1.0])
+def test_without_randomness_it_is_the_plain_crop(flip):
+    still = RandomAffine(scale=(1, 1), rotation=0, shift=0, flip=flip)
+    affine, mirrored = still.draw(np.random.default_rng(0), BOX, SIZE, 1.25)
+    plain = Affine.fit(BOX, SIZE, 1.25)
+    assert mirrored == bool(flip)
+    assert affine([(50, 60)]) == pytest.approx((Affine.mirror(96) @ plain if flip else plain)([(50, 60)]))
+
+
+def test_appearance_depends_on_the_seed_alone_and_strength_0_changes_nothing():
+    image = np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8)
+    appearance = Appearance(1.0)
+    variants = [appearance(image, seed) for seed in range(12)]
+    for seed in (3, 7):
+        assert np.array_equal(Appearance(1.0)(image, seed), variants[seed])
+    assert len({variant.tobytes() for variant in variants}) > 6
+    assert all(variant.shape == image.shape and variant.dtype == np.uint8 for variant in variants)
+    assert np.array_equal(Appearance(0.0)(image, 3), image)

@@ -1,0 +1,69 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import ramp_image, ramp_joints
+from PIL import Image
+from torch.utils.data import DataLoader
+
+from unipose import heatmap
+from unipose.augment import Appearance, RandomAffine
+from unipose.dataset import PoseDataset
+from unipose.records import Record
+
+SIZE = (310, 230)
+HIDDEN = 4
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> Record:
+    path = tmp_path / "ramp.png"
+    Image.fromarray(ramp_image(SIZE)).save(path)
+    labelled = np.ones(14, bool)
+    labelled[HIDDEN] = False
+    return Record(1, 1, path, ramp_joints(SIZE), labelled, labelled, np.array([90.0, 20, 290, 200]), None)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_one_affine_moves_pixels_and_points(record, spec, ramp_reader, seed):
+    """What the reader finds in the augmented pixels is what the target says, with left and right swapped in a mirror."""
+    affine = RandomAffine(scale=(0.9, 1.4), rotation=30, shift=0.05)
+    sample = PoseDataset([record], spec, affine, seed=seed)[0]
+    found, _ = heatmap.decode(ramp_reader.run(sample["image"].numpy()[None])[0])
+    target, height = heatmap.decode(sample["target"].numpy())
+    _, mirrored = affine.draw(np.random.default_rng((seed, 0, 0)), record.box_xyxy, spec.input_wh, spec.margin)
+    if mirrored:
+        found = found[list(spec.skeleton.mirror)]
+    weight = sample["weight"].numpy().astype(bool)
+    hidden = spec.skeleton.mirror[HIDDEN] if mirrored else HIDDEN
+    assert not weight[hidden] and weight.sum() >= 8
+    assert np.abs(found - target)[weight].max() < 0.15
+    assert (height[weight] > 0.7).all() and not height[~weight].any()
+
+
+def test_shapes(record, spec):
+    sample = PoseDataset([record], spec)[0]
+    assert sample["image"].shape == (3, 96, 64) and sample["target"].shape == (14, 24, 16)
+    assert sample["weight"].tolist() == [1.0] * HIDDEN + [0.0] + [1.0] * (13 - HIDDEN)
+    assert {sample[key].dtype for key in ("image", "target", "weight")} == {torch.float32}
+
+
+def test_a_keypoint_outside_the_crop_has_no_weight(record, spec):
+    tight = Record(
+        1, 1, record.image_path, record.xy_image, record.labelled, record.visible, np.array([90.0, 20, 180, 160]), None
+    )
+    sample = PoseDataset([tight], spec)[0]
+    assert 0 < sample["weight"].sum() < 13
+    assert not sample["target"][sample["weight"] == 0].any()
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_workers_do_not_change_the_samples(record, spec, workers):
+    dataset = PoseDataset([record] * 6, spec, RandomAffine(), Appearance(), seed=3)
+    expected = [dataset[i]["image"] for i in range(6)]
+    loaded = [image for batch in DataLoader(dataset, 2, num_workers=workers) for image in batch["image"]]
+    assert all(torch.equal(a, b) for a, b in zip(expected, loaded, strict=True))
+    assert not torch.equal(expected[0], expected[1])
+    dataset.epoch = 1
+    assert not torch.equal(expected[0], dataset[0]["image"])

@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+
+from unipose.draw import COLOURS, draw_poses, side
+from unipose.pose import Pose
+from unipose.skeleton import SKELETONS
+
+LSP = SKELETONS["lsp14"]
+
+
+def pose(score):
+    xy = np.stack([np.linspace(20, 180, 14), np.linspace(110, 15, 14)], 1)
+    return Pose(xy, np.full(14, score), np.array([0.0, 0, 200, 120]))
+
+
+def test_a_copy_with_dots_where_the_keypoints_are():
+    image = np.full((120, 200, 3), 30, np.uint8)
+    drawn = draw_poses(image, [pose(0.9)], LSP)
+    assert (image == 30).all()
+    for x, y in pose(0.9).xy_image.round().astype(int):
+        assert (drawn[y, x] == 255).all()
+
+
+def test_unsure_keypoints_are_not_drawn():
+    image = np.full((120, 200, 3), 30, np.uint8)
+    assert np.array_equal(draw_poses(image, [pose(0.05)], LSP), image)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e12, -1e12])
+def test_far_and_missing_points_do_no_harm(value):
+    broken = pose(0.9)
+    broken.xy_image[3] = value
+    assert draw_poses(np.zeros((120, 200, 3), np.uint8), [broken], LSP).any()
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("left_hip",), "left"),
+        (("right_hip", "right_knee"), "right"),
+        (("left_hip", "right_hip"), "middle"),
+        (("neck",), "middle"),
+    ],
+)
+def test_side(names, expected):
+    assert side(*names) == expected
+    assert expected in COLOURS

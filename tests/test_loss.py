@@ -1,0 +1,50 @@
+import pytest
+import torch
+
+from unipose import heatmap
+from unipose.loss import LOSSES, cross_entropy, mse
+from unipose.model.network import ACTIVATIONS
+
+TARGET = torch.from_numpy(
+    heatmap.encode(torch.tensor([[9.3, 12.0], [4.0, 20.5]]).numpy(), torch.tensor([True, True]).numpy(), (24, 32), 2.0)
+)[None]
+ONES = torch.ones(1, 2)
+
+
+def test_mse_by_hand():
+    maps = TARGET.clone()
+    maps[0, 0, 5, 5] += 3
+    assert float(mse(maps, TARGET, ONES)) == pytest.approx(9 / 2)
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+def test_perfect_maps_cost_nothing_and_give_the_target_back(loss):
+    maps = TARGET.clone() if loss.activation == "none" else TARGET.clamp_min(1e-30).log()
+    assert float(loss.function(maps, TARGET, ONES)) == pytest.approx(0, abs=1e-5)
+    activated = ACTIVATIONS[loss.activation](2.0)(maps)
+    assert torch.allclose(activated, TARGET, atol=0.02)
+
+
+def test_cross_entropy_of_an_empty_map_is_uniform_less_entropy():
+    wanted = TARGET[0, 0] / TARGET[0, 0].sum()
+    entropy = float(-(wanted * wanted.clamp_min(1e-30).log()).sum())
+    empty = torch.zeros_like(TARGET)
+    expected = float(torch.log(torch.tensor(24.0 * 32))) - entropy
+    assert float(cross_entropy(empty, TARGET, torch.tensor([[1.0, 0.0]]))) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("function", [mse, cross_entropy])
+def test_weight_0_is_not_learned_from(function):
+    maps = torch.randn(1, 2, 32, 24, requires_grad=True)
+    function(maps, TARGET, torch.tensor([[1.0, 0.0]])).backward()
+    assert maps.grad is not None
+    assert maps.grad[0, 0].any() and not maps.grad[0, 1].any()
+    assert function(maps, TARGET, torch.zeros(1, 2)).detach() == 0
+
+
+@pytest.mark.parametrize("function", [mse, cross_entropy])
+def test_half_precision_maps_are_summed_in_float32(function):
+    maps = torch.randn(1, 2, 32, 24)
+    assert float(function(maps.bfloat16(), TARGET, ONES)) == pytest.approx(
+        float(function(maps, TARGET, ONES)), rel=0.02
+    )

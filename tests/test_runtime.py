@@ -1,0 +1,111 @@
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from unipose.checkpoint import build_network, deployed, load_model, save_model
+from unipose.export import export
+from unipose.runtime import ENGINES, open_runtime
+
+NETWORK = {"trunk": "res2net_s", "output_stride": 16, "multi_grid": [1, 1, 1], "wasp_channels": 16, "wasp_rates": [1, 2],
+           "wasp_shared": True, "decoder_channels": 16, "dropout": 0.1, "activation": "softmax"}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A small network with random weights, as both kinds of model file."""
+    from unipose.skeleton import SKELETONS
+    from unipose.spec import ModelSpec
+
+    torch.manual_seed(0)
+    spec = ModelSpec("small", "1", SKELETONS["lsp14"], (64, 96), 4, 1.5, 1.25, (0.5,) * 3, (0.25,) * 3, NETWORK)
+    folder = tmp_path_factory.mktemp("model")
+    network = build_network(spec)
+    save_model(folder / "small.safetensors", network.state_dict(), spec)
+    export(*load_model(folder / "small.safetensors"), folder / "small.onnx")
+    return folder, spec
+
+
+def batch(count, seed=0):
+    return np.random.default_rng(seed).standard_normal((count, 3, 96, 64), np.float32)
+
+
+def open_engine(folder, engine):
+    suffix = ".safetensors" if engine == "torch" else ".onnx"
+    return open_runtime(folder / f"small{suffix}", engine, threads=1)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_engine_gives_the_networks_maps_and_spec(files, engine):
+    folder, spec = files
+    runtime = open_engine(folder, engine)
+    assert runtime.spec == spec
+    assert runtime.engine == engine
+    module, _ = load_model(folder / "small.safetensors")
+    for count in (1, 3):
+        maps = runtime.run(batch(count))
+        assert maps.shape == (count, 14, 24, 16) and maps.dtype == np.float32
+        with torch.inference_mode():
+            assert maps == pytest.approx(module(torch.from_numpy(batch(count))).numpy(), abs=1e-4)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_engine_may_be_called_from_several_threads(files, engine):
+    runtime = open_engine(files[0], engine)
+    alone = [runtime.run(batch(1, seed)) for seed in range(6)]
+    with ThreadPoolExecutor(3) as pool:
+        together = list(pool.map(lambda seed: runtime.run(batch(1, seed)), range(6)))
+    for a, b in zip(alone, together, strict=True):
+        assert np.allclose(a, b, atol=1e-5)
+
+
+def test_the_kind_of_file_chooses_the_engine(files):
+    assert open_runtime(files[0] / "small.onnx").engine == "onnxruntime"
+    assert open_runtime(files[0] / "small.safetensors").engine == "torch"
+
+
+def test_of_module_serves_a_live_network(files, spec):
+    folder, spec = files
+    network = build_network(spec)
+    runtime = ENGINES["torch"].of_module(deployed(network, spec), spec)  # type: ignore[attr-defined]
+    assert runtime.run(batch(2)).shape == (2, 14, 24, 16)
+    assert not network.training
+
+
+@pytest.mark.parametrize(
+    ("name", "engine", "error", "message"),
+    [
+        ("none.onnx", None, FileNotFoundError, "no model file"),
+        ("small.onnx", "torch", ValueError, "torch reads .safetensors"),
+        ("small.safetensors", "onnxruntime", ValueError, "unipose export"),
+        ("small.onnx", "tensorrt", ValueError, "no engine 'tensorrt'"),
+    ],
+)
+def test_wrong_choices_are_refused(files, name, engine, error, message):
+    with pytest.raises(error, match=message):
+        open_runtime(files[0] / name, engine)
+
+
+def test_a_file_without_spec_is_refused(files, tmp_path):
+    import onnx
+
+    model = onnx.load(files[0] / "small.onnx")
+    del model.metadata_props[:]
+    onnx.save(model, tmp_path / "bare.onnx")
+    with pytest.raises(ValueError, match="carries no UniPose spec"):
+        open_runtime(tmp_path / "bare.onnx")
+
+
+def test_an_unknown_device_is_refused(files):
+    with pytest.raises(ValueError, match="no device 'tpu'"):
+        open_runtime(files[0] / "small.onnx", device="tpu")
+
+
+def test_export_refuses_a_file_that_disagrees(files, tmp_path, monkeypatch):
+    module, spec = load_model(files[0] / "small.safetensors")
+    monkeypatch.setattr("unipose.export.difference", lambda reference, other: 0.01)
+    with pytest.raises(ValueError, match="is not written"):
+        export(module, replace(spec, name="other"), tmp_path / "x.onnx")
+    assert not list(tmp_path.iterdir())

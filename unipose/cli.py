@@ -1,0 +1,41 @@
+"""`unipose VERB ...`: the one console command; each verb is also `python -m unipose.VERB`."""
+
+import sys
+from importlib import import_module
+
+from unipose import __version__
+
+VERBS = {
+    "predict": "joints of photographs: overlay pictures and JSON",
+    "train": "train a network; without arguments, on a drawn sample set",
+    "evaluate": "PCK, PCKh or OKS AP of a model file on a data set",
+    "export": "a trained model as ONNX, compared with PyTorch before it is written",
+    "models": "the zoo with parameters and GMAC",
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    verb, *rest = (sys.argv[1:] if argv is None else argv) or ["--help"]
+    if verb in ("-h", "--help"):
+        print(f"unipose {__version__}\nusage: unipose VERB ... (unipose VERB --help says more)\n")
+        print("\n".join(f"  {name:10}{what}" for name, what in VERBS.items()))
+        return 0
+    if verb == "--version":
+        print(f"unipose {__version__}")
+        return 0
+    if verb not in VERBS:
+        print(f"error: no verb {verb!r}; choose one of {', '.join(VERBS)}", file=sys.stderr)
+        return 2
+    try:
+        module = import_module(f"unipose.{verb}")
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("unipose"):
+            raise
+        print(f"error: {verb} needs {error.name}: pip install 'unipose[train]'", file=sys.stderr)
+        return 2
+    code: int = module.main(rest)
+    return code
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

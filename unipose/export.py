@@ -1,0 +1,95 @@
+"""`unipose export MODEL.safetensors OUT.onnx`: ONNX with its spec inside, compared with PyTorch before writing."""
+
+import argparse
+import sys
+import tempfile
+import warnings
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from torch import nn
+
+from unipose.checkpoint import load_model
+from unipose.runtime import Runtime, Torch, open_runtime
+from unipose.spec import METADATA_KEY, ModelSpec
+
+TOLERANCE = 2e-4  # of maps whose peaks are near 1: float32 sums in another order differ by less
+BATCHES = (1, 5)
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="unipose export", description=__doc__)
+    parser.add_argument("model", type=Path, help="a .safetensors file, as `unipose train` writes it")
+    parser.add_argument("out", type=Path, help="the .onnx file to write")
+    arguments = parser.parse_args(argv)
+    try:
+        if arguments.out.suffix != ".onnx":
+            raise ValueError(f"the output must end in .onnx, got {arguments.out}")
+        module, spec = load_model(arguments.model)
+        for line in export(module, spec, arguments.out):
+            print(line)
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(f"{arguments.out}: {arguments.out.stat().st_size / 2**20:.1f} MB")
+    return 0
+
+
+def export(module: nn.Module, spec: ModelSpec, out: Path) -> list[str]:
+    """Write a deployed module as ONNX with any batch size -> a line per comparison made.
+
+    Every engine installed here runs random inputs at several batch sizes; where one differs from PyTorch by more than
+    TOLERANCE, ValueError is raised and nothing is written.
+    """
+    model = to_onnx(module, spec)
+    reference = Torch.of_module(module, spec)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent) as folder:
+        part = Path(folder) / out.name
+        onnx.save(model, part)
+        lines = []
+        for engine in ("onnxruntime", "openvino"):
+            if find_spec(engine) is None:
+                lines.append(f"{engine}: not installed, not compared")
+                continue
+            worst = difference(reference, open_runtime(part, engine))
+            lines.append(f"{engine}: differs from PyTorch by at most {worst:.1e}")
+            if not worst <= TOLERANCE:
+                raise ValueError(f"{lines[-1]}, more than {TOLERANCE}: {out} is not written")
+        part.replace(out)
+    return lines
+
+
+def to_onnx(module: nn.Module, spec: ModelSpec) -> onnx.ModelProto:
+    """Traced at batch 2, because at 1 the batch would become a constant."""
+    width, height = spec.input_wh
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", (DeprecationWarning, FutureWarning))  # the exporter's own, of its own parts
+        program = torch.onnx.export(
+            module.eval(),
+            (torch.zeros(2, 3, height, width),),
+            input_names=["images"],
+            output_names=["heatmaps"],
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None  # with dynamo there always is one
+    model: onnx.ModelProto = program.model_proto
+    onnx.helper.set_model_props(model, {METADATA_KEY: spec.to_json()})
+    return model
+
+
+def difference(reference: Runtime, other: Runtime) -> float:
+    """The largest difference between two runtimes' maps, over random inputs at each of BATCHES."""
+    rng = np.random.default_rng(0)
+    width, height = reference.spec.input_wh
+    inputs = [rng.standard_normal((batch, 3, height, width), np.float32) for batch in BATCHES]
+    return max(float(np.abs(reference.run(x) - other.run(x)).max()) for x in inputs)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
