@@ -59,6 +59,10 @@ class BodyLimit(RequestBodyLimitMiddleware):
 
 class _InMemory(MultiPartParser):
     spool_max_size = 2**40  # the body is limited and wanted as bytes: no detour over the disk
+    complete = False
+
+    def on_end(self) -> None:
+        self.complete = True
 
 
 async def read_upload(request: Request) -> Upload:
@@ -76,13 +80,18 @@ async def _read_form(request: Request) -> Upload:
         form = await parser.parse()
     except MultiPartException as error:
         raise HTTPException(422, f"the multipart form cannot be read: {error.message}") from error
-    names = [name for name, _ in form.multi_items()]
-    if wrong := [name for name in names if name not in FIELDS or names.count(name) > 1]:
-        raise HTTPException(422, f"field {wrong[0][:40]!r}: a form has the fields {' and '.join(FIELDS)}, each once")
-    return await _read_fields(form)
+    try:
+        if not parser.complete:
+            raise HTTPException(422, "the multipart form ends before its last boundary")
+        return await _read_fields(form)
+    finally:
+        await form.close()
 
 
 async def _read_fields(form: FormData) -> Upload:
+    names = [name for name, _ in form.multi_items()]
+    if wrong := [name for name in names if name not in FIELDS or names.count(name) > 1]:
+        raise HTTPException(422, f"field {wrong[0][:40]!r}: a form has the fields {' and '.join(FIELDS)}, each once")
     image, boxes = form.get("image"), form.get("boxes")
     if not isinstance(image, UploadFile):
         raise HTTPException(422, f"there is no file in field `image`; {SEND_AN_IMAGE}")

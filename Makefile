@@ -1,0 +1,40 @@
+# serve and test make .venv themselves: Python 3.11 or later, make and a network are all they need.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: serve test check slow fix lock clean
+
+serve: .venv/.serve
+	$(BIN)/python -m serve
+
+test: .venv/.dev
+	$(BIN)/python -m pytest
+
+check: .venv/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+slow: .venv/.dev
+	$(BIN)/python -m pytest -m slow
+
+fix: .venv/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# requirements.lock holds exact versions for every extra at once; an install takes from it what it needs.
+.venv/.serve .venv/.dev: .venv/.%: pyproject.toml requirements.lock | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[$*]'
+	@touch $@
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "error: Python 3.11 or later is needed; name one with make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+lock: .venv/.dev
+	$(BIN)/python -m pip freeze --exclude-editable --exclude unipose > requirements.lock
+
+clean:
+	rm -rf .venv build *.egg-info

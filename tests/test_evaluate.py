@@ -1,0 +1,63 @@
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from unipose.evaluate import main
+from unipose.sample import draw_sample
+from unipose.weights import default_model
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sample")
+    draw_sample(folder, count=30, seed=4)
+    return folder / "train.json"
+
+
+def test_a_table_and_json_with_hashes(sample, tmp_path, capsys):
+    report_path = tmp_path / "new" / "report.json"
+    assert main(["default", str(sample), "--json", str(report_path)]) == 0
+    report = json.loads(report_path.read_text())
+    assert report["model"]["sha256"] == hashlib.sha256(default_model().read_bytes()).hexdigest()
+    assert report["data"]["sha256"] == hashlib.sha256(sample.read_bytes()).hexdigest()
+    assert (report["metric"], report["people"], report["boxes"], report["flip"]) == ("PCK@0.2", 24, "truth", False)
+    assert len(report["per_keypoint"]) == 14
+    assert report["mean"] == pytest.approx(sum(report["per_keypoint"].values()) / 14)
+    table = capsys.readouterr().out
+    assert "PCK@0.2 of unipose-lsp-s.onnx, 24 people" in table
+    assert "left_wrist" in table and f"{report['mean']:.1f}" in table and report["model"]["sha256"][:12] in table
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["default", "none.json"], "none.json"),
+        (["none.onnx", "SAMPLE"], "no model file none.onnx"),
+        (["default", "SAMPLE", "--metric", "pckh"], "no head_size"),
+    ],
+)
+def test_errors_are_one_line(sample, capsys, arguments, message):
+    assert main([str(sample) if word == "SAMPLE" else word for word in arguments]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and message in error
+
+
+def test_the_default_model_knows_people(real_data: Path, tmp_path):
+    """On fifty photographs of LSP's test half, without any box: far more than chance, which is under 5 %."""
+    import sys
+
+    sys.path.insert(0, str(Path(__file__).parent.parent / "data"))
+    try:
+        import prepare_lsp
+    finally:
+        sys.path.pop(0)
+    assert prepare_lsp.main([str(real_data / "lsp_dataset.zip"), "--out", str(tmp_path)]) == 0
+    content = json.loads((tmp_path / "test.json").read_text())
+    content["annotations"] = content["annotations"][:50]
+    (tmp_path / "fifty.json").write_text(json.dumps(content))
+    assert (
+        main(["default", str(tmp_path / "fifty.json"), "--boxes", "detector", "--json", str(tmp_path / "r.json")]) == 0
+    )
+    assert json.loads((tmp_path / "r.json").read_text())["mean"] > 40

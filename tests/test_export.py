@@ -1,0 +1,48 @@
+from dataclasses import replace
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from unipose.checkpoint import build_network, save_model
+from unipose.export import BATCHES, main
+from unipose.spec import METADATA_KEY, ModelSpec
+
+NETWORK = {"trunk": "res2net_s", "output_stride": 16, "multi_grid": [1, 1, 1], "wasp_channels": 16, "wasp_rates": [1, 2],
+           "wasp_shared": True, "decoder_channels": 16, "dropout": 0.1, "activation": "softmax"}  # fmt: skip
+
+
+@pytest.fixture
+def trained(spec, tmp_path):
+    spec = replace(spec, network=NETWORK)
+    path = tmp_path / "m.safetensors"
+    save_model(path, build_network(spec).state_dict(), spec)
+    return path
+
+
+def test_the_file_carries_its_spec_and_takes_any_batch(trained, tmp_path, capsys):
+    out = tmp_path / "new" / "m.onnx"
+    assert main([str(trained), str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert "onnxruntime: differs from PyTorch by at most" in printed and "openvino: differs" in printed
+    assert BATCHES == (1, 5)
+    model = onnx.load(out)
+    onnx.checker.check_model(model, full_check=True)
+    spec = ModelSpec.from_json({p.key: p.value for p in model.metadata_props}[METADATA_KEY])
+    assert spec.input_wh == (64, 96) and spec.network == NETWORK
+    session = onnxruntime.InferenceSession(out)
+    for batch in (1, 4, 7):
+        [maps] = session.run(None, {"images": np.zeros((batch, 3, 96, 64), np.float32)})
+        assert maps.shape == (batch, 14, 24, 16)
+    assert [path.name for path in out.parent.iterdir()] == ["m.onnx"]
+
+
+@pytest.mark.parametrize(
+    ("model", "out", "message"),
+    [("none.safetensors", "x.onnx", "none.safetensors"), ("m.safetensors", "x.pt", "must end in .onnx")],
+)
+def test_errors_are_one_line(trained, tmp_path, capsys, model, out, message):
+    assert main([str(tmp_path / model), str(tmp_path / out)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and message in error

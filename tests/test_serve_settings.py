@@ -1,0 +1,74 @@
+from pathlib import Path
+
+import pytest
+
+from serve.__main__ import main
+from serve.settings import Settings, read_settings
+from unipose.weights import default_model
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_outside(monkeypatch):
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"UNIPOSE_{name.upper()}", raising=False)
+
+
+def test_defaults():
+    settings = read_settings([])
+    assert (settings.host, settings.port, settings.model) == ("127.0.0.1", 8000, default_model())
+
+
+def test_options_outrank_the_environment(monkeypatch):
+    monkeypatch.setenv("UNIPOSE_PORT", "9000")
+    monkeypatch.setenv("UNIPOSE_MAX_PEOPLE", "7")
+    monkeypatch.setenv("UNIPOSE_ENGINE", "")  # as container files write "not set"
+    settings = read_settings(["--port", "9001", "--flip", "true", "--model", "some.onnx"])
+    assert (settings.port, settings.max_people, settings.engine) == (9001, 7, None)
+    assert (settings.flip, settings.model) == (True, Path("some.onnx"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("port", "65536", "less than or equal to 65535"),
+        ("port", "http", "valid integer"),
+        ("max_bytes", "0", "greater than or equal to 1"),
+        ("max_batch", "1.5", "valid integer"),
+        ("flip", "perhaps", "valid boolean"),
+        ("engine", "tensorflow", "choose one of onnxruntime, openvino, torch"),
+        ("detector", "yolo", "choose one of whole"),
+        ("log_level", "loud", "'debug', 'info', 'warning' or 'error'"),
+    ],
+)
+def test_a_bad_value_is_one_line_with_its_names_and_the_cure(monkeypatch, capsys, name, value, message):
+    option = f"--{name.replace('_', '-')}"
+    assert main([option, value]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {option} (UNIPOSE_{name.upper()}) is {value!r}: ")
+    assert message in said
+    assert said.count("\n") == 1
+    monkeypatch.setenv(f"UNIPOSE_{name.upper()}", value)
+    assert main([]) == 2
+    assert capsys.readouterr().err == said
+
+
+def test_several_bad_values_are_all_named():
+    with pytest.raises(ValueError, match=r"--port.*--max-people"):
+        read_settings(["--port", "-1", "--max-people", "none"])
+
+
+def test_help_lists_every_setting(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["--help"])
+    said = capsys.readouterr().out
+    for name in Settings.model_fields:
+        assert f"--{name.replace('_', '-')}" in said
+    assert "UNIPOSE_PORT" in said
+
+
+def test_version(capsys):
+    from unipose import __version__
+
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out == f"unipose {__version__}\n"
