@@ -7,14 +7,11 @@ The two sets look alike and differ in what the third row of joints.mat means; it
 """
 
 import argparse
-import io
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.io import loadmat
-from scipy.io.matlab import MatReadError
 from source import Source, command
 
 from unipose.coco_json import Record, box_around, document, image_record, person_record, write_json
@@ -28,10 +25,12 @@ LSPET_COUNT = 10_000
 # The sets come without boxes: a person is the extent of the labelled joints, grown by this part of its larger side.
 BOX_PADDING = 0.15
 
-# Coordinates are taken as they stand, as pixel centres counted from 0. Labels were made on larger photographs and scaled
-# down, so they are fractions, and they reach into the first half pixel: of LSPET's 123,213 labelled points 18
-# coordinates are below 0.5, down to 0, and none lies in the last pixel (size - 1, size). Counting from 1 would put
-# nothing below 0.5 and fill that last pixel. LSP's few points near the border (0.25 ... height + 0.04) fit both.
+# Coordinates are taken as they stand, as pixel centres counted from 0, although they come from MATLAB. They were made
+# on larger photographs and scaled down, so they are fractions. Two measurements say that the first pixel is 0, not 1:
+# - LSPET's labelled coordinates reach down to 0, 18 of them below 0.5, and none is in the last pixel (size - 1, size);
+#   counted from 1, none could be below 0.5. (LSP's few points near the border, 0.25 to height + 0.04, fit both.)
+# - A network trained with mirrored copies can prefer no side. The labels lie 0.2 px (LSP) and 0.1 px (LSPET) to the
+#   right of what it finds, with a standard error of 0.05 px; counted from 1 it would be 0.5 to 1 px.
 
 # A point further outside than this cannot have been clicked: it counts as not labelled. (One in LSPET, 145 px outside.)
 OUTSIDE_TOLERANCE = 2.0
@@ -39,24 +38,21 @@ OUTSIDE_TOLERANCE = 2.0
 
 def read_joints(source: Source, name: str) -> tuple[str, NDArray[np.float64], NDArray[np.int64]]:
     """The set's name, xy_image (N, 14, 2) and visibility (N, 14) as 0 = no label, 1 = occluded, 2 = visible."""
-    try:
-        joints = loadmat(io.BytesIO(source.read(name)))["joints"]
-    except (KeyError, TypeError, NotImplementedError, MatReadError, ValueError) as error:
-        raise ValueError(f"{source.path}: {name} is not a MATLAB file with a matrix 'joints' ({error})") from error
-    joints = np.asarray(joints, np.float64)
+    joints = source.read_matrix(name, "joints")
     if joints.ndim == 3 and joints.shape[:2] == (3, 14):
         kind, joints = "LSP", joints.transpose(2, 1, 0)
     elif joints.ndim == 3 and joints.shape[:2] == (14, 3):
         kind, joints = "LSPET", joints.transpose(2, 0, 1)
     else:
-        raise ValueError(f"{source.path}: {name} must be (3, 14, N) for LSP or (14, 3, N) for LSPET, got {joints.shape}")
+        raise ValueError(f"{source.path}: {name} must be (3, 14, N), LSP, or (14, 3, N), LSPET, got {joints.shape}")
     xy_image, flag = joints[..., :2], joints[..., 2]
     if not np.isin(flag, (0, 1)).all():
         raise ValueError(f"{source.path}: {name} has flags other than 0 and 1")
     visibility = np.where(flag == 0, 2, 1) if kind == "LSP" else np.where(flag == 1, 2, 0)
     finite = np.isfinite(xy_image).all(axis=2) | (visibility == 0)
     if not finite.all():
-        raise ValueError(f"{source.path}: {name} has a coordinate that is not finite, image {np.argwhere(~finite)[0][0] + 1}")
+        number = np.argwhere(~finite)[0][0] + 1
+        raise ValueError(f"{source.path}: {name} has a coordinate that is not finite, image {number}")
     return kind, xy_image, visibility
 
 
@@ -64,14 +60,14 @@ def image_names(source: Source, folder: str, kind: str, count: int) -> list[str]
     """im0001.jpg and on; raises ValueError unless the folder holds exactly these, as many as joints.mat describes."""
     expected = LSP_COUNTS if kind == "LSP" else (LSPET_COUNT,)
     if count not in expected:
-        raise ValueError(f"{source.path}: joints.mat describes {count} images; {kind} has {' or '.join(map(str, expected))}")
+        raise ValueError(f"{source.path}: joints.mat describes {count} images, {kind} has {expected[0]}")
     digits = 4 if kind == "LSP" else 5
     names = [f"im{number:0{digits}d}.jpg" for number in range(1, count + 1)]
     there = {PurePosixPath(name).name for name in source.names if PurePosixPath(name).parent.as_posix() == folder}
     differing = sorted(set(names) ^ {name for name in there if name.endswith(".jpg")})
     if differing:
         raise ValueError(
-            f"{source.path}: joints.mat describes {count} images; "
+            f"{source.path}: joints.mat describes {count} images, "
             f"{folder}/{differing[0]} {'has no labels' if differing[0] in there else 'is missing'}"
         )
     return names
@@ -103,12 +99,12 @@ def prepare(args: argparse.Namespace) -> str:
         write_json(args.out / f"{half}.json", content)
     counts = ", ".join(f"{half}.json {len(images[part])}" for half, part in halves.items())
     labelled = sum(person["num_keypoints"] for person in people)
-    return f"{kind}: {counts} images; {labelled} labelled joints, {outside} dropped as outside their image -> {args.out}"
+    return f"{kind}: {counts} images; {labelled} joints, {outside} more dropped as outside their image -> {args.out}"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="LSP or LSPET, as downloaded -> COCO-keypoint JSON")
-    parser.add_argument("source", type=Path, help="lsp_dataset.zip or lspet_dataset.zip, or the folder unpacked from it")
+    parser.add_argument("source", type=Path, help="lsp_dataset.zip, lspet_dataset.zip or a folder unpacked from one")
     parser.add_argument("--out", type=Path, required=True, help="folder for train.json, test.json and images/")
     return command(prepare, parser, argv)
 

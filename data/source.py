@@ -2,14 +2,20 @@
 
 import argparse
 import io
+import json
 import os
 import sys
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
+from scipy.io import loadmat
+from scipy.io.matlab import MatReadError
 
 from unipose.coco_json import write_file
 
@@ -33,11 +39,15 @@ class Source:
         else:
             raise ValueError(f"{path}: no such zip file or folder")
 
+    def match(self, pattern: str) -> list[str]:
+        """The files whose path ends like `pattern` (as in PurePath.match), however deep they lie, in order."""
+        return sorted(name for name in self.names if PurePosixPath(name).match(pattern))
+
     def find(self, pattern: str) -> str:
-        """The one file whose path ends like `pattern` (as in PurePath.match), however deep it lies."""
-        found = sorted(name for name in self.names if PurePosixPath(name).match(pattern))
+        """The one file that matches."""
+        found = self.match(pattern)
         if len(found) != 1:
-            raise ValueError(f"{self.path}: needs exactly one {pattern}, found {found[:5] or 'none'}")
+            raise ValueError(f"{self.path}: needs exactly one {pattern}, found {', '.join(found[:3]) or 'none'}")
         return found[0]
 
     def read(self, name: str) -> bytes:
@@ -49,6 +59,21 @@ class Source:
             return self._zip.read(name)
         except (zipfile.BadZipFile, zlib.error, EOFError) as error:
             raise ValueError(f"{self.path}: {name} is damaged ({error})") from error
+
+    def read_json(self, name: str) -> Any:
+        try:
+            return json.loads(self.read(name))
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{self.path}: {name} is not JSON ({error})") from error
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{self.path}: {name} is not whole JSON ({error})") from error
+
+    def read_matrix(self, name: str, key: str) -> NDArray[np.float64]:
+        """The numbers of one variable of a MATLAB file."""
+        try:
+            return np.asarray(loadmat(io.BytesIO(self.read(name)))[key], np.float64)
+        except (KeyError, TypeError, ValueError, NotImplementedError, MatReadError) as error:
+            raise ValueError(f"{self.path}: {name} is not a MATLAB file with a matrix {key!r} ({error})") from error
 
     def image_size(self, name: str) -> tuple[int, int]:
         """(width, height) from the image's header.
@@ -65,19 +90,21 @@ class Source:
             raise ValueError(f"{self.path}: {name} has EXIF orientation {orientation}; store it upright without EXIF")
         return size_wh
 
-    def place_images(self, folder: str, names: Sequence[str], out: Path) -> str:
+    def place_images(self, folder: str, names: Sequence[str], out: Path, root: str = "images") -> str:
         """Make the images `names` below `folder` reachable from a JSON file in `out`; returns its `info.image_root`.
 
-        A folder's images stay where they are; a zip's are unpacked to `out`/images.
+        A folder's images stay where they are; a zip's are unpacked to `out`/`root`.
         """
         if self._zip is None:
             return Path(os.path.relpath(self.path / folder, out)).as_posix()
         for name in names:
-            write_file(out / "images" / name, self.read((PurePosixPath(folder) / name).as_posix()))
-        return "images"
+            write_file(out / root / name, self.read(f"{folder}/{name}"))
+        return root
 
 
-def command(prepare: Callable[[argparse.Namespace], str], parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> int:
+def command(
+    prepare: Callable[[argparse.Namespace], str], parser: argparse.ArgumentParser, argv: Sequence[str] | None
+) -> int:
     """Parse, prepare, print its summary; refused input is one line on stderr and exit status 2."""
     args = parser.parse_args(argv)
     try:

@@ -44,6 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(f"this model's engine needs {error.name}, which is not installed", 2)
     except (ValueError, OSError) as error:
         return _fail(str(error), 2)
+    try:
+        listener.listen()
+    except OSError as error:  # another process took the port while the model was loaded
+        return _cannot_listen(settings, error)
     logging.basicConfig(level=settings.log_level.upper())
     config = uvicorn.Config(
         create_app(settings, predictor),
@@ -51,10 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         timeout_graceful_shutdown=settings.stop_seconds,
         server_header=False,
     )
-    try:
-        _Server(config).run(sockets=[listener])
-    except OSError as error:  # another process began to listen while the model was loaded
-        return _cannot_listen(settings, error)
+    _Server(config).run(sockets=[listener])
     return 0
 
 
@@ -66,7 +67,7 @@ def load_predictor(settings: Settings) -> Predictor:
 
 
 def _bind(host: str, port: int) -> socket.socket:
-    """A socket that has its port, which fails before the model is loaded; uvicorn makes it listen after that."""
+    """A socket that has its port, which fails before the model is loaded; it listens after that."""
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     listener = socket.socket(family, kind, protocol)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -28,6 +28,7 @@ TORCH_RING = {
     "config": set(),
 }
 WITHIN_LAYER = {"heatmap": {"geometry"}, "image": {"geometry"}, "pose": {"skeleton"}, "spec": {"skeleton"}}
+JOB = {"job"}  # wires the torch ring and the evaluation
 ENTRY_POINTS = {"train", "evaluate", "predict", "export", "models", "cli"}
 
 
@@ -82,7 +83,7 @@ def test_nothing_imports_an_entry_point_or_the_service(name):
 
 
 def test_every_module_has_its_place():
-    known = CORE | set(TORCH_RING) | ENTRY_POINTS
+    known = CORE | set(TORCH_RING) | JOB | ENTRY_POINTS
     assert {name for name in modules() if not name.startswith("model.")} == known
 
 

@@ -2,16 +2,14 @@ from dataclasses import replace
 
 import pytest
 import torch
+from conftest import SMALL_NETWORK
 
-from unipose.checkpoint import build_network, load_model, load_state, save_model, save_state
-
-NETWORK = {"trunk": "res2net_s", "output_stride": 16, "multi_grid": [1, 1, 1], "wasp_channels": 16, "wasp_rates": [1, 2],
-           "wasp_shared": True, "decoder_channels": 16, "dropout": 0.1, "activation": "none"}  # fmt: skip
+from unipose.checkpoint import build_network, deployed, load_model, load_state, save_model, save_state
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
 def test_a_model_file_gives_the_network_back(spec, tmp_path, dtype):
-    spec = replace(spec, network=NETWORK)
+    spec = replace(spec, network=SMALL_NETWORK)
     network = build_network(spec).eval()
     save_model(tmp_path / "m.safetensors", network.state_dict(), spec, dtype)
     module, found = load_model(tmp_path / "m.safetensors")
@@ -19,7 +17,7 @@ def test_a_model_file_gives_the_network_back(spec, tmp_path, dtype):
     assert not module.training
     images = torch.randn(2, 3, 96, 64)
     with torch.inference_mode():
-        expected = network(images)
+        expected = deployed(network, spec)(images)
         assert torch.allclose(
             module(images), expected, atol=0 if dtype == torch.float32 else 0.01 * expected.abs().max()
         )
@@ -53,4 +51,4 @@ def test_other_files_are_refused(spec, tmp_path):
 
 def test_an_unknown_trunk_names_the_known_ones(spec):
     with pytest.raises(ValueError, match=r"no trunk 'x'.*res2net50_26w_4s"):
-        build_network(replace(spec, network={**NETWORK, "trunk": "x"}))
+        build_network(replace(spec, network={**SMALL_NETWORK, "trunk": "x"}))

@@ -27,7 +27,7 @@ def record(tmp_path: Path) -> Record:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_one_affine_moves_pixels_and_points(record, spec, ramp_reader, seed):
-    """What the reader finds in the augmented pixels is what the target says, with left and right swapped in a mirror."""
+    """What the reader finds in the augmented pixels is what the target says, left and right swapped in a mirror."""
     affine = RandomAffine(scale=(0.9, 1.4), rotation=30, shift=0.05)
     sample = PoseDataset([record], spec, affine, seed=seed)[0]
     found, _ = heatmap.decode(ramp_reader.run(sample["image"].numpy()[None])[0])

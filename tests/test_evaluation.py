@@ -27,8 +27,9 @@ def ramps(tmp_path: Path):
             xy = ramp_joints((width, height)) + [offset(i, k) for k in range(14)]
             keypoints = np.column_stack([xy, np.full(14, 2)]).ravel().tolist()
             annotations += [
-                {"id": first_id + 10 * i + j, "image_id": i, "category_id": 1, "keypoints": keypoints, "num_keypoints": 14,
-                 "bbox": [0.3 * width, 0.1 * height, 0.6 * width, 0.8 * height], "area": 0.48 * width * height, "iscrowd": 0, **more}
+                {"id": first_id + 10 * i + j, "image_id": i, "category_id": 1, "keypoints": keypoints, "iscrowd": 0,
+                 "num_keypoints": 14, "bbox": [0.3 * width, 0.1 * height, 0.6 * width, 0.8 * height],
+                 "area": 0.48 * width * height, **more}
                 for j in range(people)
             ]  # fmt: skip
         categories = [{"id": 1, "name": "person", "keypoints": list(LSP.keypoints), "skeleton": []}]

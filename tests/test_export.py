@@ -4,18 +4,16 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from conftest import SMALL_NETWORK
 
 from unipose.checkpoint import build_network, save_model
 from unipose.export import BATCHES, main
 from unipose.spec import METADATA_KEY, ModelSpec
 
-NETWORK = {"trunk": "res2net_s", "output_stride": 16, "multi_grid": [1, 1, 1], "wasp_channels": 16, "wasp_rates": [1, 2],
-           "wasp_shared": True, "decoder_channels": 16, "dropout": 0.1, "activation": "softmax"}  # fmt: skip
-
 
 @pytest.fixture
 def trained(spec, tmp_path):
-    spec = replace(spec, network=NETWORK)
+    spec = replace(spec, network=SMALL_NETWORK)
     path = tmp_path / "m.safetensors"
     save_model(path, build_network(spec).state_dict(), spec)
     return path
@@ -30,7 +28,7 @@ def test_the_file_carries_its_spec_and_takes_any_batch(trained, tmp_path, capsys
     model = onnx.load(out)
     onnx.checker.check_model(model, full_check=True)
     spec = ModelSpec.from_json({p.key: p.value for p in model.metadata_props}[METADATA_KEY])
-    assert spec.input_wh == (64, 96) and spec.network == NETWORK
+    assert spec.input_wh == (64, 96) and spec.network == SMALL_NETWORK
     session = onnxruntime.InferenceSession(out)
     for batch in (1, 4, 7):
         [maps] = session.run(None, {"images": np.zeros((batch, 3, 96, 64), np.float32)})

@@ -62,7 +62,7 @@ GREY = Image.fromarray(np.tile(np.linspace(0, 255, 45).astype(np.uint8), (30, 1)
             np.tile(np.array([255, 0, 0], np.uint8), (30, 45, 1)),
         ),
     ],
-    ids=["grey", "grey jpeg", "16-bit png", "16-bit tiff", "1-bit", "palette", "cmyk", "alpha", "half alpha", "animated"],
+    ids=["grey", "grey jpeg", "16-bit png", "16-bit tiff", "1-bit", "palette", "cmyk", "alpha", "half alpha", "moving"],
 )  # fmt: skip
 def test_every_mode_becomes_rgb(data, expected):
     pixels = read_image(data)
@@ -87,7 +87,7 @@ def test_exif_orientation(kind, orientation):
 def test_truncated_anywhere_is_damaged(kind):
     data = encoded(Image.fromarray(np.tile(PIXELS, (4, 4, 1))), kind)
     for tenth in range(1, 10):
-        with pytest.raises(DamagedImage, match=f"damaged {kind}"):
+        with pytest.raises(DamagedImage, match=f"damaged {kind}|like a {kind} file, but its header is damaged"):
             read_image(data[: max(12, len(data) * tenth // 10)])
 
 

@@ -4,13 +4,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from conftest import SMALL_NETWORK
 
 from unipose.checkpoint import build_network, deployed, load_model, save_model
 from unipose.export import export
 from unipose.runtime import ENGINES, open_runtime
-
-NETWORK = {"trunk": "res2net_s", "output_stride": 16, "multi_grid": [1, 1, 1], "wasp_channels": 16, "wasp_rates": [1, 2],
-           "wasp_shared": True, "decoder_channels": 16, "dropout": 0.1, "activation": "softmax"}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +18,7 @@ def files(tmp_path_factory):
     from unipose.spec import ModelSpec
 
     torch.manual_seed(0)
-    spec = ModelSpec("small", "1", SKELETONS["lsp14"], (64, 96), 4, 1.5, 1.25, (0.5,) * 3, (0.25,) * 3, NETWORK)
+    spec = ModelSpec("small", "1", SKELETONS["lsp14"], (64, 96), 4, 1.5, 1.25, (0.5,) * 3, (0.25,) * 3, SMALL_NETWORK)
     folder = tmp_path_factory.mktemp("model")
     network = build_network(spec)
     save_model(folder / "small.safetensors", network.state_dict(), spec)
@@ -66,8 +64,8 @@ def test_the_kind_of_file_chooses_the_engine(files):
     assert open_runtime(files[0] / "small.safetensors").engine == "torch"
 
 
-def test_of_module_serves_a_live_network(files, spec):
-    folder, spec = files
+def test_of_module_serves_a_live_network(files):
+    _, spec = files
     network = build_network(spec)
     runtime = ENGINES["torch"].of_module(deployed(network, spec), spec)  # type: ignore[attr-defined]
     assert runtime.run(batch(2)).shape == (2, 14, 24, 16)
@@ -109,3 +107,10 @@ def test_export_refuses_a_file_that_disagrees(files, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="is not written"):
         export(module, replace(spec, name="other"), tmp_path / "x.onnx")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_a_file_that_is_not_onnx_is_refused(tmp_path, engine):
+    (tmp_path / "x.onnx").write_bytes(b"not a model")
+    with pytest.raises(ValueError, match="not a sound ONNX file"):
+        open_runtime(tmp_path / "x.onnx", engine)

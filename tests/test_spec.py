@@ -7,7 +7,8 @@ from unipose.spec import ModelSpec
 
 SPEC = ModelSpec(
     name="t", version="1", skeleton=SKELETONS["lsp14"], input_wh=(96, 128), stride=4, sigma=1.5, margin=1.25,
-    mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6), network={"trunk": "res2net_s", "wasp_rates": [1, 2]}, provenance={"seed": 0},
+    mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6), network={"trunk": "res2net_s", "wasp_rates": [1, 2]},
+    provenance={"seed": 0},
 )  # fmt: skip
 
 

@@ -11,8 +11,8 @@ from unipose.sample import draw_sample
 from unipose.train import SAMPLE_CONFIG, compose, main, read_data
 
 SMALL = [
-    "model.input_wh=[64, 64]", "model.wasp_channels=32", "model.decoder_channels=32", "train.workers=0", "train.threads=1",
-    "train.batch_size=8", "train.epochs=2", "train.warmup_epochs=0.1",
+    "model.input_wh=[64, 64]", "model.wasp_channels=32", "model.decoder_channels=32", "train.workers=0",
+    "train.threads=1", "train.batch_size=8", "train.epochs=2", "train.warmup_epochs=0.1",
 ]  # fmt: skip
 
 
@@ -43,7 +43,7 @@ def test_a_run_leaves_everything_and_resumes(sample, tmp_path, capsys):
     assert main(arguments(sample, straight)) == 2
     assert "already holds a run" in capsys.readouterr().err
     assert main(["--resume", *arguments(sample, tmp_path / "none")]) == 2
-    assert main(["--resume", *arguments(sample, straight, "model.wasp_channels=16")]) == 2
+    assert main([*arguments(sample, straight), "--resume", "model.wasp_channels=16"]) == 2
     assert "another configuration" in capsys.readouterr().err
 
 

@@ -30,7 +30,7 @@ def person_record(
     visibility: NDArray[np.integer],
     box_xyxy: NDArray[np.floating],
 ) -> Record:
-    """One person: xy_image (K, 2), visibility (K,) of 0, 1 or 2, box_xyxy (4,). `area` is the box's: no outline is known."""
+    """One person: xy_image (K, 2), visibility (K,) of 0, 1 or 2, box_xyxy (4,); `area` is the box's."""
     labelled = visibility > 0
     rows = np.column_stack([np.where(labelled[:, None], xy_image, 0.0).round(3), visibility])
     x1, y1, x2, y2 = (round(float(edge), 3) for edge in box_xyxy)
@@ -57,7 +57,8 @@ def box_around(xy_image: NDArray[np.floating], size_wh: tuple[int, int], padding
         return whole
     low, high = xy_image.min(axis=0), xy_image.max(axis=0) + 1  # + 1: a pixel centre x covers the edges x to x + 1
     grown = padding * float((high - low).max())
-    return np.clip(np.concatenate([low - grown, high + grown]), np.tile(whole[:2], 2), np.tile(whole[2:], 2))
+    box_xyxy: NDArray[np.float64] = np.concatenate([low - grown, high + grown])
+    return box_xyxy.clip(0.0, np.tile(whole[2:], 2))
 
 
 def document(
@@ -82,7 +83,7 @@ def document(
 
 
 def check(content: Record, keypoints: int) -> None:
-    """Raises ValueError, naming the record, for repeated ids, unknown images, or keypoints and boxes of a wrong form."""
+    """Raises ValueError, naming the record, for repeated ids, unknown images, keypoints and boxes of a wrong form."""
     for kind in ("images", "annotations"):
         ids = [record["id"] for record in content[kind]]
         if len(set(ids)) != len(ids):

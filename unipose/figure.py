@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 Float = NDArray[np.float64]
 Byte = NDArray[np.uint8]
+Colour = Sequence[int] | NDArray[np.integer]  # red, green, blue
 
 OVERSAMPLING = 2  # a canvas is this much larger than the image, into which it is averaged at the end
 FRACTION_BITS = 4  # of the fixed-point coordinates that OpenCV draws with
@@ -33,6 +34,21 @@ NOBODY = 0
 
 HAIR = ((30, 25, 22), (75, 45, 25), (190, 150, 80), (150, 65, 30), (150, 150, 150))
 PALE, DARK = np.array([240, 200, 170]), np.array([85, 55, 40])
+SHIRT, TROUSERS = (150.0, 240.0), (40.0, 110.0)  # how bright cloth is
+
+
+def skin(rng: np.random.Generator) -> Colour:
+    return _whole(PALE + (DARK - PALE) * rng.random())
+
+
+def cloth(rng: np.random.Generator, brightness: tuple[float, float]) -> Colour:
+    """A colour whose strongest channel is as bright as asked."""
+    colour = rng.uniform(0.15, 1.0, 3)
+    return _whole(rng.uniform(*brightness) * colour / colour.max())
+
+
+def _whole(colour: Float) -> Colour:
+    return tuple(int(channel) for channel in colour)
 
 
 class Canvas:
@@ -43,17 +59,17 @@ class Canvas:
         self.image: Byte = np.zeros((height, width, 3), np.uint8)
         self.owner: Byte = np.zeros((height, width), np.uint8)
 
-    def polygon(self, xy_image: ArrayLike, colour: Sequence[int], owner: int = NOBODY) -> None:
+    def polygon(self, xy_image: ArrayLike, colour: Colour, owner: int = NOBODY) -> None:
         """Fill a convex polygon (N, 2)."""
         xy_canvas = (np.asarray(xy_image) + 0.5) * OVERSAMPLING - 0.5
         points = np.round(xy_canvas * 2**FRACTION_BITS).astype(np.int32)
         cv2.fillConvexPoly(self.image, points, [int(channel) for channel in colour], cv2.LINE_AA, FRACTION_BITS)
         cv2.fillConvexPoly(self.owner, points, [owner], cv2.LINE_8, FRACTION_BITS)
 
-    def disc(self, centre_xy: ArrayLike, radius: float, colour: Sequence[int], owner: int = NOBODY) -> None:
+    def disc(self, centre_xy: ArrayLike, radius: float, colour: Colour, owner: int = NOBODY) -> None:
         self.polygon(np.asarray(centre_xy) + radius * CIRCLE, colour, owner)
 
-    def limb(self, a: Float, b: Float, radii: tuple[float, float], colour: Sequence[int], owner: int = NOBODY) -> None:
+    def limb(self, a: Float, b: Float, radii: tuple[float, float], colour: Colour, owner: int = NOBODY) -> None:
         """A round-ended, tapered bar from a to b, darker at its rim, so that it stands out against its like."""
         across = np.array([a[1] - b[1], b[0] - a[0]]) / max(float(np.hypot(*(b - a))), 1e-6)
         for tone, part in ((0.65, 1.0), (1.0, 0.75)):
@@ -82,9 +98,9 @@ class Figure:
     def __init__(self, rng: np.random.Generator, size_wh: tuple[int, int]) -> None:
         self.faces_us = bool(rng.random() < 0.6)
         self.turn = float(
-            rng.uniform(-1.0, 1.0)
+            rng.uniform(-0.9, 0.9)
         )  # radians about the upright axis; positive turns the face to our right
-        self.lean = float(np.clip(rng.normal(0.0, 0.25), -0.7, 0.7))  # radians to our right
+        self.lean = float(np.clip(rng.normal(0.0, 0.2), -0.6, 0.6))  # radians to our right
         self.up, self.rightwards = _upwards(self.lean), _upwards(self.lean + np.pi / 2)
         joints = self._pose(rng)
         low, high = np.min(list(joints.values()), axis=0), np.max(list(joints.values()), axis=0)
@@ -97,21 +113,21 @@ class Figure:
         """Joints about the pelvis at (0, 0), in standing heights; angles in radians, within what a body can do."""
 
         def length(mean: float, shortest: float = 1.0) -> float:
-            return mean * float(rng.normal(1.0, 0.06) * rng.uniform(shortest, 1.0))  # below 1: foreshortened
+            return mean * float(rng.normal(1.0, 0.05) * rng.uniform(shortest, 1.0))  # below 1: foreshortened
 
-        neck = self.up * length(0.31)
+        neck = self.up * length(0.33)
         joints = {"neck": neck, "head_top": neck + _upwards(self.lean + rng.normal(0.0, 0.2)) * length(0.2)}
-        shoulders, hips = (length(mean) * np.cos(self.turn) for mean in (0.125, 0.075))
+        shoulders, hips = (length(mean) * np.cos(self.turn) for mean in (0.135, 0.085))
         for side in SIDES:
             outwards = self.rightwards if (side == "left") == self.faces_us else -self.rightwards
             arm = float(rng.uniform(0.7, 2.9) if rng.random() < 0.4 else rng.normal(0.35, 0.3))
-            forearm = arm + float(np.clip(rng.normal(0.0, 0.8), -2.0, 2.0))
-            thigh = float(np.clip(rng.normal(0.2, 0.3), -0.4, 1.2))
-            shin = thigh + float(np.clip(rng.normal(-0.15, 0.4), -1.4, 0.7))
+            forearm = arm + float(np.clip(rng.normal(0.0, 0.6), -1.6, 1.6))
+            thigh = float(np.clip(rng.normal(0.25, 0.25), -0.15, 1.1))
+            shin = thigh + float(np.clip(rng.normal(-0.15, 0.3), -1.1, 0.5))
             joint = neck - 0.03 * self.up + shoulders * outwards
             for name, angle, reach in (
-                ("shoulder", 0.0, 0.0), ("elbow", arm, length(0.175, 0.7)), ("wrist", forearm, length(0.165, 0.7)),
-                ("hip", 0.0, 0.0), ("knee", thigh, length(0.25, 0.75)), ("ankle", shin, length(0.24, 0.8)),
+                ("shoulder", 0.0, 0.0), ("elbow", arm, length(0.18, 0.85)), ("wrist", forearm, length(0.17, 0.85)),
+                ("hip", 0.0, 0.0), ("knee", thigh, length(0.25, 0.85)), ("ankle", shin, length(0.24, 0.85)),
             ):  # fmt: skip
                 if name == "hip":
                     joint = hips * outwards
@@ -122,22 +138,22 @@ class Figure:
 
     def draw(self, rng: np.random.Generator, canvas: Canvas) -> None:
         """Back to front: what is nearer hides what is further away."""
-        skin = (PALE + (DARK - PALE) * rng.random()).astype(int)
-        shirt, trousers, shoes, trim = rng.integers(25, 235, (4, 3))
-        sleeves, legs = ((cloth, cloth if rng.random() < 0.5 else skin) for cloth in (shirt, trousers))
+        bare, shirt, trousers = skin(rng), cloth(rng, SHIRT), cloth(rng, TROUSERS)
+        shoes, trim = rng.integers(180, 250, 3), rng.integers(10, 60, 3)
+        sleeve, leg_end = (part if rng.random() < 0.5 else bare for part in (shirt, trousers))
         stout = self.size * float(rng.uniform(0.85, 1.25))
         # Turned to our right, a figure facing us has its right side nearer; one seen from behind has its left side.
         near, far = SIDES if (self.turn > 0) == self.faces_us else SIDES[::-1]
 
         def leg(side: str) -> None:
-            self._limb(canvas, side, "shin", (0.026 * stout, 0.019 * stout), legs[1])
-            canvas.disc(self.xy[f"{side}_ankle"], 0.028 * stout, shoes, OWNER[f"{side}_shin"])
-            self._limb(canvas, side, "thigh", (0.042 * stout, 0.03 * stout), legs[0])
+            self._limb(canvas, side, "shin", (0.032 * stout, 0.025 * stout), leg_end)
+            canvas.disc(self.xy[f"{side}_ankle"], 0.034 * stout, shoes, OWNER[f"{side}_shin"])
+            self._limb(canvas, side, "thigh", (0.047 * stout, 0.036 * stout), trousers)
 
         def arm(side: str) -> None:
-            self._limb(canvas, side, "upper_arm", (0.027 * stout, 0.022 * stout), sleeves[0])
-            self._limb(canvas, side, "forearm", (0.021 * stout, 0.016 * stout), sleeves[1])
-            canvas.disc(self.xy[f"{side}_wrist"], 0.022 * stout, skin, OWNER[f"{side}_forearm"])
+            self._limb(canvas, side, "upper_arm", (0.034 * stout, 0.029 * stout), shirt)
+            self._limb(canvas, side, "forearm", (0.028 * stout, 0.022 * stout), sleeve)
+            canvas.disc(self.xy[f"{side}_wrist"], 0.03 * stout, bare, OWNER[f"{side}_forearm"])
 
         behind = SIDES if abs(self.turn) < 0.35 and not self.faces_us else (far,) if abs(self.turn) >= 0.35 else ()
         for side in behind:
@@ -145,15 +161,15 @@ class Figure:
         leg(far)
         leg(near)
         self._torso(canvas, shirt, trim, stout)
-        self._head(canvas, skin, HAIR[rng.integers(len(HAIR))])
+        self._head(canvas, bare, HAIR[rng.integers(len(HAIR))])
         for side in (side for side in (far, near) if side not in behind):
             arm(side)
 
-    def _limb(self, canvas: Canvas, side: str, part: str, radii: tuple[float, float], colour: Sequence[int]) -> None:
+    def _limb(self, canvas: Canvas, side: str, part: str, radii: tuple[float, float], colour: Colour) -> None:
         a, b = (self.xy[joint] for joint in PARTS[f"{side}_{part}"])
         canvas.limb(a, b, radii, colour, OWNER[f"{side}_{part}"])
 
-    def _torso(self, canvas: Canvas, shirt: Sequence[int], trim: Sequence[int], stout: float) -> None:
+    def _torso(self, canvas: Canvas, shirt: Colour, trim: Colour, stout: float) -> None:
         """Rounded at the shoulders and hips; buttons in front, crossed braces behind."""
         owner, bulk = OWNER["torso"], 0.03 * stout
         corners = [self.xy[f"{side}_{joint}"] for side, joint in
@@ -169,7 +185,7 @@ class Figure:
             for top, bottom in ((corners[0], corners[2]), (corners[1], corners[3])):
                 canvas.limb(top, bottom, (0.013 * stout, 0.013 * stout), trim, owner)
 
-    def _head(self, canvas: Canvas, skin: Sequence[int], hair: Sequence[int]) -> None:
+    def _head(self, canvas: Canvas, skin: Colour, hair: Colour) -> None:
         """Hair all over from behind; from in front a fringe, two eyes and a mouth, moved the way the face is turned."""
         owner, neck, top = OWNER["head"], self.xy["neck"], self.xy["head_top"]
         tall = float(np.hypot(*(top - neck)))

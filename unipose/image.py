@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from unipose.geometry import Affine
 
@@ -77,6 +77,8 @@ def read_image(source: bytes | str | Path, limits: Limits | None = None) -> RGB:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageTooLarge(f"{name} has too many pixels; at most {limits.max_pixels:,} are accepted") from error
+    except UnidentifiedImageError as error:  # whose words name a Python object
+        raise DamagedImage(f"{name} begins like a {kind} file, but its header is damaged") from error
     except _DAMAGE as error:
         raise DamagedImage(f"{name} is a damaged {kind} file: {error}") from error
 

@@ -49,8 +49,8 @@ class OnnxRuntime:
             raise ValueError(f"ONNX Runtime has no device {device!r} here; use one of: {', '.join(providers)}")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or _cores()
-        self._session = onnxruntime.InferenceSession(str(path), options, providers=[providers[device]])
-        self.spec = _spec(path, self._session.get_modelmeta().custom_metadata_map)
+        self._session = _session(path, options, providers[device])
+        self.spec = _spec(path, self._session)
         self._input = self._session.get_inputs()[0].name
 
     def run(self, batch: Float32) -> Float32:
@@ -69,8 +69,7 @@ class OpenVino:
         import openvino
 
         # OpenVINO's own reader does not show an ONNX file's metadata.
-        metadata = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"]).get_modelmeta()
-        self.spec = _spec(path, metadata.custom_metadata_map)
+        self.spec = _spec(path, _session(path, onnxruntime.SessionOptions(), "CPUExecutionProvider"))
         settings: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": threads or _cores()}
         self._model = openvino.Core().compile_model(str(path), device.upper(), settings)
 
@@ -138,7 +137,18 @@ def open_runtime(path: str | Path, engine: str | None = None, device: str = "cpu
     return ENGINES[engine](path, device=device, threads=threads)
 
 
-def _spec(path: str | Path, metadata: dict[str, str]) -> ModelSpec:
+def _session(path: str | Path, options: Any, provider: str) -> Any:
+    from onnxruntime import InferenceSession
+    from onnxruntime.capi import onnxruntime_pybind11_state as errors
+
+    try:
+        return InferenceSession(str(path), options, providers=[provider])
+    except (errors.InvalidProtobuf, errors.InvalidArgument, errors.InvalidGraph, errors.Fail) as error:
+        raise ValueError(f"{path} is not a sound ONNX file: {error}") from error
+
+
+def _spec(path: str | Path, session: Any) -> ModelSpec:
+    metadata = session.get_modelmeta().custom_metadata_map
     if METADATA_KEY not in metadata:
         raise ValueError(f"{path} carries no UniPose spec; export it with `unipose export`")
     return ModelSpec.from_json(metadata[METADATA_KEY])

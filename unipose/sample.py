@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unipose.coco_json import Record, document, image_record, person_record, write_file, write_json
-from unipose.figure import DARK, NOBODY, OVERSAMPLING, PALE, Byte, Canvas, Figure, Float
+from unipose.figure import NOBODY, OVERSAMPLING, SHIRT, TROUSERS, Byte, Canvas, Colour, Figure, Float, cloth, skin
 from unipose.skeleton import SKELETONS
 
 SKELETON = SKELETONS["lsp14"]
@@ -16,7 +16,7 @@ SKELETON = SKELETONS["lsp14"]
 def draw_sample(
     out_dir: Path, count: int = 750, seed: int = 0, size_wh: tuple[int, int] = (192, 160)
 ) -> tuple[Path, Path]:
-    """Draw `count` JPEG images and their labels; returns train.json (four fifths) and test.json (the unseen last fifth).
+    """Draw `count` JPEG images and labels; returns train.json (four fifths) and test.json (the unseen last fifth).
 
     The same arguments give the same files; an image depends on nothing but `seed`, its own number and the size.
     Raises ValueError for fewer than 5 images or a side below 64 pixels.
@@ -47,7 +47,7 @@ def draw_image(rng: np.random.Generator, size_wh: tuple[int, int]) -> tuple[Byte
     figure.draw(rng, canvas)
     left, top, width, height = cv2.boundingRect((canvas.owner != NOBODY).astype(np.uint8))
     box_xyxy = np.array([left, top, left + width, top + height]) / OVERSAMPLING
-    for _ in range(rng.choice(3, p=(0.6, 0.3, 0.1))):  # in front of the figure
+    for _ in range(rng.choice(3, p=(0.8, 0.15, 0.05))):  # in front of the figure
         _stick(rng, canvas, size_wh)
     xy_image = np.array([figure.xy[name] for name in SKELETON.keypoints])
     visibility = np.array([2 if canvas.shows(name, figure.xy[name]) else 1 for name in SKELETON.keypoints])
@@ -57,15 +57,15 @@ def draw_image(rng: np.random.Generator, size_wh: tuple[int, int]) -> tuple[Byte
 def _background(rng: np.random.Generator, canvas: Canvas, size_wh: tuple[int, int]) -> None:
     """Soft blotches, then polygons, then sticks and balls of the colours and sizes of limbs and heads."""
     height, width = canvas.owner.shape
-    blotches = rng.uniform(40, 215, 3) + rng.normal(0, 30, (rng.integers(2, 7), rng.integers(2, 7), 3))
+    blotches = _dull(rng) + rng.normal(0, 20, (rng.integers(2, 7), rng.integers(2, 7), 3))
     canvas.image[:] = cv2.resize(
         np.clip(blotches, 10, 245).astype(np.uint8), (width, height), interpolation=cv2.INTER_CUBIC
     )
     reach = min(size_wh)
-    for _ in range(rng.integers(2, 9)):
+    for _ in range(rng.integers(2, 7)):
         corners = rng.normal(rng.uniform((0, 0), size_wh), rng.uniform(0.05, 0.3) * reach, (5, 2)).astype(np.float32)
-        canvas.polygon(cv2.convexHull(corners)[:, 0], rng.integers(20, 236, 3))
-    for _ in range(rng.integers(2, 8)):
+        canvas.polygon(cv2.convexHull(corners)[:, 0], _dull(rng))
+    for _ in range(rng.integers(1, 5)):
         _stick(rng, canvas, size_wh)
     for _ in range(rng.integers(0, 3)):
         canvas.disc(rng.uniform((0, 0), size_wh), rng.uniform(0.03, 0.08) * reach, _limb_colour(rng))
@@ -78,9 +78,13 @@ def _stick(rng: np.random.Generator, canvas: Canvas, size_wh: tuple[int, int]) -
     canvas.limb(start, end, (radius, radius * rng.uniform(0.6, 1.0)), _limb_colour(rng))
 
 
-def _limb_colour(rng: np.random.Generator) -> NDArray[np.int64]:
-    """Skin or cloth."""
-    return (PALE + (DARK - PALE) * rng.random()).astype(np.int64) if rng.random() < 0.5 else rng.integers(25, 235, 3)
+def _dull(rng: np.random.Generator) -> NDArray[np.integer]:
+    """A colour not far from grey."""
+    return (rng.integers(40, 190) + rng.integers(-30, 31, 3)).clip(0, 255)
+
+
+def _limb_colour(rng: np.random.Generator) -> Colour:
+    return (skin(rng), cloth(rng, SHIRT), cloth(rng, TROUSERS))[rng.integers(3)]
 
 
 def _photograph(rng: np.random.Generator, canvas_image: Byte, size_wh: tuple[int, int]) -> Byte:
@@ -89,4 +93,5 @@ def _photograph(rng: np.random.Generator, canvas_image: Byte, size_wh: tuple[int
     if rng.random() < 0.3:
         image = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.5, 1.2)))
     grain = rng.normal(0.0, rng.uniform(1.0, 8.0), image.shape)
-    return np.clip(image * rng.uniform(0.7, 1.2) + grain, 0, 255).astype(np.uint8)
+    exposed: NDArray[np.floating] = image * rng.uniform(0.7, 1.2) + grain
+    return exposed.clip(0, 255).astype(np.uint8)

@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="unipose train", description=__doc__)
     parser.add_argument("config", nargs="*", help="a YAML file (configs/ has some) and section.key=value overrides")
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_intermixed_args(argv)  # --resume may stand anywhere
     files = [word for word in arguments.config if "=" not in word]
     overrides = [word for word in arguments.config if "=" in word]
     try:

@@ -1,0 +1,84 @@
+"""COCO's person keypoints, as downloaded -> COCO-keypoint JSON.
+
+    python data/prepare_coco.py coco.zip --out DIR                  annotations/ and images in one zip or folder
+    python data/prepare_coco.py annotations_trainval2017.zip --images val2017.zip --split val2017 --out DIR
+
+Writes DIR/train2017.json, DIR/val2017.json. Every image and every person stays, also crowds and persons without
+keypoints, with their areas as they are: pycocotools computes the same AP from this file as from the original. (Outlines
+are left out: the keypoint AP does not read them.) COCO counts pixels from 0, so coordinates are taken as they stand.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from source import Source, command
+
+from unipose.coco_json import Record, document, image_record, write_json
+from unipose.skeleton import SKELETONS
+
+SKELETON = SKELETONS["coco17"]
+KEPT = ("id", "image_id", "category_id", "keypoints", "num_keypoints", "bbox", "area", "iscrowd")
+
+
+def read_labels(source: Source, name: str) -> tuple[dict[str, tuple[int, tuple[int, int]]], list[Record]]:
+    """{image file: (its id, its (width, height))} and the persons. Raises ValueError where the layout is another."""
+    try:
+        labels: dict[str, Any] = source.read_json(name)
+        images = {i["file_name"]: (i["id"], (i["width"], i["height"])) for i in labels["images"]}
+        people = [{key: annotation[key] for key in KEPT} for annotation in labels["annotations"]]
+        keypoints = labels["categories"][0]["keypoints"]
+    except (KeyError, TypeError, IndexError) as error:
+        raise ValueError(f"{source.path}: {name} is not in COCO's layout of person keypoints ({error!r})") from error
+    if tuple(keypoints) != SKELETON.keypoints:
+        raise ValueError(f"{source.path}: {name} must have the keypoints {', '.join(SKELETON.keypoints)}")
+    if len(images) != len(labels["images"]):
+        raise ValueError(f"{source.path}: {name} lists an image file twice")
+    return images, people
+
+
+def convert(labels: Source, pictures: Source, name: str, out: Path) -> str:
+    """One split; returns a line to print."""
+    split = PurePosixPath(name).stem.removeprefix("person_keypoints_")
+    listed, people = read_labels(labels, name)
+    if not listed:
+        raise ValueError(f"{labels.path}: {name} lists no images")
+    folder = PurePosixPath(pictures.find(f"{split}/{next(iter(listed))}")).parent.as_posix()
+    images: list[Record] = []
+    for file_name, (image_id, said_wh) in listed.items():
+        size_wh = pictures.image_size(f"{folder}/{file_name}")
+        if size_wh != said_wh:
+            raise ValueError(f"{pictures.path}: {folder}/{file_name} is {size_wh}, its labels say {said_wh}")
+        images.append(image_record(image_id, file_name, size_wh))
+    root = f"images/{split}"
+    try:
+        content = document(SKELETON, images, people, f"COCO {split}", root)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{labels.path}: {name}: {error}") from error
+    content["info"]["image_root"] = pictures.place_images(folder, list(listed), out, root)
+    write_json(out / f"{split}.json", content)
+    labelled = sum(person["num_keypoints"] > 0 for person in people)
+    return f"{split}: {len(images)} images, {len(people)} persons, {labelled} with keypoints -> {out / split}.json"
+
+
+def prepare(args: argparse.Namespace) -> str:
+    labels = Source(args.source)
+    pictures = Source(args.images) if args.images else labels
+    names = labels.match(f"person_keypoints_{args.split or '*'}.json")
+    if not names:
+        raise ValueError(f"{labels.path}: has no person_keypoints_{args.split or '*'}.json")
+    return "\n".join(convert(labels, pictures, name, args.out) for name in names)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="COCO's person keypoints, as downloaded -> COCO-keypoint JSON")
+    parser.add_argument("source", type=Path, help="zip or folder with person_keypoints_*.json")
+    parser.add_argument("--images", type=Path, help="zip or folder that holds train2017/, val2017/ (default: source)")
+    parser.add_argument("--split", help="train2017 or val2017 (default: all there are labels for)")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the JSON files and images/")
+    return command(prepare, parser, argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,141 @@
+"""MPII Human Pose in its usual converted layout -> COCO-keypoint JSON with head sizes.
+
+    python data/prepare_mpii.py mpii.zip --out DIR                  annotations/{train,valid}.json and images/
+    python data/prepare_mpii.py FOLDER --images FOLDER --head-boxes gt_valid.mat --out DIR
+
+Each person in train.json and valid.json has joints (16, 2), joints_vis (16), center, scale and image. Joints marked in
+joints_vis become visible (2), others not labelled (0): this layout does not say which are occluded.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from source import Source, command
+
+from unipose.coco_json import Record, document, image_record, person_record, write_json
+from unipose.skeleton import SKELETONS
+
+SKELETON = SKELETONS["mpii16"]  # its keypoints are in MPII's order
+NECK, TOP = SKELETON.keypoints.index("upper_neck"), SKELETON.keypoints.index("head_top")
+SPLITS = ("train", "valid")
+
+# A person is about 200 px x `scale` tall around `center`, which lies above the body's middle: the box is a square of
+# that side, its centre lowered by 15 px x `scale`, as is usual, and clipped to the image.
+PERSON_SIDE, LOWERED = 200.0, 15.0
+
+# PCKh's unit is 0.6 x the diagonal of the annotated head box. The layout leaves the box out, but the two head joints
+# were made from it: their distance is 0.8 x its diagonal. (In each of five people at hand (distance / 0.8)^2 is a
+# sum of two squares of whole numbers to within 0.03.) So head size = 0.6 / 0.8 x the distance of the head joints.
+HEAD_SIZE_PER_DIAGONAL = 0.6
+HEAD_SIZE_PER_JOINTS = 0.75
+
+
+class Person:
+    """One entry of the layout, coordinates counted from 0. Raises ValueError saying what is wrong with it."""
+
+    def __init__(self, entry: dict[str, Any], first_pixel: int) -> None:
+        try:
+            self.image = str(entry["image"])
+            self.xy_image = np.array(entry["joints"], np.float64)
+            self.labelled = np.array(entry["joints_vis"]) > 0
+            self.centre = np.array(entry["center"], np.float64)
+            self.scale = float(entry["scale"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"not a person of the converted layout ({error!r})") from error
+        if self.xy_image.shape != (16, 2) or self.labelled.shape != (16,) or self.centre.shape != (2,):
+            raise ValueError("joints must be (16, 2), joints_vis (16,) and center (2,)")
+        if not (np.isfinite(self.xy_image[self.labelled]).all() and np.isfinite([*self.centre, self.scale]).all()):
+            raise ValueError("a coordinate or the scale is not finite")
+        self.xy_image -= first_pixel
+        self.centre -= first_pixel
+
+    def box(self, size_wh: tuple[int, int]) -> NDArray[np.float64]:
+        """box_xyxy (4,)."""
+        middle = self.centre + (0.5, 0.5 + LOWERED * self.scale)  # + 1/2: from pixel centres to pixel edges
+        half = PERSON_SIDE / 2 * self.scale
+        low, high = (np.clip(middle + side, 0, size_wh) for side in (-half, half))
+        if not (high > low).all():
+            raise ValueError(f"center {self.centre} and scale {self.scale} give no box inside the image")
+        return np.concatenate([low, high])
+
+    def head_size(self) -> float | None:
+        if not self.labelled[[NECK, TOP]].all():
+            return None
+        return HEAD_SIZE_PER_JOINTS * float(np.hypot(*(self.xy_image[TOP] - self.xy_image[NECK])))
+
+
+def head_sizes(path: Path, people: int) -> NDArray[np.float64]:
+    """(people,) from `headboxes_src` (2 corners, x and y, people), which the layout's gt_valid.mat has."""
+    corners = Source(path.parent).read_matrix(path.name, "headboxes_src")
+    if corners.shape != (2, 2, people) or not np.isfinite(corners).all():
+        raise ValueError(
+            f"{path}: headboxes_src must be finite and (2, 2, {people}), one for each person of valid.json"
+        )
+    diagonals: NDArray[np.float64] = np.hypot(*(corners[1] - corners[0]))
+    return HEAD_SIZE_PER_DIAGONAL * diagonals
+
+
+def convert(labels: Source, pictures: Source, split: str, args: argparse.Namespace) -> str:
+    """One split; returns a line to print."""
+    name = labels.find(f"annotations/{split}.json")
+    entries = labels.read_json(name)
+    if not isinstance(entries, list) or not entries:
+        raise ValueError(f"{labels.path}: {name} must be a list of people")
+    from_boxes = head_sizes(args.head_boxes, len(entries)) if args.head_boxes and split == "valid" else None
+    images: dict[str, Record] = {}
+    people: list[Record] = []
+    folder = ""
+    for number, entry in enumerate(entries, start=1):
+        try:
+            person = Person(entry, args.first_pixel)
+            if not images:
+                folder = PurePosixPath(pictures.find(f"images/{person.image}")).parent.as_posix()
+            if person.image not in images:
+                size_wh = pictures.image_size(f"{folder}/{person.image}")
+                images[person.image] = image_record(len(images) + 1, person.image, size_wh)
+            image = images[person.image]
+            box_xyxy = person.box((image["width"], image["height"]))
+        except ValueError as error:
+            raise ValueError(f"{labels.path}: {name}: person {number}: {error}") from error
+        record = person_record(number, image["id"], person.xy_image, 2 * person.labelled, box_xyxy)
+        head_size = person.head_size() if from_boxes is None else float(from_boxes[number - 1])
+        people.append(record if head_size is None else {**record, "head_size": round(head_size, 6)})
+    image_root = pictures.place_images(folder, list(images), args.out)
+    content = document(SKELETON, list(images.values()), people, f"MPII {split}", image_root)
+    content["info"]["head_size_source"] = "0.75 x |upper_neck - head_top|" if from_boxes is None else "head boxes"
+    write_json(args.out / f"{split}.json", content)
+    without = sum("head_size" not in person for person in people)
+    return (
+        f"{split}: {len(images)} images, {len(people)} persons, {without} without head size -> {args.out / split}.json"
+    )
+
+
+def prepare(args: argparse.Namespace) -> str:
+    labels = Source(args.source)
+    pictures = Source(args.images) if args.images else labels
+    splits = [split for split in SPLITS if labels.match(f"annotations/{split}.json")]
+    if not splits:
+        raise ValueError(f"{labels.path}: has neither annotations/train.json nor annotations/valid.json")
+    return "\n".join(convert(labels, pictures, split, args) for split in splits)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="MPII in its usual converted layout -> COCO-keypoint JSON")
+    parser.add_argument("source", type=Path, help="zip or folder with annotations/train.json, annotations/valid.json")
+    parser.add_argument("--images", type=Path, help="zip or folder that holds images/ (default: source)")
+    parser.add_argument("--head-boxes", type=Path, help="gt_valid.mat, whose head boxes then give valid's head sizes")
+    parser.add_argument(
+        "--first-pixel", type=int, choices=(0, 1), default=1,
+        help="the number of the first pixel in the labels: 1 (default) as in MPII's MATLAB file, which the usual "
+        "conversions copy unchanged, or 0 for a conversion that has already subtracted 1",
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path, required=True, help="folder for train.json, valid.json and images/")
+    return command(prepare, parser, argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
