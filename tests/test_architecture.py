@@ -20,15 +20,17 @@ LAYERS = [
 ]
 CORE = set().union(*LAYERS)
 TORCH_RING = {
-    "augment": {"geometry"},
+    "augment": {"geometry", "records", "skeleton"},
     "loss": set(),
+    "schedule": set(),
+    "processes": set(),
     "dataset": {"heatmap", "image", "augment", "geometry", "records", "spec"},
-    "engine": {"dataset", "loss"},
+    "engine": {"dataset", "loss", "processes"},
     "checkpoint": {"spec", "model.network", "model.trunk"},
     "config": set(),
 }
 WITHIN_LAYER = {"heatmap": {"geometry"}, "image": {"geometry"}, "pose": {"skeleton"}, "spec": {"skeleton"}}
-JOB = {"job"}  # wires the torch ring and the evaluation
+JOB = {"journal", "job"}  # wires the torch ring and the evaluation
 ENTRY_POINTS = {"train", "evaluate", "predict", "export", "models", "cli"}
 
 
@@ -66,7 +68,7 @@ def test_the_torch_ring_has_no_upward_arrow(name):
     assert {n.removeprefix("unipose.") for n in imports(modules()[name], True)} <= TORCH_RING[name]
 
 
-MODEL = ["branch", "runge_kutta", "residual", "trunk", "network"]
+MODEL = ["branch", "runge_kutta", "residual", "trunk", "network", "classifier", "pretrained"]
 
 
 @pytest.mark.parametrize("name", [name for name in modules() if name.startswith("model.")])

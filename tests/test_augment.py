@@ -1,19 +1,50 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unipose.augment import Appearance, RandomAffine
+from unipose.augment import Appearance, RandomAffine, half_body
 from unipose.geometry import Affine
+from unipose.records import Record
+from unipose.skeleton import SKELETONS
 
+LSP = SKELETONS["lsp14"]
 BOX = np.array([40.0, 30.0, 120.0, 250.0])
+# Ankles, knees and hips below y = 140, wrists, shoulders, neck and head above.
+XY = np.stack(
+    [np.linspace(50, 110, 14), np.array([240, 200, 150, 151, 201, 241, 120, 90, 60, 61, 91, 121, 50, 32.0])], 1
+)
 SIZE = (96, 128)
+
+
+def person(labelled=np.ones(14, bool)) -> Record:  # noqa: B008  (never written to)
+    return Record(1, 1, Path("x.jpg"), XY, labelled, labelled, BOX, None)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_half_a_body_is_the_box_of_half_the_keypoints(seed):
+    left, top, right, bottom = half_body(np.random.default_rng(seed), person(), LSP)
+    upper = bottom < 200
+    assert (top < 32 and 122 < bottom < 160) if upper else (100 < top < 150 and bottom > 241)
+    chosen = XY[6:] if upper else XY[:6]
+    assert left < chosen[:, 0].min() and right > chosen[:, 0].max()
+
+
+def test_half_a_body_needs_three_keypoints():
+    few = np.zeros(14, bool)
+    few[[0, 13]] = True
+    assert half_body(np.random.default_rng(0), person(few), LSP) is BOX
+    shrunk = RandomAffine(scale=(1, 1), rotation=0, shift=0, flip=0, half_body=1.0)
+    affine, _ = shrunk.draw(np.random.default_rng(0), person(), LSP, SIZE, 1.25)
+    assert affine.zoom > 1.2 * Affine.fit(BOX, SIZE, 1.25).zoom
 
 
 @given(st.integers(0, 10_000))
 def test_the_affine_keeps_to_its_bounds(seed):
     bounds = RandomAffine(scale=(0.8, 1.5), rotation=30, rotation_probability=1, shift=0.1, flip=0.5)
-    affine, mirrored = bounds.draw(np.random.default_rng(seed), BOX, SIZE, 1.25)
+    affine, mirrored = bounds.draw(np.random.default_rng(seed), person(), LSP, SIZE, 1.25)
     plain = Affine.fit(BOX, SIZE, 1.25)
     assert plain.zoom / 1.5 - 1e-9 <= affine.zoom <= plain.zoom / 0.8 + 1e-9
     centre = affine((BOX[:2] + BOX[2:]) / 2 - 0.5)
@@ -27,7 +58,7 @@ def test_the_affine_keeps_to_its_bounds(seed):
 @pytest.mark.parametrize("flip", [0.0, 1.0])
 def test_without_randomness_it_is_the_plain_crop(flip):
     still = RandomAffine(scale=(1, 1), rotation=0, shift=0, flip=flip)
-    affine, mirrored = still.draw(np.random.default_rng(0), BOX, SIZE, 1.25)
+    affine, mirrored = still.draw(np.random.default_rng(0), person(), LSP, SIZE, 1.25)
     plain = Affine.fit(BOX, SIZE, 1.25)
     assert mirrored == bool(flip)
     assert affine([(50, 60)]) == pytest.approx((Affine.mirror(96) @ plain if flip else plain)([(50, 60)]))
@@ -41,4 +72,4 @@ def test_appearance_depends_on_the_seed_alone_and_strength_0_changes_nothing():
         assert np.array_equal(Appearance(1.0)(image, seed), variants[seed])
     assert len({variant.tobytes() for variant in variants}) > 6
     assert all(variant.shape == image.shape and variant.dtype == np.uint8 for variant in variants)
-    assert np.array_equal(Appearance(0.0)(image, 3), image)
+    assert np.array_equal(Appearance(0.0, 0.0)(image, 3), image)

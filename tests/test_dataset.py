@@ -32,7 +32,7 @@ def test_one_affine_moves_pixels_and_points(record, spec, ramp_reader, seed):
     sample = PoseDataset([record], spec, affine, seed=seed)[0]
     found, _ = heatmap.decode(ramp_reader.run(sample["image"].numpy()[None])[0])
     target, height = heatmap.decode(sample["target"].numpy())
-    _, mirrored = affine.draw(np.random.default_rng((seed, 0, 0)), record.box_xyxy, spec.input_wh, spec.margin)
+    _, mirrored = affine.draw(np.random.default_rng((seed, 0, 0)), record, spec.skeleton, spec.input_wh, spec.margin)
     if mirrored:
         found = found[list(spec.skeleton.mirror)]
     weight = sample["weight"].numpy().astype(bool)

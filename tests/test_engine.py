@@ -4,59 +4,102 @@ from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from unipose.dataset import Batch
-from unipose.engine import NonFiniteLoss, Trainer, parameter_groups, warmup_cosine
+from unipose.engine import NonFiniteLoss, Trainer
 from unipose.loss import LOSSES
 
 
-def trainer(network: nn.Module, clip_norm: float = 1e9) -> Trainer:
+def trainer(network: nn.Module, **changes) -> Trainer:
     optimizer = torch.optim.SGD(network.parameters(), lr=0.01)
-    schedule = LambdaLR(optimizer, lambda step: 1.0)
-    return Trainer(network, LOSSES["mse"], optimizer, schedule, None, torch.device("cpu"), False, clip_norm)
+    arguments = {
+        "network": network, "plain": network, "loss": LOSSES["mse"], "optimizer": optimizer,
+        "schedule": LambdaLR(optimizer, lambda step: 1.0), "average": None, "device": torch.device("cpu"),
+        "precision": torch.float32, "joint_weights": torch.ones(2), "clip_norm": 1e9,
+    }  # fmt: skip
+    return Trainer(**arguments | changes)
 
 
-def batch(value: float = 1.0, count: int = 2) -> Batch:
+def batch(count: int = 2, value: float = 1.0, weight: float = 1.0) -> Batch:
     image = torch.full((count, 3, 4, 4), value)
-    return Batch(
-        image=image, target=torch.ones(count, 1, 4, 4), weight=torch.ones(count, 1), index=torch.arange(7, 7 + count)
-    )
+    index = torch.arange(7, 7 + count)
+    return Batch(image=image, target=torch.ones(count, 2, 4, 4), weight=torch.full((count, 2), weight), index=index)
+
+
+def network() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Conv2d(3, 2, 1)
 
 
 def test_an_epoch_learns_and_reports():
-    torch.manual_seed(0)
-    steps: list[tuple[float, int]] = []
-    network = nn.Conv2d(3, 1, 1)
-    mean = trainer(network).epoch([batch(), batch(1.0, 4)] * 20, lambda loss, images: steps.append((loss, images)))
-    assert [images for _, images in steps[:2]] == [2, 4]
-    assert mean == pytest.approx(sum(loss * images for loss, images in steps) / 120)
-    assert steps[-1][0] < 0.5 * steps[0][0]
-    assert network.training
+    seen: list[tuple[float, int]] = []
+    net = network()
+    mean = trainer(net).epoch([batch(), batch(4)] * 20, lambda loss, images: seen.append((loss, images)))
+    assert [images for _, images in seen[:2]] == [2, 4]
+    assert mean == pytest.approx(sum(loss for loss, _ in seen) / 40)
+    assert seen[-1][0] < 0.5 * seen[0][0]
+    assert net.training
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_loss_that_is_not_finite_stops_before_the_step_and_names_the_batch(value):
-    network = nn.Conv2d(3, 1, 1)
-    before = network.weight.detach().clone()
+    net = network()
+    before = net.weight.detach().clone()
     with pytest.raises(NonFiniteLoss) as stopped:
-        trainer(network).step(batch(value))
+        trainer(net).epoch([batch(value=value)], lambda loss, images: None)
     assert stopped.value.indices == [7, 8]
-    assert torch.equal(network.weight, before)
+    assert torch.equal(net.weight, before)
 
 
 def test_gradients_are_clipped():
-    network = nn.Conv2d(3, 1, 1)
-    before = [p.detach().clone() for p in network.parameters()]
-    trainer(network, clip_norm=0.5).step(batch(100.0))
-    moved = torch.sqrt(sum(((p - b) ** 2).sum() for p, b in zip(network.parameters(), before, strict=True)))
+    net = network()
+    before = [p.detach().clone() for p in net.parameters()]
+    trainer(net, clip_norm=0.5).epoch([batch(value=100.0)], lambda loss, images: None)
+    moved = torch.sqrt(sum(((p - b) ** 2).sum() for p, b in zip(net.parameters(), before, strict=True)))
     assert moved.item() == pytest.approx(0.01 * 0.5, rel=1e-3)
 
 
-@pytest.mark.parametrize(("step", "factor"), [(0, 0.25), (3, 1.0), (4, 1.0), (54, 0.505), (104, 0.01), (999, 0.01)])
-def test_schedule(step, factor):
-    assert warmup_cosine(step, warmup=4, total=104) == pytest.approx(factor)
+def test_accumulated_batches_make_the_step_of_one_large_batch():
+    large, small = network(), network()
+    trainer(large).epoch([batch(8)], lambda loss, images: None)
+    trainer(small, accumulate=4).epoch([batch(2)] * 4, lambda loss, images: None)
+    assert torch.allclose(large.weight, small.weight, atol=1e-6)
 
 
-def test_norms_and_biases_do_not_decay():
-    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
-    decayed, free = parameter_groups(network, 0.05)
-    assert [p.ndim for p in decayed["params"]] == [4] and decayed["weight_decay"] == 0.05
-    assert [p.ndim for p in free["params"]] == [1, 1, 1] and free["weight_decay"] == 0
+def test_an_unfinished_accumulation_is_dropped():
+    net = network()
+    before = net.weight.detach().clone()
+    trainer(net, accumulate=3).epoch([batch()] * 2, lambda loss, images: None)
+    assert torch.equal(net.weight, before)
+    assert net.weight.grad is None
+
+
+def test_weights_of_samples_and_joints():
+    net = network()
+    only_first = trainer(net, joint_weights=torch.tensor([1.0, 0.0]))
+    only_first.epoch([batch()], lambda loss, images: None)
+    fresh = network()
+    assert not torch.equal(net.weight[0], fresh.weight[0]) and torch.equal(net.weight[1], fresh.weight[1])
+    assert trainer(network()).forward_backward(batch(weight=0.0)) == 0
+
+
+@pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16])
+def test_autocast_changes_the_arithmetic_not_the_learning(precision):
+    losses: list[float] = []
+    net = network()
+    t = trainer(net, precision=precision)
+    assert t.scaler.is_enabled() == (precision is torch.float16)
+    t.epoch([batch()] * 40, lambda loss, images: losses.append(loss))
+    assert net.weight.dtype == torch.float32
+    assert losses[-1] < 0.2 * losses[0]
+    exact: list[float] = []
+    trainer(network()).epoch([batch()], lambda loss, images: exact.append(loss))
+    assert losses[0] == pytest.approx(exact[0], rel=0.02)
+
+
+def test_an_overflow_in_float16_steps_neither_the_weights_nor_the_schedule():
+    net = network()
+    before = net.weight.detach().clone()
+    t = trainer(net, precision=torch.float16)
+    scale = t.scaler.get_scale()
+    t.epoch([batch(value=60.0)], lambda loss, images: None)
+    assert torch.equal(net.weight, before)
+    assert t.schedule.last_epoch == 0 and t.scaler.get_scale() < scale

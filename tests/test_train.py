@@ -1,4 +1,7 @@
 import json
+import subprocess
+import sys
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -35,7 +38,7 @@ def test_a_run_leaves_everything_and_resumes(sample, tmp_path, capsys):
     assert [line["epoch"] for line in lines] == [1, 2]
     assert lines[1]["loss"] < lines[0]["loss"]
     assert lines[0]["metric"] == "PCK@0.2" and 0 <= lines[0]["validation"] <= 100
-    assert read_config(straight / "config.json") == read_config(None, arguments(sample, straight), SAMPLE_CONFIG)
+    assert read_config(straight / "config.yaml") == read_config(None, arguments(sample, straight), SAMPLE_CONFIG)
     _, spec = load_model(straight / "best.safetensors")
     assert spec.provenance["data"][0]["people"] == 32 and spec.provenance["seed"] == 0
     assert not list(straight.glob("*.part"))
@@ -47,22 +50,60 @@ def test_a_run_leaves_everything_and_resumes(sample, tmp_path, capsys):
     assert "another configuration" in capsys.readouterr().err
 
 
-def test_resumed_equals_uninterrupted(sample, tmp_path):
-    """Two epochs of a three-epoch schedule, then the third by another job, against three in one go."""
-    config = read_config(None, arguments(sample, tmp_path, "train.epochs=3", "data.val=null"), SAMPLE_CONFIG)
-    data = read_data(config.data, tmp_path, None)  # type: ignore[arg-type]  # prints nothing for named data
-    straight = compose(config, *data)
-    for epoch in range(3):
-        straight.epoch(epoch, lambda loss, images: None)
-    first = compose(config, *data)
-    for epoch in range(2):
-        line = first.epoch(epoch, lambda loss, images: None)
-    first.save(tmp_path, line)
-    second = compose(config, *data)
-    assert second.restore(tmp_path / "last.pt") == 2
-    second.epoch(2, lambda loss, images: None)
-    for a, b in zip(straight.network.state_dict().values(), second.network.state_dict().values(), strict=True):
-        assert torch.equal(a, b)
+@pytest.mark.parametrize("kill_in", [1, 2])
+def test_killed_at_any_moment_and_resumed_equals_uninterrupted(sample, tmp_path, kill_in):
+    """SIGKILL in the middle of an epoch; the resumed run ends with the very bits of one that was left alone."""
+
+    def command(run, *more):
+        return [
+            sys.executable,
+            "-m",
+            "unipose.train",
+            *arguments(sample, run, "train.epochs=3", "train.validate_every=9"),
+            *more,
+        ]
+
+    straight, killed = tmp_path / "straight", tmp_path / "killed"
+    subprocess.run(command(straight), check=True, capture_output=True)
+    process = subprocess.Popen(command(killed), stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while len(epochs(killed)) < kill_in and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.2)
+    process.kill()
+    process.wait()
+    assert kill_in <= len(epochs(killed)) < 3
+    subprocess.run(command(killed, "--resume"), check=True, capture_output=True)
+    assert [line["loss"] for line in epochs(killed)] == [line["loss"] for line in epochs(straight)]
+    assert (killed / "last.safetensors").read_bytes() == (straight / "last.safetensors").read_bytes()
+
+
+def test_two_processes_reach_the_loss_of_one(sample, tmp_path):
+    """torchrun on two CPU processes, the same global batch; they differ by batch norm's statistics alone."""
+    options = ["train.epochs=4", "train.validate_every=9", "augment.appearance=0"]
+    one, two = tmp_path / "one", tmp_path / "two"
+    subprocess.run(
+        [sys.executable, "-m", "unipose.train", *arguments(sample, one, *options)], check=True, capture_output=True
+    )
+    torchrun = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node=2",
+        "-m",
+        "unipose.train",
+    ]
+    subprocess.run([*torchrun, *arguments(sample, two, *options)], check=True, capture_output=True)
+    assert len(epochs(two)) == 4
+    for a, b in zip(epochs(one), epochs(two), strict=True):
+        assert b["loss"] == pytest.approx(a["loss"], rel=0.1)
+    assert epochs(two)[-1]["loss"] < 0.9 * epochs(two)[0]["loss"]
+
+
+def epochs(run):
+    path = run / "log.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def test_a_small_network_can_learn_a_few_images_by_heart(sample, tmp_path):
@@ -72,12 +113,13 @@ def test_a_small_network_can_learn_a_few_images_by_heart(sample, tmp_path):
     config = read_config(None, arguments(sample, tmp_path, *few), SAMPLE_CONFIG)
     [training], _ = read_data(config.data, tmp_path, None)  # type: ignore[arg-type]
     eight = replace(training, records=training.records[:8])
-    job = compose(config, [eight], eight)
+    job = compose(config, [eight], eight, torch.device("cpu"))
     losses: list[float] = []
     for epoch in range(60):
-        job.epoch(epoch, lambda loss, images: losses.append(loss))
+        line = job.epoch(lambda loss, images: losses.append(loss), validate=epoch == 59)
     assert losses[-1] < 0.25 * losses[0]
-    assert job.validate()["validation"] > 90
+    assert line["validation"] > 90
+    assert {path.name for path in tmp_path.iterdir()} >= {"predictions.jpg", "curves.png", "log.jsonl", "tensorboard"}
 
 
 def test_a_loss_that_is_not_finite_names_the_images(sample, tmp_path, capsys, monkeypatch):
@@ -97,6 +139,7 @@ def test_a_loss_that_is_not_finite_names_the_images(sample, tmp_path, capsys, mo
         ("model.input_wh=[66, 64]", "multiple of the heatmap stride"),
         ("data.train=[none.json]", "none.json"),
         ("data.val=none.json", "none.json"),
+        ("train.joint_weights={left_wirst: 2}", "did you mean 'left_wrist'"),
     ],
 )
 def test_errors_come_before_the_first_step(sample, tmp_path, capsys, override, message):

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unipose.geometry import Affine
+from unipose.records import Record
+from unipose.skeleton import Skeleton
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask the network for its newest version
 
@@ -19,7 +21,7 @@ class RandomAffine:
 
     `scale`: the crop's size over the margined box's, from-to, drawn log-uniformly; `rotation`: the most degrees either
     way, in `rotation_probability` of the cases; `shift`: the most the centre moves, in sides of the crop; `flip`: how
-    often left and right are swapped.
+    often left and right are swapped; `half_body`: how often the box shrinks to the upper or lower half's keypoints.
     """
 
     scale: tuple[float, float] = (0.75, 1.4)
@@ -27,11 +29,15 @@ class RandomAffine:
     rotation_probability: float = 0.6
     shift: float = 0.1
     flip: float = 0.5
+    half_body: float = 0.0
 
     def draw(
-        self, rng: np.random.Generator, box_xyxy: NDArray[np.float64], input_wh: tuple[int, int], margin: float
+        self, rng: np.random.Generator, record: Record, skeleton: Skeleton, input_wh: tuple[int, int], margin: float
     ) -> tuple[Affine, bool]:
         """-> the affine from image to input, and whether it mirrors (the caller then swaps left and right)."""
+        box_xyxy = record.box_xyxy
+        if rng.random() < self.half_body:
+            box_xyxy = half_body(rng, record, skeleton)
         width, height = input_wh
         size = float(np.exp(rng.uniform(*np.log(self.scale))))
         degrees = rng.uniform(-self.rotation, self.rotation) if rng.random() < self.rotation_probability else 0.0
@@ -42,11 +48,25 @@ class RandomAffine:
         return (Affine.mirror(width) @ affine if mirrored else affine), mirrored
 
 
+def half_body(rng: np.random.Generator, record: Record, skeleton: Skeleton) -> NDArray[np.float64]:
+    """The box_xyxy of a random half's labelled keypoints, padded; the record's own where the half has fewer than three.
+
+    The lower half are hips, knees and ankles, the upper half is the rest.
+    """
+    lower = np.array([name.split("_")[-1] in ("hip", "knee", "ankle", "pelvis") for name in skeleton.keypoints])
+    chosen = record.xy_image[record.labelled & (lower == bool(rng.random() < 0.5))]
+    if len(chosen) < 3:
+        return record.box_xyxy
+    low, high = chosen.min(axis=0), chosen.max(axis=0) + 1
+    pad = 0.25 * float((high - low).max())
+    return np.concatenate([low - pad, high + pad])
+
+
 class Appearance:
     """Colour, blur, noise, compression and occlusion; moves no pixel, so keypoints stay where they are."""
 
-    def __init__(self, strength: float = 1.0):
-        """`strength` scales every probability; 0 changes nothing."""
+    def __init__(self, strength: float = 1.0, occlusion: float = 0.25):
+        """`strength` scales the probabilities of all but `occlusion`, which is its own; (0, 0) changes nothing."""
         self.transform = A.Compose(
             [
                 A.ColorJitter(brightness=0.3, contrast=0.3, saturation=0.3, hue=0.04, p=0.6 * strength),
@@ -59,7 +79,7 @@ class Appearance:
                     hole_height_range=(0.05, 0.25),
                     hole_width_range=(0.05, 0.25),
                     fill="random_uniform",
-                    p=0.25 * strength,
+                    p=occlusion,
                 ),
             ]
         )

@@ -37,7 +37,7 @@ def save_model(path: Path, weights: Mapping[str, Tensor], spec: ModelSpec, dtype
         name: (tensor.to(dtype) if tensor.is_floating_point() else tensor).detach().cpu().contiguous().clone()
         for name, tensor in weights.items()
     }
-    _atomically(path, lambda part: save_file(tensors, part, {METADATA_KEY: spec.to_json()}))
+    atomically(path, lambda part: save_file(tensors, part, {METADATA_KEY: spec.to_json()}))
 
 
 def load_model(path: str | Path) -> tuple[nn.Module, ModelSpec]:
@@ -58,7 +58,7 @@ def load_model(path: str | Path) -> tuple[nn.Module, ModelSpec]:
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
     """Write a training state, whole or not at all."""
-    _atomically(path, lambda part: torch.save(state, part))
+    atomically(path, lambda part: torch.save(state, part))
 
 
 def load_state(path: Path) -> dict[str, Any]:
@@ -66,8 +66,8 @@ def load_state(path: Path) -> dict[str, Any]:
     return state
 
 
-def _atomically(path: Path, write: Callable[[Path], None]) -> None:
-    """A reader finds the old file or the new one, also after a crash."""
+def atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Have `write` fill a file beside `path`, then put it in its place: a reader finds the old one or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     write(part)

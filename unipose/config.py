@@ -47,35 +47,56 @@ class DataConfig:
 @dataclass(frozen=True)
 class AugmentConfig:
     scale: tuple[float, float] = (0.75, 1.4)
+    """The crop over the margined box, from-to."""
     rotation: float = 40.0
+    """The most degrees either way, in `rotation_probability` of the samples."""
     rotation_probability: float = 0.6
     shift: float = 0.1
+    """The most the centre moves, in sides of the crop."""
     flip: float = 0.5
+    half_body: float = 0.0
+    """How often only the upper or the lower half of a person is looked at."""
     appearance: float = 1.0
+    """Scales the probabilities of colour, blur, noise and compression; 0: none."""
+    occlusion: float = 0.25
+    """How often patches of the crop are covered."""
 
 
 @dataclass(frozen=True)
 class TrainConfig:
     run: Path = Path("runs/sample")
-    """The run's folder: config, log, checkpoints."""
+    """The run's folder: config, log, curves, checkpoints."""
     epochs: int = 20
     batch_size: int = 32
+    """Of all processes together."""
+    accumulate: int = 1
+    """Batches whose gradients make one step."""
     loss: Literal["cross_entropy", "mse"] = "cross_entropy"
+    joint_weights: dict[str, float] = field(default_factory=dict)
+    """How much a keypoint counts, by name; 1 where nothing is said."""
+    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
     lr: float = 2e-3
+    momentum: float = 0.9
+    """SGD's (Nesterov), or Adam's first beta."""
     weight_decay: float = 0.05
+    schedule: Literal["cosine", "step", "constant"] = "cosine"
+    """After the warm-up; step: a tenth from 70 %, a hundredth from 90 % of the training."""
     warmup_epochs: float = 0.5
     clip_norm: float = 5.0
     ema_decay: float = 0.999
     """Of the averaged weights that are evaluated and saved; 0: none."""
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    """Of autocast; auto: bf16 where the processor has units for it, else fp32."""
+    compile: bool = False
+    """torch.compile: slow to start, faster afterwards."""
     validate_every: int = 1
     """Epochs between validations."""
     seed: int = 0
     workers: int = 1
+    """Loader processes, of each training process."""
     threads: int = 0
     """Of the training step on a CPU; 0: one per core."""
     device: str = "auto"
-    amp: bool = True
-    """bf16 autocast, where the processor has it."""
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ class PoseDataset(torch.utils.data.Dataset[Sample]):
         rng = np.random.default_rng((self.seed, self.epoch, index))
         to_input, mirrored = Affine.fit(record.box_xyxy, spec.input_wh, spec.margin), False
         if self.affine:
-            to_input, mirrored = self.affine.draw(rng, record.box_xyxy, spec.input_wh, spec.margin)
+            to_input, mirrored = self.affine.draw(rng, record, spec.skeleton, spec.input_wh, spec.margin)
         pixels = warp(read_image(record.image_path), to_input, spec.input_wh)
         if self.appearance:
             pixels = self.appearance(pixels, int(rng.integers(2**31)))

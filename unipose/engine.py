@@ -2,14 +2,16 @@
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
+from torch.amp import GradScaler
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel
 
+from unipose import processes
 from unipose.dataset import Batch
 from unipose.loss import Loss
 
@@ -22,61 +24,68 @@ class NonFiniteLoss(RuntimeError):
         self.indices = indices
 
 
-@dataclass(frozen=True)
+@dataclass
 class Trainer:
-    """What one step changes, and how. `average` follows the network's weights where it is given."""
+    """What training changes, and how. `network` may be wrapped (compiled, distributed); `plain` is what it wraps.
+
+    `precision` is autocast's dtype (float32: none). `accumulate` batches make one step. `joint_weights` (K,) say how
+    much each keypoint counts. `average` follows the weights where it is given.
+    """
 
     network: nn.Module
+    plain: nn.Module
     loss: Loss
     optimizer: Optimizer
     schedule: LambdaLR
     average: AveragedModel | None
     device: torch.device
-    amp: bool
+    precision: torch.dtype
+    joint_weights: Tensor
     clip_norm: float
+    accumulate: int = 1
+    scaler: GradScaler = field(init=False)
 
-    def epoch(self, batches: Iterable[Batch], on_step: Callable[[float, int], None]) -> float:
-        """One pass; `on_step(loss, images)` after each batch -> the mean loss. Raises NonFiniteLoss."""
+    def __post_init__(self) -> None:
+        self.scaler = GradScaler(self.device.type, enabled=self.precision is torch.float16)
+
+    def epoch(self, batches: Iterable[Batch], on_batch: Callable[[float, int], None]) -> float:
+        """One pass; `on_batch(loss, images of this process)` after each -> the mean loss. Raises NonFiniteLoss."""
         self.network.train()
-        total, images = 0.0, 0
-        for batch in batches:
-            loss = self.step(batch)
-            count = len(batch["image"])
-            total, images = total + loss * count, images + count
-            on_step(loss, count)
-        return total / max(images, 1)
+        total, count = 0.0, 0
+        for i, batch in enumerate(batches, 1):
+            loss = self.forward_backward(batch)
+            if i % self.accumulate == 0:
+                self.step()
+            total, count = total + loss, count + 1
+            on_batch(loss, len(batch["image"]))
+        self.optimizer.zero_grad(set_to_none=True)  # what is left of an unfinished accumulation
+        return total / max(count, 1)
 
-    def step(self, batch: Batch) -> float:
+    def forward_backward(self, batch: Batch) -> float:
         image, target, weight = (self._put(part) for part in (batch["image"], batch["target"], batch["weight"]))
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.amp):
+        with torch.autocast(self.device.type, self.precision, enabled=self.precision is not torch.float32):
             maps = self.network(image.contiguous(memory_format=torch.channels_last))
-        loss = self.loss.function(maps, target, weight)
-        value = float(loss.detach())
+        weight = weight * self.joint_weights
+        # The mean over the keypoints of all processes: theirs are averaged after this, so each divides by the mean sum.
+        loss = (self.loss.function(maps, target) * weight).sum() / processes.mean(weight.sum()).clamp_min(1.0)
+        value = float(processes.mean(loss.detach()))
         if not math.isfinite(value):
             raise NonFiniteLoss(value, batch["index"].tolist())
+        self.scaler.scale(loss / self.accumulate).backward()  # type: ignore[no-untyped-call]
+        return value
+
+    def step(self) -> None:
+        self.scaler.unscale_(self.optimizer)
+        nn.utils.clip_grad_norm_(self.plain.parameters(), self.clip_norm)
+        scale = self.scaler.get_scale()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.network.parameters(), self.clip_norm)
-        self.optimizer.step()
+        if self.scaler.get_scale() < scale:
+            return  # float16 gradients overflowed: the scaler left the step out and will scale less
         self.schedule.step()
         if self.average:
-            self.average.update_parameters(self.network)
-        return value
+            self.average.update_parameters(self.plain)
 
     def _put(self, tensor: Tensor) -> Tensor:
         return tensor.to(self.device, non_blocking=True)
-
-
-def warmup_cosine(step: int, warmup: int, total: int) -> float:
-    """The learning rate's factor: a straight rise over `warmup` steps, then half a cosine down to 1 % at `total`."""
-    if step < warmup:
-        return (step + 1) / warmup
-    done = min(1.0, (step - warmup) / max(1, total - warmup))
-    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done))
-
-
-def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, object]]:
-    """Weight decay on matrices and kernels only, not on norms and biases."""
-    decayed = [p for p in network.parameters() if p.ndim > 1]
-    free = [p for p in network.parameters() if p.ndim <= 1]
-    return [{"params": decayed, "weight_decay": weight_decay}, {"params": free, "weight_decay": 0.0}]

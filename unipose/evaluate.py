@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from unipose.evaluation import BOXES, DEFAULT_METRIC, METRICS, predict_records, summarise
+from unipose.evaluation import BOXES, METRICS, default_metric, predict_records, summarise
 from unipose.predictor import Predictor
 from unipose.records import Record, read_records
 from unipose.runtime import ENGINES, open_runtime
@@ -44,7 +44,7 @@ def main(argv: list[str] | None = None) -> int:
         record_set = read_records(arguments.data)
         predictor = Predictor(open_runtime(path, arguments.engine, arguments.device), flip=arguments.flip)
         poses = predict_records(predictor, record_set, arguments.boxes, progress)
-        metric = arguments.metric or DEFAULT_METRIC[record_set.skeleton.name]
+        metric = arguments.metric or default_metric(record_set)
         summary = summarise(metric, record_set, poses)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)

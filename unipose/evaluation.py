@@ -115,7 +115,11 @@ METRICS: dict[str, Callable[..., Correct | dict[str, float]]] = {
     "ap": score_ap,
 }
 METRIC_NAMES = {"pck": "PCK@0.2", "pckh": "PCKh@0.5", "ap": "OKS AP"}
-DEFAULT_METRIC = {"lsp14": "pck", "mpii16": "pckh", "coco17": "ap"}
+
+
+def default_metric(record_set: RecordSet) -> str:
+    """What a set of this skeleton is usually judged by; PCK where nothing is usual."""
+    return {"mpii16": "pckh", "coco17": "ap"}.get(record_set.skeleton.name, "pck")
 
 
 def _found(poses: Sequence[Pose]) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Losses between a network's raw maps and the Gaussians they should become."""
+"""Losses between a network's raw maps and the Gaussians they should become, one number per keypoint."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,33 +7,28 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-def mse(maps: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Mean squared error; maps and target (B, K, h, w), weight (B, K) -> scalar, summed over each map's cells."""
-    return _mean((maps.float() - target).square().sum(dim=(2, 3)), weight)
+def mse(maps: Tensor, target: Tensor) -> Tensor:
+    """Squared error summed over each map's cells: (B, K, h, w) twice -> (B, K)."""
+    return (maps.float() - target).square().sum(dim=(2, 3))
 
 
-def cross_entropy(maps: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+def cross_entropy(maps: Tensor, target: Tensor) -> Tensor:
     """Cross-entropy between the softmax over each map and the normalised Gaussian, less the Gaussian's own entropy.
 
-    maps and target (B, K, h, w), weight (B, K) -> scalar; 0 is perfect. It asks where the keypoint is rather than how
-    high each cell is, and from scratch learns several times faster than `mse`.
+    maps and target (B, K, h, w) -> (B, K); 0 is perfect. It asks where the keypoint is rather than how high each cell
+    is, and from scratch learns several times faster than `mse`.
     """
     logits = maps.float().flatten(2)
     wanted = target.flatten(2)
     wanted = wanted / wanted.sum(dim=2, keepdim=True).clamp_min(1e-12)
-    return _mean(F.kl_div(F.log_softmax(logits, dim=2), wanted, reduction="none").sum(dim=2), weight)
-
-
-def _mean(per_keypoint: Tensor, weight: Tensor) -> Tensor:
-    """Over the keypoints that count; 0 where none does."""
-    return (per_keypoint * weight).sum() / weight.sum().clamp_min(1.0)
+    return F.kl_div(F.log_softmax(logits, dim=2), wanted, reduction="none").sum(dim=2)
 
 
 @dataclass(frozen=True)
 class Loss:
     """A loss and the activation (a name in `model.network.ACTIVATIONS`) that turns its raw maps into heatmaps."""
 
-    function: Callable[[Tensor, Tensor, Tensor], Tensor]
+    function: Callable[[Tensor, Tensor], Tensor]
     activation: str
 
 

@@ -2,29 +2,35 @@
 
 import argparse
 import hashlib
-import json
+import os
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
+from typing import cast
 
+import cv2
 import torch
+import yaml
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
-from unipose import __version__
+from unipose import __version__, processes
 from unipose.augment import Appearance, RandomAffine
 from unipose.checkpoint import build_network
 from unipose.config import AugmentConfig, Config, DataConfig, ModelConfig, TrainConfig, read_config, to_dict
 from unipose.dataset import PoseDataset
-from unipose.engine import Trainer, parameter_groups, warmup_cosine
-from unipose.job import Job, ema, has_bf16
+from unipose.engine import Trainer
+from unipose.job import Job, ema
 from unipose.loss import LOSSES
 from unipose.records import RecordSet, read_records
 from unipose.sample import draw_sample
+from unipose.schedule import OPTIMIZERS, factor, parameter_groups
 from unipose.skeleton import Skeleton
 from unipose.spec import ModelSpec
 
@@ -57,40 +63,49 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def train(config: Config, resume: bool = False) -> None:
-    """Run a configuration to its end; the run's folder then holds config.json, log.jsonl, last.pt and model files.
+    """Run a configuration to its end; the run's folder then holds configuration, journal, checkpoint and model files.
 
-    Raises ValueError and OSError before the first step for what does not fit, and ValueError with the images' names
-    where the loss is not finite.
+    Started by torchrun, the processes share every batch. Raises ValueError and OSError before the first step for what
+    does not fit, and ValueError with the images' names where the loss is not finite.
     """
-    run, console = config.train.run, Console()
-    if (run / "last.pt").exists() and not resume:
-        raise ValueError(f"{run} already holds a run: add --resume to go on with it, or choose another train.run=")
-    training, validation = read_data(config.data, run / "data", console)
-    job = compose(config, training, validation)
-    done = job.restore(run / "last.pt") if resume else 0
-    run.mkdir(parents=True, exist_ok=True)
-    (run / "config.json").write_text(json.dumps(to_dict(config), indent=1))
+    t = config.train
+    console = Console(quiet=int(os.environ.get("RANK", 0)) > 0)
+    if (t.run / "last.pt").exists() and not resume:
+        raise ValueError(f"{t.run} already holds a run: add --resume to go on with it, or choose another train.run=")
+    with processes.joined(t.device) as device:
+        training, validation = read_data(config.data, t.run / "data", console)
+        job = compose(config, training, validation, device)
+        if resume:
+            job.restore()
+        if processes.rank() == 0:
+            t.run.mkdir(parents=True, exist_ok=True)
+            (t.run / "config.yaml").write_text(yaml.safe_dump(to_dict(config), sort_keys=False))
+        with progress_bar(console) as bar:
+            steps = len(job.batches)
+            task = bar.add_task("", total=steps * t.epochs, completed=steps * len(job.lines), epoch=0, note="")
 
-    with Progress(
-        TextColumn("epoch {task.fields[epoch]}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"),
-        TimeRemainingColumn(), console=console, disable=not console.is_terminal,
-    ) as bar:  # fmt: skip
-        steps = len(job.loader)
-        task = bar.add_task("", total=steps * config.train.epochs, completed=steps * done, epoch=done + 1, note="")
+            def on_batch(loss: float, images: int) -> None:
+                speed = (bar.tasks[task].speed or 0.0) * images * processes.world()
+                bar.update(task, advance=1, note=f"loss {loss:.3f}  {speed:.1f} images/s")
 
-        def on_step(loss: float, images: int) -> None:
-            speed = (bar.tasks[task].speed or 0.0) * images
-            bar.update(task, advance=1, note=f"loss {loss:.3f}  {speed:.1f} images/s")
+            while len(job.lines) < t.epochs:
+                done = len(job.lines) + 1
+                bar.update(task, epoch=done)
+                line = job.epoch(on_batch, validate=done % t.validate_every == 0 or done == t.epochs)
+                console.print(
+                    "  ".join(f"{key} {value}" for key, value in line.items()), highlight=False, soft_wrap=True
+                )
 
-        for epoch in range(done, config.train.epochs):
-            bar.update(task, epoch=epoch + 1)
-            line = job.epoch(epoch, on_step)
-            if (epoch + 1) % config.train.validate_every == 0 or epoch + 1 == config.train.epochs:
-                line |= job.validate()
-            with (run / "log.jsonl").open("a") as log:
-                log.write(json.dumps(line) + "\n")
-            job.save(run, line)
-            console.print("  ".join(f"{key} {value}" for key, value in line.items()), highlight=False)
+
+def progress_bar(console: Console) -> Progress:
+    columns = (
+        "epoch {task.fields[epoch]}",
+        BarColumn(),
+        MofNCompleteColumn(),
+        "{task.fields[note]}",
+        TimeRemainingColumn(),
+    )
+    return Progress(*columns, console=console, disable=not console.is_terminal)
 
 
 def read_data(data: DataConfig, sample: Path, console: Console) -> tuple[list[RecordSet], RecordSet | None]:
@@ -112,34 +127,73 @@ def read_data(data: DataConfig, sample: Path, console: Console) -> tuple[list[Re
     return training, validation
 
 
-def compose(config: Config, training: Sequence[RecordSet], validation: RecordSet | None) -> Job:
+def compose(config: Config, training: Sequence[RecordSet], validation: RecordSet | None, device: torch.device) -> Job:
     """All wiring in one place. Raises ValueError for a network or sizes that do not fit."""
-    t = config.train
+    t, skeleton = config.train, training[0].skeleton
     torch.manual_seed(t.seed)
     if t.threads:
         torch.set_num_threads(t.threads)
-    device = torch.device(t.device if t.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu")
-    spec = make_spec(config.model, training[0].skeleton, LOSSES[t.loss].activation, provenance(t, training))
+    spec = make_spec(config.model, skeleton, LOSSES[t.loss].activation, provenance(t, training))
     records = [record for records in training for record in records.records]
-    if len(records) < t.batch_size:
-        raise ValueError(f"{len(records)} people do not fill a batch of {t.batch_size}: lower train.batch_size")
 
-    dataset = PoseDataset(records, spec, random_affine(config.augment), Appearance(config.augment.appearance), t.seed)
+    appearance = Appearance(config.augment.appearance, config.augment.occlusion)
+    dataset = PoseDataset(records, spec, random_affine(config.augment), appearance, t.seed)
+    batches = processes.Batches(len(records), t.batch_size, t.seed)
     loader = DataLoader(
-        dataset, t.batch_size, shuffle=True, num_workers=t.workers, drop_last=True, pin_memory=device.type == "cuda"
+        dataset,
+        batch_sampler=batches,
+        num_workers=t.workers,
+        pin_memory=device.type == "cuda",
+        worker_init_fn=one_thread,
     )
-    network = build_network(spec).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = torch.optim.AdamW(parameter_groups(network, t.weight_decay), lr=t.lr)
-    warmup, total = max(1, round(t.warmup_epochs * len(loader))), t.epochs * len(loader)
-    schedule = LambdaLR(optimizer, partial(warmup_cosine, warmup=warmup, total=total))
-    average = AveragedModel(network, avg_fn=partial(ema, t.ema_decay), use_buffers=True) if t.ema_decay else None
-    amp = t.amp and has_bf16(device)
-    trainer = Trainer(network, LOSSES[t.loss], optimizer, schedule, average, device, amp, t.clip_norm)
-    return Job(trainer, dataset, loader, spec, validation)
+    plain = build_network(spec).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = processes.share(plain, device)
+    optimizer = OPTIMIZERS[t.optimizer](parameter_groups(plain, t.weight_decay), t.lr, t.momentum)
+    steps = max(1, len(batches) // t.accumulate)
+    warmup = max(1, round(t.warmup_epochs * steps))
+    schedule = LambdaLR(optimizer, partial(factor, course=t.schedule, warmup=warmup, total=t.epochs * steps))
+    average = AveragedModel(plain, avg_fn=partial(ema, t.ema_decay), use_buffers=True) if t.ema_decay else None
+    trainer = Trainer(
+        network=cast(nn.Module, torch.compile(network)) if t.compile else network,
+        plain=plain,
+        loss=LOSSES[t.loss],
+        optimizer=optimizer,
+        schedule=schedule,
+        average=average,
+        device=device,
+        precision=PRECISIONS[t.precision] or (torch.bfloat16 if has_bf16(device) else torch.float32),
+        joint_weights=joint_weights(skeleton, t.joint_weights).to(device),
+        clip_norm=t.clip_norm,
+        accumulate=t.accumulate,
+    )
+    return Job(trainer, dataset, batches, loader, spec, validation, t.run)
+
+
+PRECISIONS = {"auto": None, "fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether bf16 is worth using: the processor's own units, not an emulation."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+def one_thread(worker: int) -> None:
+    """A loader's worker works beside the training: OpenCV's own threads would only take its cores."""
+    cv2.setNumThreads(0)
+
+
+def joint_weights(skeleton: Skeleton, by_name: dict[str, float]) -> torch.Tensor:
+    """(K,) float32. Raises ValueError for a name that is no keypoint, with the nearest one."""
+    for name in by_name.keys() - set(skeleton.keypoints):
+        nearest = get_close_matches(name, skeleton.keypoints, 1, 0.0)[0]
+        raise ValueError(f"train.joint_weights: {skeleton.name} has no keypoint {name!r}; did you mean {nearest!r}?")
+    return torch.tensor([by_name.get(name, 1.0) for name in skeleton.keypoints])
 
 
 def random_affine(a: AugmentConfig) -> RandomAffine:
-    return RandomAffine(a.scale, a.rotation, a.rotation_probability, a.shift, a.flip)
+    return RandomAffine(a.scale, a.rotation, a.rotation_probability, a.shift, a.flip, a.half_body)
 
 
 def make_spec(m: ModelConfig, skeleton: Skeleton, activation: str, provenance: dict[str, object]) -> ModelSpec:
