@@ -30,7 +30,7 @@ TORCH_RING = {
     "config": set(),
 }
 WITHIN_LAYER = {"heatmap": {"geometry"}, "image": {"geometry"}, "pose": {"skeleton"}, "spec": {"skeleton"}}
-JOB = {"journal", "job"}  # wires the torch ring and the evaluation
+JOB = {"journal", "job", "report"}  # wires the torch ring and the evaluation
 ENTRY_POINTS = {"train", "evaluate", "predict", "export", "models", "cli"}
 
 

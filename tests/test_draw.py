@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from unipose.draw import COLOURS, draw_poses, side
+from unipose.draw import COLOURS, contact_sheet, draw_poses, side
 from unipose.pose import Pose
 from unipose.skeleton import SKELETONS
 
@@ -45,3 +45,14 @@ def test_far_and_missing_points_do_no_harm(value):
 def test_side(names, expected):
     assert side(*names) == expected
     assert expected in COLOURS
+
+
+@pytest.mark.parametrize(("count", "rows"), [(1, 1), (3, 1), (4, 2)])
+def test_contact_sheet(count, rows):
+    images = [np.full((30 + 10 * i, 60, 3), 50 * i + 40, np.uint8) for i in range(count)]
+    sheet = contact_sheet(images, columns=3, tile=40)
+    assert sheet.shape == (40 * rows, 120, 3)
+    for i in range(count):
+        top, left = i // 3 * 40, i % 3 * 40
+        assert (sheet[top + 1, left + 1] == 50 * i + 40).all()
+        assert (sheet[top + 39, left] == (24 if images[i].shape[0] < 58 else 50 * i + 40)).all()

@@ -2,6 +2,7 @@ import hashlib
 import json
 from pathlib import Path
 
+import cv2
 import pytest
 
 from unipose.evaluate import main
@@ -30,12 +31,26 @@ def test_a_table_and_json_with_hashes(sample, tmp_path, capsys):
     assert "left_wrist" in table and f"{report['mean']:.1f}" in table and report["model"]["sha256"][:12] in table
 
 
+def test_decoders_compared_and_a_page_with_the_worst_cases(sample, tmp_path):
+    assert (
+        main(["default", str(sample), "--compare", "--report", str(tmp_path), "--json", str(tmp_path / "r.json")]) == 0
+    )
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert set(report["decoders"]) == {"argmax", "quadratic", "dark", "argmax, flip", "quadratic, flip", "dark, flip"}
+    assert report["decoders"]["quadratic"] == report["mean"]
+    assert len(report["by_size"]) == 3
+    assert "Worst cases" in (tmp_path / "report.html").read_text()
+    assert cv2.imread(str(tmp_path / "gallery.png")).shape == (1600, 1200, 3)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["default", "none.json"], "none.json"),
         (["none.onnx", "SAMPLE"], "no model file none.onnx"),
         (["default", "SAMPLE", "--metric", "pckh"], "no head_size"),
+        (["default", "SAMPLE", "--boxes", "found.json"], "only --metric ap"),
+        (["default", "SAMPLE", "--boxes", "found.json", "--metric", "ap"], "found.json"),
     ],
 )
 def test_errors_are_one_line(sample, capsys, arguments, message):

@@ -6,7 +6,7 @@ import pytest
 from conftest import ramp_image, ramp_joints
 from PIL import Image
 
-from unipose.evaluation import predict_records, summarise
+from unipose.evaluation import errors, predict_detections, predict_records, summarise, summarise_ap
 from unipose.predictor import Predictor
 from unipose.records import read_records
 from unipose.skeleton import SKELETONS
@@ -121,3 +121,44 @@ def test_an_annotation_0_is_refused_because_pycocotools_never_matches_it(ramps, 
     records = ramps(first_id=0)
     with pytest.raises(ValueError, match="annotation id 0"):
         summarise("ap", records, predict_records(Predictor(ramp_reader), records))
+
+
+def test_boxes_of_a_detection_file(ramps, ramp_reader, tmp_path):
+    """Each box gives a pose whose score is the box's times the keypoints'; the better of two finds the person."""
+    records = ramps()
+    good = {"category_id": 1, "score": 0.9}
+    rows = [{**good, "image_id": i, "bbox": [0.3 * w, 0.1 * h, 0.6 * w, 0.8 * h]} for i, (w, h) in enumerate(SIZES)] + [
+        {"category_id": 1, "score": 0.2, "image_id": 1, "bbox": [0, 0, 9, 9]},
+        {**good, "category_id": 3, "image_id": 99},
+    ]
+    path = tmp_path / "found.json"
+    path.write_text(json.dumps(rows))
+    results = predict_detections(Predictor(ramp_reader), records, path)
+    assert [row["image_id"] for row in results] == [0, 1, 1, 2]
+    assert results[1]["score"] > 3 * results[2]["score"] >= 0
+    assert summarise_ap(results, records)["mean"] == pytest.approx(100)
+    assert summarise_ap(results[:1], records)["mean"] < 50
+    path.write_text(json.dumps([{**good, "image_id": 99, "bbox": [0, 0, 9, 9]}]))
+    with pytest.raises(ValueError, match="not a detection file"):
+        predict_detections(Predictor(ramp_reader), records, path)
+
+
+def test_errors_are_in_box_diagonals(ramps, ramp_reader):
+    records = ramps(lambda i, k: (30.0 * i, 40.0 * i))
+    found = errors(records, predict_records(Predictor(ramp_reader), records))
+    diagonals = [np.hypot(0.6 * w, 0.8 * h) for w, h in SIZES]
+    assert found == pytest.approx([50 * i / d for i, d in enumerate(diagonals)], abs=0.01)
+
+
+def test_people_of_an_image_are_found_together(ramps, ramp_reader):
+    records = ramps(people=3)
+    assert summarise("pck", records, predict_records(Predictor(ramp_reader), records))["mean"] == 100
+    assert ramp_reader.batches == [9]
+
+
+def test_by_size(ramps, ramp_reader):
+    """Wrong everywhere in the largest image alone."""
+    largest = max(range(3), key=lambda i: SIZES[i][0] * SIZES[i][1])
+    records = ramps(lambda i, k: (500, 0) if i == largest else (0, 0))
+    summary = summarise("pck", records, predict_records(Predictor(ramp_reader), records))
+    assert list(summary["by_size"].values()) == [100, 100, 0]

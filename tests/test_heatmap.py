@@ -22,6 +22,36 @@ def test_round_trip(xy, sigma):
     assert 0.6 < score[0] <= 1
 
 
+@given(st.tuples(st.floats(8, 38), st.floats(8, 55)), st.floats(1.5, 3))
+def test_dark_is_exact_away_from_the_border(xy, sigma):
+    found, _ = heatmap.decode(encode(xy, sigma=sigma), "dark", sigma)
+    assert found[0] == pytest.approx(xy, abs=0.05)
+
+
+@pytest.mark.parametrize("decoder", heatmap.DECODERS)
+@given(arrays(np.float32, (3, 6, 7), elements=st.floats(-2, 2, width=32)))
+def test_every_decoder_stays_within_a_cell_of_the_maximum(decoder, maps):
+    xy, score = heatmap.decode(maps, decoder)
+    peak = np.stack(np.divmod(maps.reshape(3, -1).argmax(1), 7)[::-1], 1)
+    assert np.abs(xy - peak).max() <= 1
+    assert (xy >= -0.5).all() and (xy <= (6.5, 5.5)).all()
+    assert score == pytest.approx(np.clip(maps.max((1, 2)), 0, 1))
+
+
+def test_decoders_are_ordered_by_their_error_on_noisy_maps():
+    """A blurred, noisy Gaussian: cells are worse than parabolas, and smoothing first is best."""
+    rng = np.random.default_rng(0)
+    xy = rng.uniform(10, 38, (300, 2))
+    maps = encode(*xy) + rng.normal(0, 0.05, (300, 64, 48)).astype(np.float32)
+    error = {name: np.abs(heatmap.decode(maps, name)[0] - xy).mean() for name in heatmap.DECODERS}
+    assert error["dark"] < error["quadratic"] < error["argmax"]
+
+
+def test_an_unknown_decoder_names_the_known():
+    with pytest.raises(ValueError, match="argmax, quadratic, dark"):
+        heatmap.decode(encode((3, 3)), "soft")
+
+
 @given(inside_map, st.floats(0.01, 1e-3 + 1))
 def test_the_height_does_not_move_the_peak(xy, height):
     found, _ = heatmap.decode(encode(xy) * np.float32(height))
@@ -48,15 +78,6 @@ def test_what_is_not_there_gives_zeros(xy, visible, drawn):
     maps = heatmap.encode(np.array([xy], np.float64), np.array([visible]), SIZE, 2.0)
     assert maps.shape == (1, 64, 48)
     assert maps.any() == drawn
-
-
-@given(arrays(np.float32, (3, 5, 7), elements=st.floats(-2, 2, width=32)))
-def test_decode_stays_near_the_maximum_whatever_the_map(maps):
-    xy, score = heatmap.decode(maps)
-    peak = np.stack(np.divmod(maps.reshape(3, -1).argmax(1), 7)[::-1], 1)
-    assert np.abs(xy - peak).max() <= 1
-    assert (xy >= -0.5).all() and (xy <= (6.5, 4.5)).all()
-    assert score == pytest.approx(np.clip(maps.max((1, 2)), 0, 1))
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 5), (2, 2), (5, 1)])

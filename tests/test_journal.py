@@ -1,11 +1,9 @@
 import json
 
 import cv2
-import numpy as np
-import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from unipose.journal import Journal, contact_sheet, curves
+from unipose.journal import Journal, curves
 
 LINES = [
     {"epoch": 1, "loss": 3.0, "lr": 0.1, "images_per_s": 9.0, "metric": "PCK@0.2", "validation": 20.5},
@@ -29,14 +27,3 @@ def test_curves_name_their_metric():
     titles = [axes.get_title() for axes in curves(LINES).axes]
     assert titles == ["loss", "PCK@0.2"]
     assert [len(axes.lines[0].get_xdata()) for axes in curves(LINES).axes] == [2, 1]
-
-
-@pytest.mark.parametrize(("count", "rows"), [(1, 1), (3, 1), (4, 2)])
-def test_contact_sheet(count, rows):
-    images = [np.full((30 + 10 * i, 60, 3), 50 * i + 40, np.uint8) for i in range(count)]
-    sheet = contact_sheet(images, columns=3, tile=40)
-    assert sheet.shape == (40 * rows, 120, 3)
-    for i in range(count):
-        top, left = i // 3 * 40, i % 3 * 40
-        assert (sheet[top + 1, left + 1] == 50 * i + 40).all()
-        assert (sheet[top + 39, left] == (24 if images[i].shape[0] < 58 else 50 * i + 40)).all()

@@ -102,8 +102,8 @@ PAD = 0.15 * 24  # of the taller side of the two sure keypoints' pixels, 10 x 24
 @pytest.mark.parametrize(
     ("score", "expected"),
     [
-        ([0.9, 0.9, 0.1], [10 - PAD, 10 - PAD, 20 + PAD, 34 + PAD]),
-        ([0.9, 0.1, 0.1], [0, 0, 50, 36]),  # one sure keypoint says nothing: the old box stays
+        ([0.9, 0.9, 0.05], [10 - PAD, 10 - PAD, 20 + PAD, 34 + PAD]),
+        ([0.9, 0.05, 0.05], [0, 0, 50, 36]),  # one sure keypoint says nothing: the old box stays
     ],
 )
 def test_person_box(score, expected):

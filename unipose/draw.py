@@ -33,6 +33,20 @@ def draw_poses(image: RGB, poses: Sequence[Pose], skeleton: Skeleton, min_score:
     return canvas
 
 
+def contact_sheet(images: Sequence[RGB], columns: int = 4, tile: int = 224) -> RGB:
+    """Images in a grid of square tiles, each fitted into its tile."""
+    rows = -(-len(images) // columns)
+    sheet = np.full((rows * tile, columns * tile, 3), 24, np.uint8)
+    for i, image in enumerate(images):
+        factor = tile / max(image.shape[:2])
+        width, height = (max(1, round(side * factor)) for side in image.shape[1::-1])
+        top, left = i // columns * tile, i % columns * tile
+        sheet[top : top + height, left : left + width] = cv2.resize(
+            image, (width, height), interpolation=cv2.INTER_AREA
+        )
+    return sheet
+
+
 def side(*keypoints: str) -> str:
     """The side that all these keypoints are on: left, right or middle."""
     sides = {name.split("_")[0] for name in keypoints}

@@ -1,8 +1,12 @@
 """Evaluation: the served Predictor over a record set, and the numbers for what it found."""
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import redirect_stdout
+from dataclasses import dataclass
 from io import StringIO
+from itertools import groupby, islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,9 +18,30 @@ from unipose.pose import Pose
 from unipose.predictor import Predictor
 from unipose.records import Record, RecordSet
 
-Progress = Callable[[Sequence[Record]], Iterable[Record]]
+Float = NDArray[np.float64]
 BOXES = ("truth", "detector")
 _GROUP = 16  # images held in memory at once
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """What the predictor is asked about an image: boxes_xyxy (N, 4), or None for the detector's."""
+
+    image_path: Path
+    boxes_xyxy: Float | None
+
+
+Progress = Callable[[Sequence[Look]], Iterable[Look]]
+
+
+def predict_looks(predictor: Predictor, looks: Sequence[Look], progress: Progress = iter) -> list[list[Pose]]:
+    """Per look its poses, a few images in memory at a time."""
+    found: list[list[Pose]] = []
+    remaining = iter(progress(looks))
+    while group := list(islice(remaining, _GROUP)):
+        images = [read_image(look.image_path) for look in group]
+        found += predictor.predict(images, [look.boxes_xyxy for look in group])
+    return found
 
 
 def predict_records(
@@ -26,33 +51,58 @@ def predict_records(
 
     Raises ValueError for `detector` where an image holds several people: which pose is whose is then not known.
     """
-    records = record_set.records
+    _same_skeleton(predictor, record_set)
     if boxes not in BOXES:
         raise ValueError(f"boxes must be one of {BOXES}, got {boxes!r}")
-    if boxes == "detector" and len({record.image_id for record in records}) < len(records):
+    by_image = [list(people) for _, people in groupby(record_set.records, lambda record: record.image_path)]
+    if boxes == "detector" and len({people[0].image_path for people in by_image}) < len(record_set.records):
         raise ValueError(f"{record_set.path} has images with several people: evaluate it with boxes=truth")
-    if predictor.spec.skeleton.keypoints != record_set.skeleton.keypoints:
-        raise ValueError(
-            f"the model's skeleton is {predictor.spec.skeleton.name}, the data's {record_set.skeleton.name}"
-        )
+    looks = [
+        Look(people[0].image_path, np.stack([r.box_xyxy for r in people]) if boxes == "truth" else None)
+        for people in by_image
+    ]
     poses: list[Pose] = []
-    group: list[Record] = []
-
-    def flush() -> None:
-        images = [read_image(record.image_path) for record in group]
-        given = [record.box_xyxy[None] if boxes == "truth" else None for record in group]
-        for record, found in zip(group, predictor.predict(images, given), strict=True):
-            if len(found) != 1:
-                raise ValueError(f"{record.image_path}: {len(found)} poses where the set has one person")
-            poses.extend(found)
-        group.clear()
-
-    for record in progress(records):
-        group.append(record)
-        if len(group) == _GROUP:
-            flush()
-    flush()
+    for people, found in zip(by_image, predict_looks(predictor, looks, progress), strict=True):
+        if len(found) != len(people):
+            raise ValueError(f"{people[0].image_path}: {len(found)} poses for {len(people)} people")
+        poses += found
     return poses
+
+
+def predict_detections(
+    predictor: Predictor, record_set: RecordSet, path: Path, progress: Progress = iter
+) -> list[dict[str, Any]]:
+    """COCO keypoint results for a detector's result file: [{"image_id", "category_id", "bbox", "score"}, ...].
+
+    A pose scores what its box scored times the mean of its keypoints. Raises ValueError for another file, or images
+    that the set does not know.
+    """
+    _same_skeleton(predictor, record_set)
+    try:
+        rows = [row for row in json.loads(path.read_text()) if row["category_id"] == 1]
+        rows.sort(key=lambda row: row["image_id"])
+        by_image = {key: list(people) for key, people in groupby(rows, lambda row: row["image_id"])}
+        looks = [
+            Look(record_set.images[key], np.array([row["bbox"] for row in people], np.float64) @ _EDGES)
+            for key, people in by_image.items()
+        ]
+    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} is not a detection file for {record_set.path}: {error!r}") from error
+    found = predict_looks(predictor, looks, progress)
+    return [
+        pose.to_coco(key) | {"score": row["score"] * pose.person_score}
+        for (key, people), poses in zip(by_image.items(), found, strict=True)
+        for row, pose in zip(people, poses, strict=True)
+    ]
+
+
+_EDGES = np.array([[1, 0, 1, 0], [0, 1, 0, 1], [0, 0, 1, 0], [0, 0, 0, 1]], np.float64)  # x, y, w, h -> x1, y1, x2, y2
+
+
+def _same_skeleton(predictor: Predictor, record_set: RecordSet) -> None:
+    model, data = predictor.spec.skeleton, record_set.skeleton
+    if model.keypoints != data.keypoints:
+        raise ValueError(f"the model's skeleton is {model.name}, the data's {data.name}")
 
 
 def score_pck(records: Sequence[Record], poses: Sequence[Pose], record_set: RecordSet) -> Correct:
@@ -69,7 +119,7 @@ def score_pckh(records: Sequence[Record], poses: Sequence[Pose], record_set: Rec
     return pckh(_found(poses), _truth(records), counted, head_size, record_set.skeleton)
 
 
-def score_ap(records: Sequence[Record], poses: Sequence[Pose], record_set: RecordSet) -> dict[str, float]:
+def average_precision(results: Sequence[dict[str, Any]], record_set: RecordSet) -> dict[str, float]:
     """COCO's ten OKS numbers, AP first, by pycocotools, the only judge.
 
     Raises ValueError for an annotation id 0, which pycocotools takes for "not matched".
@@ -77,12 +127,11 @@ def score_ap(records: Sequence[Record], poses: Sequence[Pose], record_set: Recor
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
-    if any(record.id == 0 for record in records):
+    if any(record.id == 0 for record in record_set.records):
         raise ValueError(f"{record_set.path} has an annotation id 0, which would count as missed: number from 1")
     with redirect_stdout(StringIO()):  # pycocotools prints its progress
         truth = COCO(str(record_set.path))
-        found = truth.loadRes([pose.to_coco(record.image_id) for record, pose in zip(records, poses, strict=True)])
-        evaluation = COCOeval(truth, found, "keypoints")
+        evaluation = COCOeval(truth, truth.loadRes(list(results)), "keypoints")
         evaluation.params.kpt_oks_sigmas = np.array(record_set.skeleton.oks_sigmas)
         evaluation.evaluate()
         evaluation.accumulate()
@@ -91,30 +140,9 @@ def score_ap(records: Sequence[Record], poses: Sequence[Pose], record_set: Recor
     return {name: float(value) for name, value in zip(names, evaluation.stats, strict=True)}
 
 
-def summarise(metric: str, record_set: RecordSet, poses: Sequence[Pose]) -> dict[str, Any]:
-    """{"metric", "people", "mean", "per_keypoint": {name: share}} in percent, or COCO's numbers for "ap".
-
-    Raises ValueError for a metric that is no row of `METRICS`.
-    """
-    if metric not in METRICS:
-        raise ValueError(f"no metric {metric!r}; choose one of {', '.join(METRICS)}")
-    score = METRICS[metric](record_set.records, poses, record_set)
-    summary: dict[str, Any] = {"metric": METRIC_NAMES[metric], "people": len(record_set.records)}
-    if isinstance(score, dict):
-        return summary | {"mean": 100 * score["AP"], "coco": {name: 100 * value for name, value in score.items()}}
-    per_keypoint = {
-        name: None if np.isnan(share) else 100 * float(share)
-        for name, share in zip(record_set.skeleton.keypoints, score.per_keypoint, strict=True)
-    }
-    return summary | {"mean": 100 * score.mean, "instances": score.instances, "per_keypoint": per_keypoint}
-
-
-METRICS: dict[str, Callable[..., Correct | dict[str, float]]] = {
-    "pck": score_pck,
-    "pckh": score_pckh,
-    "ap": score_ap,
-}
-METRIC_NAMES = {"pck": "PCK@0.2", "pckh": "PCKh@0.5", "ap": "OKS AP"}
+METRICS = {"pck": "PCK@0.2", "pckh": "PCKh@0.5", "ap": "OKS AP"}
+_CORRECT: dict[str, Callable[..., Correct]] = {"pck": score_pck, "pckh": score_pckh}
+_THIRDS = ("smallest third", "middle third", "largest third")
 
 
 def default_metric(record_set: RecordSet) -> str:
@@ -122,9 +150,58 @@ def default_metric(record_set: RecordSet) -> str:
     return {"mpii16": "pckh", "coco17": "ap"}.get(record_set.skeleton.name, "pck")
 
 
-def _found(poses: Sequence[Pose]) -> NDArray[np.float64]:
+def summarise(metric: str, record_set: RecordSet, poses: Sequence[Pose]) -> dict[str, Any]:
+    """{"metric", "people", "mean", "per_keypoint": {name: share}, "by_size": {...}} in percent, or COCO's for "ap".
+
+    Raises ValueError for a metric that is no row of `METRICS`.
+    """
+    if metric not in METRICS:
+        raise ValueError(f"no metric {metric!r}; choose one of {', '.join(METRICS)}")
+    records = record_set.records
+    if metric == "ap":
+        results = [pose.to_coco(record.image_id) for record, pose in zip(records, poses, strict=True)]
+        return summarise_ap(results, record_set)
+    score = _CORRECT[metric](records, poses, record_set)
+    order = np.argsort([np.prod(r.box_xyxy[2:] - r.box_xyxy[:2]) for r in records], kind="stable")
+    by_size = {
+        name: _percent(_CORRECT[metric]([records[i] for i in part], [poses[i] for i in part], record_set).mean)
+        for name, part in zip(_THIRDS, np.array_split(order, 3), strict=True)
+        if len(part)
+    }
+    return {
+        "metric": METRICS[metric],
+        "people": len(records),
+        "mean": _percent(score.mean),
+        "instances": score.instances,
+        "per_keypoint": dict(zip(record_set.skeleton.keypoints, map(_percent, score.per_keypoint), strict=True)),
+        "by_size": by_size,
+    }
+
+
+def summarise_ap(results: Sequence[dict[str, Any]], record_set: RecordSet) -> dict[str, Any]:
+    """The same form for COCO results; COCO's own sizes are among its numbers."""
+    numbers = average_precision(results, record_set)
+    coco = {name: _percent(value) for name, value in numbers.items()}
+    return {"metric": METRICS["ap"], "people": len(record_set.records), "mean": coco["AP"], "coco": coco}
+
+
+def errors(record_set: RecordSet, poses: Sequence[Pose]) -> Float:
+    """Each person's mean distance over labelled keypoints, in diagonals of their box."""
+    records = record_set.records
+    labelled = np.array([r.labelled for r in records])
+    distance = np.linalg.norm(_found(poses) - _truth(records), axis=-1)
+    diagonal = np.array([np.hypot(*(r.box_xyxy[2:] - r.box_xyxy[:2])) for r in records])
+    mean: Float = (distance * labelled).sum(axis=1) / labelled.sum(axis=1) / diagonal
+    return mean
+
+
+def _percent(share: float) -> float | None:
+    return None if np.isnan(share) else 100 * float(share)
+
+
+def _found(poses: Sequence[Pose]) -> Float:
     return np.array([pose.xy_image for pose in poses], np.float64)
 
 
-def _truth(records: Sequence[Record]) -> NDArray[np.float64]:
+def _truth(records: Sequence[Record]) -> Float:
     return np.array([record.xy_image for record in records])

@@ -3,12 +3,16 @@
 A heatmap covers the network's input edge to edge; its own frame has whole numbers at cell centres.
 """
 
+from collections.abc import Callable
+
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from unipose.geometry import Affine
 
 Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
 
 _TINY = 1e-10  # log of anything smaller carries no position
 
@@ -38,22 +42,75 @@ def inside(
     return visible & ((xy_heatmap >= -0.5 - slack) & (xy_heatmap <= upper)).all(axis=-1)
 
 
-def decode(maps: Float32) -> tuple[Float32, Float32]:
-    """The peak of each map, to a fraction of a cell.
+def decode(maps: Float32, decoder: str = "quadratic", sigma: float = 2.0) -> tuple[Float32, Float32]:
+    """The peak of each map, by a row of `DECODERS`.
 
-    maps (..., h, w) -> xy_heatmap (..., 2), score (...). The score is the map's maximum clipped to 0..1. Around it the
-    logarithm of a Gaussian is a parabola, so three cells on each axis give the peak exactly, at the border too
-    (the three nearest cells then lie to one side).
+    maps (..., h, w), sigma in cells -> xy_heatmap (..., 2), score (...): the map's maximum clipped to 0..1. Raises
+    ValueError for an unknown decoder.
     """
+    if decoder not in DECODERS:
+        raise ValueError(f"no decoder {decoder!r}; choose one of {', '.join(DECODERS)}")
     *lead, height, width = maps.shape
     flat = maps.reshape(-1, height, width)
     peak = flat.reshape(len(flat), -1).argmax(axis=1)
+    score = np.clip(flat.reshape(len(flat), -1)[np.arange(len(flat)), peak], 0.0, 1.0).astype(np.float32)
+    xy = DECODERS[decoder](flat, peak, sigma)
+    return xy.astype(np.float32).reshape(*lead, 2), score.reshape(lead)
+
+
+def argmax(maps: Float32, peak: NDArray[np.intp], sigma: float) -> Float64:
+    """The centre of the highest cell: maps (N, h, w), peak (N,) -> (N, 2)."""
+    rows, columns = np.divmod(peak, maps.shape[2])
+    return np.stack([columns, rows], axis=-1).astype(np.float64)
+
+
+def quadratic(maps: Float32, peak: NDArray[np.intp], sigma: float) -> Float64:
+    """The logarithm of a Gaussian is a parabola, so three cells on each axis give its peak exactly.
+
+    At the border too, where the three nearest cells lie to one side.
+    """
+    _, height, width = maps.shape
     rows, columns = np.divmod(peak, width)
-    n = np.arange(len(flat))
-    x = _vertex(flat[n[:, None], rows[:, None], _triple(columns, width)], columns, width)
-    y = _vertex(flat[n[:, None], _triple(rows, height), columns[:, None]], rows, height)
-    score = np.clip(flat[n, rows, columns], 0.0, 1.0).astype(np.float32)
-    return np.stack([x, y], axis=-1).astype(np.float32).reshape(*lead, 2), score.reshape(lead)
+    n = np.arange(len(maps))[:, None]
+    x = _vertex(maps[n, rows[:, None], _triple(columns, width)], columns, width)
+    y = _vertex(maps[n, _triple(rows, height), columns[:, None]], rows, height)
+    return np.stack([x, y], axis=-1)
+
+
+def dark(maps: Float32, peak: NDArray[np.intp], sigma: float) -> Float64:
+    """DARK (Zhang et al., CVPR 2020): smooth the map with its own Gaussian, then one Newton step on its logarithm.
+
+    Peaks at the border, where there is no second derivative, stay at their cell.
+    """
+    _, height, width = maps.shape
+    smooth = np.log(np.maximum([cv2.GaussianBlur(one, (0, 0), sigma) for one in maps], _TINY)).astype(np.float64)
+    xy = argmax(maps, peak, sigma)
+    inner = ((xy >= 1) & (xy <= (width - 2, height - 2))).all(axis=1)
+    if not inner.any():
+        return xy
+    x, y = xy[inner].astype(np.intp).T
+    n = np.flatnonzero(inner)
+
+    def at(dx: int, dy: int) -> Float64:
+        value: Float64 = smooth[n, y + dy, x + dx]
+        return value
+
+    gradient = np.stack([at(1, 0) - at(-1, 0), at(0, 1) - at(0, -1)], axis=-1) / 2
+    dxx, dyy = at(1, 0) - 2 * at(0, 0) + at(-1, 0), at(0, 1) - 2 * at(0, 0) + at(0, -1)
+    dxy = (at(1, 1) - at(1, -1) - at(-1, 1) + at(-1, -1)) / 4
+    determinant = dxx * dyy - dxy**2
+    peaked = (dxx < 0) & (determinant > 1e-9)
+    safe = np.where(peaked, determinant, 1.0)
+    step = np.stack([dxy * gradient[:, 1] - dyy * gradient[:, 0], dxy * gradient[:, 0] - dxx * gradient[:, 1]], axis=-1)
+    xy[inner] += np.clip(step / safe[:, None] * peaked[:, None], -1, 1)
+    return xy
+
+
+DECODERS: dict[str, Callable[[Float32, NDArray[np.intp], float], Float64]] = {
+    "argmax": argmax,
+    "quadratic": quadratic,
+    "dark": dark,
+}
 
 
 def _triple(index: NDArray[np.intp], length: int) -> NDArray[np.intp]:

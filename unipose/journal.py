@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from torch.utils.tensorboard import SummaryWriter
 
 from unipose.checkpoint import atomically
-from unipose.draw import draw_poses
-from unipose.image import RGB, read_image
+from unipose.draw import contact_sheet, draw_poses
+from unipose.image import read_image
 from unipose.pose import Pose
 from unipose.records import RecordSet
 
@@ -52,17 +52,3 @@ def curves(lines: Sequence[Line]) -> Figure:
         axes.set(xlabel="epoch", title=next((line["metric"] for line in known if name == "validation"), name))
         axes.grid(alpha=0.3)
     return figure
-
-
-def contact_sheet(images: Sequence[RGB], columns: int = 4, tile: int = 224) -> RGB:
-    """Images in a grid of square tiles, each fitted into its tile."""
-    rows = -(-len(images) // columns)
-    sheet = np.full((rows * tile, columns * tile, 3), 24, np.uint8)
-    for i, image in enumerate(images):
-        factor = tile / max(image.shape[:2])
-        width, height = (max(1, round(side * factor)) for side in image.shape[1::-1])
-        top, left = i // columns * tile, i % columns * tile
-        sheet[top : top + height, left : left + width] = cv2.resize(
-            image, (width, height), interpolation=cv2.INTER_AREA
-        )
-    return sheet

@@ -16,7 +16,7 @@ Float32 = NDArray[np.float32]
 # A person's way through the model: yields prepared inputs (n, 3, H, W), is sent their maps (n, K, h, w), returns poses.
 Flow = Generator[Float32, Float32, list[Pose]]
 
-SURE = 0.2  # the score from which a keypoint of a first pass helps to place the second pass's box
+SURE = 0.1  # the score from which a keypoint of a first pass helps to place the second pass's box
 PADDING = 0.15  # a person's box is this much larger, on each side, than their keypoints' (in longer sides)
 
 
@@ -27,13 +27,21 @@ class Predictor:
     the service's batcher across requests.
     """
 
-    def __init__(self, runtime: Runtime, detector: Detector | None = None, flip: bool = False, max_batch: int = 32):
+    def __init__(
+        self,
+        runtime: Runtime,
+        detector: Detector | None = None,
+        flip: bool = False,
+        max_batch: int = 32,
+        decoder: str = "quadratic",
+    ):
         """`flip`: average with the mirrored image's maps, at twice the cost. `max_batch`: most inputs in one run."""
         self.runtime = runtime
         self.spec = runtime.spec
         self.detector = detector or WholeImage()
         self.flip = flip
         self.max_batch = max_batch
+        self.decoder = decoder
 
     def predict(self, images: Sequence[RGB], boxes: Sequence[ArrayLike | None] | None = None) -> list[list[Pose]]:
         """Upright RGB images, and per image box_xyxy (N, 4) or None for the detector's -> per image its poses.
@@ -72,7 +80,7 @@ class Predictor:
 
     def read(self, maps: Float32, to_input: Sequence[Affine], boxes_xyxy: NDArray[np.float64]) -> list[Pose]:
         """(n, K, h, w) and what `prepare` said -> n poses."""
-        xy_heatmap, score = heatmap.decode(maps)
+        xy_heatmap, score = heatmap.decode(maps, self.decoder, self.spec.sigma)
         to_heatmap = heatmap.from_input(self.spec.input_wh, self.spec.stride)
         return [
             Pose((to_heatmap @ affine).inverse()(xy), s, box)

@@ -30,9 +30,12 @@ class Record:
 
 @dataclass(frozen=True)
 class RecordSet:
+    """The records of a file, those of an image beside each other; `images` are all its images by their id."""
+
     path: Path
     skeleton: Skeleton
     records: tuple[Record, ...]
+    images: dict[int, Path]
 
 
 def read_records(path: str | Path) -> RecordSet:
@@ -48,9 +51,10 @@ def read_records(path: str | Path) -> RecordSet:
         skeleton = _skeleton(data["categories"][0])
         root = path.parent / data.get("info", {}).get("image_root", ".")
         images = {image["id"]: root / image["file_name"] for image in data["images"]}
+        order = {key: i for i, key in enumerate(images)}
         records = tuple(
             _record(annotation, images[annotation["image_id"]], len(skeleton.keypoints))
-            for annotation in data["annotations"]
+            for annotation in sorted(data["annotations"], key=lambda annotation: order[annotation["image_id"]])
             if not annotation.get("iscrowd") and any(annotation["keypoints"][2::3])
         )
     except (KeyError, TypeError, IndexError, AttributeError, json.JSONDecodeError) as error:
@@ -60,7 +64,7 @@ def read_records(path: str | Path) -> RecordSet:
     for image in {record.image_path for record in records}:
         if not image.is_file():
             raise FileNotFoundError(f"{path} names the image {image}, which does not exist")
-    return RecordSet(path, skeleton, records)
+    return RecordSet(path, skeleton, records, images)
 
 
 def _skeleton(category: dict[str, Any]) -> Skeleton:

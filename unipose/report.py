@@ -1,0 +1,83 @@
+"""Report: an evaluation as people read it: a failure gallery, and one page of HTML that holds everything."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+import cv2
+import numpy as np
+
+from unipose.draw import contact_sheet, draw_poses
+from unipose.evaluation import errors
+from unipose.image import RGB, read_image
+from unipose.pose import Pose
+from unipose.records import RecordSet
+
+Report = Mapping[str, Any]  # what `unipose evaluate` writes as JSON
+Table = list[tuple[str, str]]
+
+STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+table { border-collapse: collapse; margin: 1rem 0; } td, th { padding: .15rem .8rem; border-bottom: 1px solid #ccc8; }
+td + td, th + th { text-align: right; font-variant-numeric: tabular-nums; } th { text-align: left; }
+img { max-width: 100%; } code { overflow-wrap: anywhere; } :root { color-scheme: light dark; }
+"""
+
+
+def gallery(record_set: RecordSet, poses: Sequence[Pose], count: int = 24) -> RGB:
+    """The people with the largest errors, worst first: annotations left, poses right."""
+    worst = np.argsort(-errors(record_set, poses), kind="stable")[:count]
+    tiles = []
+    for i in worst:
+        record = record_set.records[i]
+        image = read_image(record.image_path)
+        truth = Pose(record.xy_image, record.labelled.astype(np.float64), record.box_xyxy)
+        tiles += [draw_poses(image, [pose], record_set.skeleton) for pose in (truth, poses[i])]
+    return contact_sheet(tiles, columns=6, tile=200)
+
+
+def to_png(image: RGB) -> bytes:
+    _, data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    return np.asarray(data).tobytes()
+
+
+def to_html(report: Report, worst: RGB) -> str:
+    """One page without scripts or foreign hosts; the gallery is inside."""
+    title = f"{report['metric']} of {report['model']['file']}"
+    how = {
+        "mean": percent(report["mean"]),
+        "people": str(report["people"]),
+        "boxes": report["boxes"],
+        "flip test": "yes" if report["flip"] else "no",
+        "decoder": report["decoder"],
+        "engine": report["engine"],
+        "model, sha256": report["model"]["sha256"],
+        "data": report["data"]["file"],
+        "data, sha256": report["data"]["sha256"],
+    }
+    picture = base64.b64encode(to_png(worst)).decode()
+    parts = [_table(list(how.items())), *(f"<h2>{escape(name)}</h2>{_table(rows)}" for name, rows in tables(report))]
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title><style>{STYLE}</style>'
+        f"<h1>{escape(title)}</h1>{''.join(parts)}<h2>Worst cases</h2><p>Annotation left, pose right; worst first.</p>"
+        f'<img alt="the people with the largest errors" src="data:image/png;base64,{picture}"></html>\n'
+    )
+
+
+def tables(report: Report) -> list[tuple[str, Table]]:
+    """The report's numbers as named tables of (row, percent)."""
+    named = {"per keypoint": "per_keypoint", "COCO": "coco", "by size": "by_size", "decoders": "decoders"}
+    return [
+        (name, [(row, percent(share)) for row, share in report[key].items()])
+        for name, key in named.items()
+        if key in report
+    ]
+
+
+def percent(share: float | None) -> str:
+    return "no label" if share is None else f"{share:.1f}"
+
+
+def _table(rows: Table) -> str:
+    return f"<table>{''.join(f'<tr><td>{escape(a)}</td><td>{escape(b)}</td></tr>' for a, b in rows)}</table>"
