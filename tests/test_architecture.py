@@ -30,8 +30,8 @@ TORCH_RING = {
     "config": set(),
 }
 WITHIN_LAYER = {"heatmap": {"geometry"}, "image": {"geometry"}, "pose": {"skeleton"}, "spec": {"skeleton"}}
-JOB = {"journal", "job", "report"}  # wires the torch ring and the evaluation
-ENTRY_POINTS = {"train", "evaluate", "predict", "export", "models", "cli"}
+JOB = {"journal", "job", "report", "compose"}  # wires the torch ring and the evaluation
+ENTRY_POINTS = {"train", "evaluate", "predict", "export", "models", "bench", "cli"}
 
 
 def imports(path: Path, inside_functions: bool = False) -> set[str]:

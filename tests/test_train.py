@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from unipose.checkpoint import load_model
+from unipose.compose import SAMPLE_CONFIG, compose, read_data
 from unipose.config import read_config
 from unipose.sample import draw_sample
-from unipose.train import SAMPLE_CONFIG, compose, main, read_data
+from unipose.train import main
 
 SMALL = [
     "model.input_wh=[64, 64]", "model.wasp_channels=32", "model.decoder_channels=32", "train.workers=0",

@@ -11,6 +11,7 @@ VERBS = {
     "evaluate": "PCK, PCKh or OKS AP of a model file on a data set",
     "export": "a trained model as ONNX, compared with PyTorch before it is written",
     "models": "the zoo with parameters and GMAC",
+    "bench": "how fast this machine trains, as ratios in one run",
 }
 
 

@@ -101,7 +101,7 @@ def _rgb(image: Image.Image) -> RGB:
     if image.has_transparency_data:
         over = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", over.size, "white"), over)
-    return np.asarray(image.convert("RGB"))
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))  # convert would copy
 
 
 def _orientation(image: Image.Image) -> int:
@@ -145,6 +145,8 @@ def warp(image: RGB, affine: Affine, size_wh: tuple[int, int]) -> RGB:
 
 def normalise(image: RGB, mean: tuple[float, ...], std: tuple[float, ...]) -> Float32:
     """(h, w, 3) uint8 -> (3, h, w) float32: (value / 255 - mean) / std per channel."""
-    scale = 1.0 / (255.0 * np.asarray(std, np.float32))
-    shift = np.asarray(mean, np.float32) / np.asarray(std, np.float32)
-    return np.ascontiguousarray((image * scale - shift).astype(np.float32).transpose(2, 0, 1))
+    out = np.empty((3, *image.shape[:2]), np.float32)
+    for plane, channel, m, s in zip(out, cv2.split(image), mean, std, strict=True):
+        np.multiply(channel, np.float32(1 / (255 * s)), out=plane)
+        plane -= np.float32(m / s)
+    return out

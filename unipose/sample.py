@@ -14,7 +14,7 @@ SKELETON = SKELETONS["lsp14"]
 
 
 def draw_sample(
-    out_dir: Path, count: int = 750, seed: int = 0, size_wh: tuple[int, int] = (192, 160)
+    out_dir: Path, count: int = 1500, seed: int = 0, size_wh: tuple[int, int] = (192, 160)
 ) -> tuple[Path, Path]:
     """Draw `count` JPEG images and labels; returns train.json (four fifths) and test.json (the unseen last fifth).
 

@@ -1,46 +1,16 @@
 """`unipose train [config.yaml] [section.key=value ...]`: train a network; without arguments, on a drawn sample set."""
 
 import argparse
-import hashlib
 import os
 import sys
-from collections.abc import Sequence
-from difflib import get_close_matches
-from functools import partial
-from pathlib import Path
-from typing import cast
 
-import cv2
-import torch
 import yaml
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-from torch import nn
-from torch.optim.lr_scheduler import LambdaLR
-from torch.optim.swa_utils import AveragedModel
-from torch.utils.data import DataLoader
 
-from unipose import __version__, processes
-from unipose.augment import Appearance, RandomAffine
-from unipose.checkpoint import build_network
-from unipose.config import AugmentConfig, Config, DataConfig, ModelConfig, TrainConfig, read_config, to_dict
-from unipose.dataset import PoseDataset
-from unipose.engine import Trainer
-from unipose.job import Job, ema
-from unipose.loss import LOSSES
-from unipose.records import RecordSet, read_records
-from unipose.sample import draw_sample
-from unipose.schedule import OPTIMIZERS, factor, parameter_groups
-from unipose.skeleton import Skeleton
-from unipose.spec import ModelSpec
-
-SAMPLE_CONFIG = Config(
-    model=ModelConfig(
-        name="sample", trunk="res2net_s", multi_grid=(1, 1, 1), wasp_channels=128, wasp_rates=(1, 2, 3),
-        decoder_channels=96, dropout=0.0, input_wh=(96, 96), sigma=1.5,
-    )
-)  # fmt: skip
-"""What trains without arguments: small enough for minutes on two cores."""
+from unipose import processes
+from unipose.compose import compose, configure, read_data
+from unipose.config import Config, to_dict
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -48,14 +18,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("config", nargs="*", help="a YAML file (configs/ has some) and section.key=value overrides")
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
     arguments = parser.parse_intermixed_args(argv)  # --resume may stand anywhere
-    files = [word for word in arguments.config if "=" not in word]
-    overrides = [word for word in arguments.config if "=" in word]
     try:
-        if len(files) > 1:
-            raise ValueError(f"one configuration file at most, got {', '.join(files)}")
-        train(
-            read_config(files[0] if files else None, overrides, Config() if files else SAMPLE_CONFIG), arguments.resume
-        )
+        train(configure(arguments.config), arguments.resume)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -106,117 +70,6 @@ def progress_bar(console: Console) -> Progress:
         TimeRemainingColumn(),
     )
     return Progress(*columns, console=console, disable=not console.is_terminal)
-
-
-def read_data(data: DataConfig, sample: Path, console: Console) -> tuple[list[RecordSet], RecordSet | None]:
-    """The training sets and the validation set; the sample set, drawn into `sample`, where none is named.
-
-    Raises ValueError where their skeletons differ.
-    """
-    paths, val = data.train, data.val
-    if not paths:
-        if not (sample / "train.json").exists():
-            console.print(f"drawing the sample set into {sample}")
-            draw_sample(sample)
-        paths, val = (sample / "train.json",), sample / "test.json"
-    training = [read_records(path) for path in paths]
-    validation = read_records(val) if val else None
-    for other in [*training, *([validation] if validation else [])]:
-        if other.skeleton.keypoints != training[0].skeleton.keypoints:
-            raise ValueError(f"{other.path} has skeleton {other.skeleton.name}, {paths[0]} {training[0].skeleton.name}")
-    return training, validation
-
-
-def compose(config: Config, training: Sequence[RecordSet], validation: RecordSet | None, device: torch.device) -> Job:
-    """All wiring in one place. Raises ValueError for a network or sizes that do not fit."""
-    t, skeleton = config.train, training[0].skeleton
-    torch.manual_seed(t.seed)
-    if t.threads:
-        torch.set_num_threads(t.threads)
-    spec = make_spec(config.model, skeleton, LOSSES[t.loss].activation, provenance(t, training))
-    records = [record for records in training for record in records.records]
-
-    appearance = Appearance(config.augment.appearance, config.augment.occlusion)
-    dataset = PoseDataset(records, spec, random_affine(config.augment), appearance, t.seed)
-    batches = processes.Batches(len(records), t.batch_size, t.seed)
-    loader = DataLoader(
-        dataset,
-        batch_sampler=batches,
-        num_workers=t.workers,
-        pin_memory=device.type == "cuda",
-        worker_init_fn=one_thread,
-    )
-    plain = build_network(spec).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    network = processes.share(plain, device)
-    optimizer = OPTIMIZERS[t.optimizer](parameter_groups(plain, t.weight_decay), t.lr, t.momentum)
-    steps = max(1, len(batches) // t.accumulate)
-    warmup = max(1, round(t.warmup_epochs * steps))
-    schedule = LambdaLR(optimizer, partial(factor, course=t.schedule, warmup=warmup, total=t.epochs * steps))
-    average = AveragedModel(plain, avg_fn=partial(ema, t.ema_decay), use_buffers=True) if t.ema_decay else None
-    trainer = Trainer(
-        network=cast(nn.Module, torch.compile(network)) if t.compile else network,
-        plain=plain,
-        loss=LOSSES[t.loss],
-        optimizer=optimizer,
-        schedule=schedule,
-        average=average,
-        device=device,
-        precision=PRECISIONS[t.precision] or (torch.bfloat16 if has_bf16(device) else torch.float32),
-        joint_weights=joint_weights(skeleton, t.joint_weights).to(device),
-        clip_norm=t.clip_norm,
-        accumulate=t.accumulate,
-    )
-    return Job(trainer, dataset, batches, loader, spec, validation, t.run)
-
-
-PRECISIONS = {"auto": None, "fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-
-
-def has_bf16(device: torch.device) -> bool:
-    """Whether bf16 is worth using: the processor's own units, not an emulation."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
-
-
-def one_thread(worker: int) -> None:
-    """A loader's worker works beside the training: OpenCV's own threads would only take its cores."""
-    cv2.setNumThreads(0)
-
-
-def joint_weights(skeleton: Skeleton, by_name: dict[str, float]) -> torch.Tensor:
-    """(K,) float32. Raises ValueError for a name that is no keypoint, with the nearest one."""
-    for name in by_name.keys() - set(skeleton.keypoints):
-        nearest = get_close_matches(name, skeleton.keypoints, 1, 0.0)[0]
-        raise ValueError(f"train.joint_weights: {skeleton.name} has no keypoint {name!r}; did you mean {nearest!r}?")
-    return torch.tensor([by_name.get(name, 1.0) for name in skeleton.keypoints])
-
-
-def random_affine(a: AugmentConfig) -> RandomAffine:
-    return RandomAffine(a.scale, a.rotation, a.rotation_probability, a.shift, a.flip, a.half_body)
-
-
-def make_spec(m: ModelConfig, skeleton: Skeleton, activation: str, provenance: dict[str, object]) -> ModelSpec:
-    network = {
-        "trunk": m.trunk, "output_stride": m.output_stride, "multi_grid": list(m.multi_grid),
-        "wasp_channels": m.wasp_channels, "wasp_rates": m.wasp_rates and list(m.wasp_rates),
-        "wasp_shared": m.wasp_shared, "decoder_channels": m.decoder_channels, "dropout": m.dropout,
-        "activation": activation,
-    }  # fmt: skip
-    return ModelSpec(
-        name=m.name, version=__version__, skeleton=skeleton, input_wh=m.input_wh, stride=m.decoder_stride,
-        sigma=m.sigma, margin=m.margin, mean=m.mean, std=m.std, network=network, provenance=provenance,
-    )  # fmt: skip
-
-
-def provenance(t: TrainConfig, training: Sequence[RecordSet]) -> dict[str, object]:
-    """What the weights were made from, for the model file."""
-    data = [
-        {"file": "/".join(records.path.parts[-2:]), "people": len(records.records),
-         "sha256": hashlib.sha256(records.path.read_bytes()).hexdigest()}
-        for records in training
-    ]  # fmt: skip
-    return {"data": data, "seed": t.seed, "epochs": t.epochs, "batch_size": t.batch_size, "loss": t.loss, "lr": t.lr}
 
 
 if __name__ == "__main__":
