@@ -17,7 +17,7 @@ def make(args: argparse.Namespace) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Draw figures on cluttered backgrounds as COCO-keypoint JSON")
     parser.add_argument("--out", type=Path, required=True, help="folder for images/, train.json and test.json")
-    parser.add_argument("--count", type=int, default=750, help="images; the last fifth becomes test.json")
+    parser.add_argument("--count", type=int, default=1500, help="images; the last fifth becomes test.json")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--width", type=int, default=192)
     parser.add_argument("--height", type=int, default=160)

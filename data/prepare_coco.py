@@ -6,6 +6,7 @@
 Writes DIR/train2017.json, DIR/val2017.json. Every image and every person stays, also crowds and persons without
 keypoints, with their areas as they are: pycocotools computes the same AP from this file as from the original. (Outlines
 are left out: the keypoint AP does not read them.) COCO counts pixels from 0, so coordinates are taken as they stand.
+With --skeleton any set in COCO's layout can be prepared, whatever its keypoints.
 """
 
 import argparse
@@ -13,16 +14,28 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import yaml
 from source import Source, command
 
 from unipose.coco_json import Record, document, image_record, write_json
-from unipose.skeleton import SKELETONS
+from unipose.skeleton import SKELETONS, Skeleton, skeleton_by_names
 
-SKELETON = SKELETONS["coco17"]
 KEPT = ("id", "image_id", "category_id", "keypoints", "num_keypoints", "bbox", "area", "iscrowd")
 
 
-def read_labels(source: Source, name: str) -> tuple[dict[str, tuple[int, tuple[int, int]]], list[Record]]:
+def read_skeleton(path: Path | None) -> Skeleton:
+    """COCO's own, or one described in YAML: the arguments of `skeleton_by_names`. Raises ValueError naming the file."""
+    if path is None:
+        return SKELETONS["coco17"]
+    try:
+        return skeleton_by_names(**yaml.safe_load(path.read_text()))
+    except (TypeError, ValueError, yaml.YAMLError) as error:
+        raise ValueError(f"{path}: not a skeleton: {error}") from error
+
+
+def read_labels(
+    source: Source, name: str, skeleton: Skeleton
+) -> tuple[dict[str, tuple[int, tuple[int, int]]], list[Record]]:
     """{image file: (its id, its (width, height))} and the persons. Raises ValueError where the layout is another."""
     try:
         labels: dict[str, Any] = source.read_json(name)
@@ -31,17 +44,17 @@ def read_labels(source: Source, name: str) -> tuple[dict[str, tuple[int, tuple[i
         keypoints = labels["categories"][0]["keypoints"]
     except (KeyError, TypeError, IndexError) as error:
         raise ValueError(f"{source.path}: {name} is not in COCO's layout of person keypoints ({error!r})") from error
-    if tuple(keypoints) != SKELETON.keypoints:
-        raise ValueError(f"{source.path}: {name} must have the keypoints {', '.join(SKELETON.keypoints)}")
+    if tuple(keypoints) != skeleton.keypoints:
+        raise ValueError(f"{source.path}: {name} must have the keypoints {', '.join(skeleton.keypoints)}")
     if len(images) != len(labels["images"]):
         raise ValueError(f"{source.path}: {name} lists an image file twice")
     return images, people
 
 
-def convert(labels: Source, pictures: Source, name: str, out: Path) -> str:
+def convert(labels: Source, pictures: Source, name: str, skeleton: Skeleton, out: Path) -> str:
     """One split; returns a line to print."""
     split = PurePosixPath(name).stem.removeprefix("person_keypoints_")
-    listed, people = read_labels(labels, name)
+    listed, people = read_labels(labels, name, skeleton)
     if not listed:
         raise ValueError(f"{labels.path}: {name} lists no images")
     folder = PurePosixPath(pictures.find(f"{split}/{next(iter(listed))}")).parent.as_posix()
@@ -53,7 +66,7 @@ def convert(labels: Source, pictures: Source, name: str, out: Path) -> str:
         images.append(image_record(image_id, file_name, size_wh))
     root = f"images/{split}"
     try:
-        content = document(SKELETON, images, people, f"COCO {split}", root)
+        content = document(skeleton, images, people, f"COCO {split}", root)
     except (ValueError, TypeError) as error:
         raise ValueError(f"{labels.path}: {name}: {error}") from error
     content["info"]["image_root"] = pictures.place_images(folder, list(listed), out, root)
@@ -68,7 +81,8 @@ def prepare(args: argparse.Namespace) -> str:
     names = labels.match(f"person_keypoints_{args.split or '*'}.json")
     if not names:
         raise ValueError(f"{labels.path}: has no person_keypoints_{args.split or '*'}.json")
-    return "\n".join(convert(labels, pictures, name, args.out) for name in names)
+    skeleton = read_skeleton(args.skeleton)
+    return "\n".join(convert(labels, pictures, name, skeleton, args.out) for name in names)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -76,6 +90,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("source", type=Path, help="zip or folder with person_keypoints_*.json")
     parser.add_argument("--images", type=Path, help="zip or folder that holds train2017/, val2017/ (default: source)")
     parser.add_argument("--split", help="train2017 or val2017 (default: all there are labels for)")
+    parser.add_argument(
+        "--skeleton", type=Path, help="YAML that describes other keypoints than COCO's (data/README.md)"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder for the JSON files and images/")
     return command(prepare, parser, argv)
 

@@ -3,6 +3,7 @@ import json
 from pathlib import Path
 
 import cv2
+import prepare_lsp
 import pytest
 
 from unipose.evaluate import main
@@ -61,13 +62,6 @@ def test_errors_are_one_line(sample, capsys, arguments, message):
 
 def test_the_default_model_knows_people(real_data: Path, tmp_path):
     """On fifty photographs of LSP's test half, without any box: far more than chance, which is under 5 %."""
-    import sys
-
-    sys.path.insert(0, str(Path(__file__).parent.parent / "data"))
-    try:
-        import prepare_lsp
-    finally:
-        sys.path.pop(0)
     assert prepare_lsp.main([str(real_data / "lsp_dataset.zip"), "--out", str(tmp_path)]) == 0
     content = json.loads((tmp_path / "test.json").read_text())
     content["annotations"] = content["annotations"][:50]

@@ -1,5 +1,4 @@
 import copy
-import importlib
 import io
 import json
 import zipfile
@@ -9,18 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from prepare_coco import main
 
 from unipose.records import read_records
 from unipose.skeleton import SKELETONS
 
 LABELS = "coco/annotations/person_keypoints_val2017.json"
 PICTURE = "coco/val2017/000000000007.jpg"
-
-
-@pytest.fixture
-def main(monkeypatch):
-    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "data")
-    return importlib.import_module("prepare_coco").main
 
 
 def labels() -> dict:
@@ -54,7 +48,7 @@ def zipped(path: Path, content: dict[str, bytes]) -> Path:
     return path
 
 
-def test_every_person_stays_and_only_labelled_ones_train(main, tmp_path, capsys):
+def test_every_person_stays_and_only_labelled_ones_train(tmp_path, capsys):
     source = zipped(tmp_path / "coco.zip", {LABELS: json.dumps(labels()).encode(), PICTURE: jpeg()})
     assert main([str(source), "--out", str(tmp_path / "out")]) == 0
     assert "val2017: 1 images, 3 persons, 1 with keypoints" in capsys.readouterr().out
@@ -70,7 +64,7 @@ def test_every_person_stays_and_only_labelled_ones_train(main, tmp_path, capsys)
     assert record.labelled.tolist() == [True, True] + [False] * 15
 
 
-def test_labels_and_images_may_come_apart(main, tmp_path):
+def test_labels_and_images_may_come_apart(tmp_path):
     """As COCO publishes them: labels of both splits in one file, each split's images in another."""
     text = json.dumps(labels()).encode()
     source = zipped(tmp_path / "annotations.zip", {LABELS: text, LABELS.replace("val", "train"): text})
@@ -119,7 +113,7 @@ NAMED = "annotation 3 (000000000007.jpg)"
         (changed(*FIRST, "bbox", 2, value=None), jpeg(), f"{NAMED}: keypoints and bbox"),
     ],
 )  # fmt: skip
-def test_damaged_input_is_refused_by_name(main, tmp_path, capsys, text, picture, message):
+def test_damaged_input_is_refused_by_name(tmp_path, capsys, text, picture, message):
     content = {LABELS: text} | ({PICTURE: picture} if picture is not None else {})
     source, out = zipped(tmp_path / "coco.zip", content), tmp_path / "out"
     assert main([str(source), "--out", str(out)]) == 2
@@ -130,7 +124,7 @@ def test_damaged_input_is_refused_by_name(main, tmp_path, capsys, text, picture,
     assert not out.exists()
 
 
-def test_a_source_without_labels_is_refused(main, tmp_path, capsys):
+def test_a_source_without_labels_is_refused(tmp_path, capsys):
     assert main([str(zipped(tmp_path / "coco.zip", {PICTURE: jpeg()})), "--out", str(tmp_path / "out")]) == 2
     assert "has no person_keypoints_*.json" in capsys.readouterr().err
 
@@ -154,7 +148,7 @@ def ap(truth: Path, found: list[dict]) -> np.ndarray:
     [("coco_mini", {"train2017": 172, "val2017": 65}, {"train2017": 86, "val2017": 28}),
      ("coco_sample", {"val2017": 14}, {"val2017": 12})],
 )  # fmt: skip
-def test_pycocotools_finds_the_same_ap_in_real_coco(main, tmp_path, real_data, archive, persons, labelled):
+def test_pycocotools_finds_the_same_ap_in_real_coco(tmp_path, real_data, archive, persons, labelled):
     assert main([str(real_data / f"{archive}.zip"), "--out", str(tmp_path)]) == 0
     for split, count in persons.items():
         name = f"annotations/person_keypoints_{split}.json"

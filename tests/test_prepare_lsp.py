@@ -1,10 +1,10 @@
-import importlib
 import io
 import json
 import zipfile
 from pathlib import Path
 
 import numpy as np
+import prepare_lsp
 import pytest
 from PIL import Image
 from scipy.io import savemat
@@ -17,11 +17,9 @@ SIZE_WH = (40, 60)
 @pytest.fixture
 def script(monkeypatch):
     """The script, for sets of 4 images, the first 3 of them LSP's train half."""
-    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "data")
-    script = importlib.import_module("prepare_lsp")
     for name, value in (("LSP_COUNTS", (4,)), ("LSP_TRAIN", 3), ("LSPET_COUNT", 4)):
-        monkeypatch.setattr(script, name, value)
-    return script
+        monkeypatch.setattr(prepare_lsp, name, value)
+    return prepare_lsp
 
 
 def jpeg(orientation: int = 1) -> bytes:

@@ -1,4 +1,3 @@
-import importlib
 import io
 import json
 import math
@@ -8,18 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from prepare_mpii import main
 from scipy.io import savemat
 
 from unipose.records import read_records
 
 LABELS = "mpii/annotations/valid.json"
 PICTURE = "mpii/images/0001.jpg"
-
-
-@pytest.fixture
-def main(monkeypatch):
-    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "data")
-    return importlib.import_module("prepare_mpii").main
 
 
 def person(**changes) -> dict:
@@ -46,7 +40,7 @@ def zipped(path: Path, people, picture: bytes | None = None) -> Path:
 
 
 @pytest.mark.parametrize(("first_pixel", "shift"), [([], 1), (["--first-pixel", "0"], 0)])
-def test_a_person(main, tmp_path, first_pixel, shift):
+def test_a_person(tmp_path, first_pixel, shift):
     source = zipped(tmp_path / "mpii.zip", [person(), person(center=[100.0, 20.0], scale=0.1)])
     assert main([str(source), "--out", str(tmp_path), *first_pixel]) == 0
     first, second = read_records(tmp_path / "valid.json").records
@@ -60,7 +54,7 @@ def test_a_person(main, tmp_path, first_pixel, shift):
     assert first.head_size == 0.75 * 50
 
 
-def test_head_sizes_come_from_head_boxes_where_given(main, tmp_path):
+def test_head_sizes_come_from_head_boxes_where_given(tmp_path):
     boxes = np.array([[[10, 20], [30, 40]], [[40, 26], [70, 48]]], float)  # corners, x and y, people
     savemat(tmp_path / "gt_valid.mat", {"headboxes_src": boxes})
     source = zipped(tmp_path / "mpii.zip", [person(), person()])
@@ -72,7 +66,7 @@ def test_head_sizes_come_from_head_boxes_where_given(main, tmp_path):
     assert main(arguments) == 2
 
 
-def test_a_head_that_is_not_labelled_has_no_size(main, tmp_path, capsys):
+def test_a_head_that_is_not_labelled_has_no_size(tmp_path, capsys):
     vis = [1] * 16
     vis[9] = 0
     assert main([str(zipped(tmp_path / "mpii.zip", [person(joints_vis=vis)])), "--out", str(tmp_path)]) == 0
@@ -97,7 +91,7 @@ def test_a_head_that_is_not_labelled_has_no_size(main, tmp_path, capsys):
         ([person(scale=0)], None, f"{LABELS}: person 1: center"),
     ],
 )
-def test_damaged_input_is_refused_by_name(main, tmp_path, capsys, people, picture, message):
+def test_damaged_input_is_refused_by_name(tmp_path, capsys, people, picture, message):
     source, out = zipped(tmp_path / "mpii.zip", people, picture), tmp_path / "out"
     assert main([str(source), "--out", str(out)]) == 2
     error = capsys.readouterr().err
@@ -107,12 +101,12 @@ def test_damaged_input_is_refused_by_name(main, tmp_path, capsys, people, pictur
     assert not out.exists()
 
 
-def test_a_source_without_labels_is_refused(main, tmp_path, capsys):
+def test_a_source_without_labels_is_refused(tmp_path, capsys):
     assert main([str(tmp_path), "--out", str(tmp_path / "out")]) == 2
     assert "has neither annotations/train.json nor annotations/valid.json" in capsys.readouterr().err
 
 
-def test_the_real_sample(main, tmp_path, real_data):
+def test_the_real_sample(tmp_path, real_data):
     assert main([str(real_data / "mpii_sample.zip"), "--out", str(tmp_path)]) == 0
     records = read_records(tmp_path / "valid.json").records
     assert len(records) == 5

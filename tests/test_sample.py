@@ -1,8 +1,7 @@
-import importlib
 import json
-from pathlib import Path
 
 import cv2
+import make_sample
 import numpy as np
 import pytest
 
@@ -115,15 +114,14 @@ def test_left_follows_from_what_the_figure_shows(seed):
         assert (across @ figure.rightwards > 0) == figure.faces_us
 
 
-def test_the_command(tmp_path, monkeypatch, capsys):
-    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "data")
-    main = importlib.import_module("make_sample").main
+def test_the_command(tmp_path, capsys):
+
     arguments = ["--out", str(tmp_path), "--width", "80", "--height", "64", "--count"]
-    assert main([*arguments, "3"]) == 2
+    assert make_sample.main([*arguments, "3"]) == 2
     assert (
         capsys.readouterr().err
         == "error: the sample needs at least 5 images of at least 64x64 pixels, got 3 of (80, 64)\n"
     )
-    assert main([*arguments, "5"]) == 0
+    assert make_sample.main([*arguments, "5"]) == 0
     images = json.loads((tmp_path / "train.json").read_text())["images"]
     assert [(i["width"], i["height"]) for i in images] == [(80, 64)] * 4

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from unipose.skeleton import SKELETONS, Skeleton
+from unipose.skeleton import SKELETONS, Skeleton, skeleton_by_names
 
 LSP = SKELETONS["lsp14"]
 
@@ -63,3 +63,35 @@ def test_dict_round_trip_through_json(skeleton):
 def test_parts_that_do_not_fit_are_refused(change, message):
     with pytest.raises(ValueError, match=message):
         replace(LSP, **change)
+
+
+def test_a_skeleton_said_in_names():
+    keypoints = ["left_ear", "right_ear", "tail", "hump", "bump"]
+    skeleton = skeleton_by_names(
+        "cat",
+        keypoints,
+        [["left_ear", "tail"]],
+        torso=["tail", "hump"],
+        mirror={"hump": "bump", "bump": "hump"},
+        sigmas={"tail": 0.2},
+    )
+    assert skeleton.mirror == (1, 0, 2, 4, 3)
+    assert skeleton.limbs == ((0, 2),) and skeleton.torso == (2, 3)
+    assert skeleton.oks_sigmas == (0.08, 0.08, 0.2, 0.08, 0.08)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"limbs": [["a", "c"]]}, "no keypoint 'c'; did you mean"),
+        ({"torso": ["a", "left_shoulder"]}, "no keypoint 'left_shoulder'"),
+        ({"sigmas": {"aa": 0.1}}, "did you mean 'a'"),
+        ({"keypoints": ["left_a", "b"], "limbs": [], "torso": ["b", "b"]}, "no keypoint 'right_a'"),
+        ({"mirror": {"a": "b"}}, "pair"),
+    ],
+)
+def test_wrong_names_are_named(change, message):
+    with pytest.raises(ValueError, match=message):
+        skeleton_by_names(
+            **({"name": "s", "keypoints": ["a", "b"], "limbs": [["a", "b"]], "torso": ["a", "b"]} | change)
+        )

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unipose.skeleton import Skeleton
+from unipose.skeleton import SKELETONS, Skeleton
 
 Record = dict[str, Any]
 
@@ -70,7 +70,7 @@ def document(
         "name": "person",
         "keypoints": list(skeleton.keypoints),
         "skeleton": [[a + 1, b + 1] for a, b in skeleton.limbs],
-        "unipose_skeleton": skeleton.name,
+        "unipose_skeleton": skeleton.name if skeleton in SKELETONS.values() else skeleton.to_dict(),
     }
     content = {
         "info": {"description": description, "image_root": image_root},

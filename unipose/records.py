@@ -41,8 +41,8 @@ class RecordSet:
 def read_records(path: str | Path) -> RecordSet:
     """Read the persons with at least one labelled keypoint; crowds are left to pycocotools.
 
-    `info.image_root` is the images' folder, relative to the file (default: the file's own). The skeleton is the one
-    that `categories[0].unipose_skeleton` names, or the one whose keypoints the category lists.
+    `info.image_root` is the images' folder, relative to the file (default: the file's own). The skeleton is what
+    `categories[0].unipose_skeleton` names or holds, or the known one whose keypoints the category lists.
     Raises ValueError where the file is not what it should be, FileNotFoundError where it or an image is missing.
     """
     path = Path(path)
@@ -69,11 +69,18 @@ def read_records(path: str | Path) -> RecordSet:
 
 def _skeleton(category: dict[str, Any]) -> Skeleton:
     keypoints = tuple(category["keypoints"])
-    named = SKELETONS.get(category.get("unipose_skeleton", ""))
-    for skeleton in [named] if named else SKELETONS.values():
+    said = category.get("unipose_skeleton")
+    if isinstance(said, dict):
+        candidates = [Skeleton.from_dict(said)]
+    else:
+        candidates = [SKELETONS[said]] if said in SKELETONS else list(SKELETONS.values())
+    for skeleton in candidates:
         if skeleton.keypoints == keypoints:
             return skeleton
-    raise ValueError(f"no skeleton has the keypoints {keypoints}; known are {', '.join(SKELETONS)}")
+    raise ValueError(
+        f"no skeleton has the keypoints {keypoints}; known are {', '.join(SKELETONS)}, and "
+        f"data/prepare_coco.py --skeleton FILE.yaml takes any other"
+    )
 
 
 def _record(annotation: dict[str, Any], image_path: Path, keypoints: int) -> Record:

@@ -1,7 +1,8 @@
 """The skeletons: which keypoints a pose has, how they mirror, and what the metrics measure against."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from difflib import get_close_matches
 from typing import Any
 
 
@@ -50,30 +51,49 @@ class Skeleton:
         return cls(**values)
 
 
-def _by_name(
+def skeleton_by_names(
     name: str,
-    sigmas: dict[str, float],
-    limbs: str,
-    torso: tuple[str, str] = ("left_shoulder", "right_hip"),
-    pckh_excluded: tuple[str, ...] = (),
+    keypoints: Sequence[str],
+    limbs: Sequence[Sequence[str]],
+    torso: Sequence[str] = ("left_shoulder", "right_hip"),
+    mirror: Mapping[str, str] | None = None,
+    sigmas: Mapping[str, float] | None = None,
+    pckh_excluded: Sequence[str] = (),
 ) -> Skeleton:
-    """A skeleton from names alone: left_x mirrors right_x, `limbs` lists pairs as "a-b c-d"."""
-    keypoints = tuple(sigmas)
+    """A skeleton said in names, as a skeleton's YAML file does: limbs and torso are pairs of keypoints.
+
+    Unless `mirror` says otherwise, left_x and right_x are partners and every other keypoint is its own; a keypoint
+    without a sigma takes 0.08, a middling one of COCO's. Raises ValueError for a name that is no keypoint.
+    """
     index = {keypoint: i for i, keypoint in enumerate(keypoints)}
+
+    def at(keypoint: str) -> int:
+        if keypoint not in index:
+            nearest = get_close_matches(str(keypoint), index, 1, 0.0)
+            raise ValueError(f"skeleton {name} has no keypoint {keypoint!r}; did you mean {' '.join(nearest)!r}?")
+        return index[keypoint]
 
     def partner(keypoint: str) -> str:
         side, _, rest = keypoint.partition("_")
-        return {"left": f"right_{rest}", "right": f"left_{rest}"}.get(side, keypoint)
+        return (mirror or {}).get(keypoint) or {"left": f"right_{rest}", "right": f"left_{rest}"}.get(side, keypoint)
 
+    for keypoint in sigmas or {}:
+        at(keypoint)
     return Skeleton(
         name=name,
-        keypoints=keypoints,
-        mirror=tuple(index[partner(keypoint)] for keypoint in keypoints),
-        limbs=tuple((index[a], index[b]) for a, b in (limb.split("-") for limb in limbs.split())),
-        oks_sigmas=tuple(sigmas.values()),
-        torso=(index[torso[0]], index[torso[1]]),
-        pckh_excluded=tuple(index[keypoint] for keypoint in pckh_excluded),
+        keypoints=tuple(keypoints),
+        mirror=tuple(at(partner(keypoint)) for keypoint in keypoints),
+        limbs=tuple((at(a), at(b)) for a, b in limbs),
+        oks_sigmas=tuple((sigmas or {}).get(keypoint, 0.08) for keypoint in keypoints),
+        torso=(at(torso[0]), at(torso[1])),
+        pckh_excluded=tuple(at(keypoint) for keypoint in pckh_excluded),
     )
+
+
+def _published(name: str, sigmas: dict[str, float], limbs: str, pckh_excluded: Sequence[str] = ()) -> Skeleton:
+    """`limbs` lists pairs as "a-b c-d"."""
+    pairs = [limb.split("-") for limb in limbs.split()]
+    return skeleton_by_names(name, tuple(sigmas), pairs, sigmas=sigmas, pckh_excluded=pckh_excluded)
 
 
 # COCO's published sigmas; the joints COCO does not label (neck, head top, pelvis ...) take the nearest joint's.
@@ -88,7 +108,7 @@ _LEGS = (
 SKELETONS: dict[str, Skeleton] = {
     skeleton.name: skeleton
     for skeleton in (
-        _by_name(
+        _published(
             "coco17",
             {
                 "nose": _NOSE, "left_eye": _EYE, "right_eye": _EYE, "left_ear": _EAR, "right_ear": _EAR,
@@ -100,7 +120,7 @@ SKELETONS: dict[str, Skeleton] = {
             "nose-left_eye nose-right_eye left_eye-left_ear right_eye-right_ear left_eye-right_eye "
             "left_ear-left_shoulder right_ear-right_shoulder",
         ),
-        _by_name(
+        _published(
             "mpii16",
             {
                 "right_ankle": _ANKLE, "right_knee": _KNEE, "right_hip": _HIP, "left_hip": _HIP, "left_knee": _KNEE,
@@ -112,7 +132,7 @@ SKELETONS: dict[str, Skeleton] = {
             "right_shoulder-thorax left_shoulder-thorax",
             pckh_excluded=("pelvis", "thorax"),
         ),
-        _by_name(
+        _published(
             "lsp14",
             {
                 "right_ankle": _ANKLE, "right_knee": _KNEE, "right_hip": _HIP, "left_hip": _HIP, "left_knee": _KNEE,
