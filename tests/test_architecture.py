@@ -31,7 +31,7 @@ TORCH_RING = {
 }
 WITHIN_LAYER = {"heatmap": {"geometry"}, "image": {"geometry"}, "pose": {"skeleton"}, "spec": {"skeleton"}}
 JOB = {"journal", "job", "report", "compose"}  # wires the torch ring and the evaluation
-ENTRY_POINTS = {"train", "evaluate", "predict", "export", "models", "bench", "cli"}
+ENTRY_POINTS = {"train", "evaluate", "predict", "export", "models", "bench", "pretrain", "cli"}
 
 
 def imports(path: Path, inside_functions: bool = False) -> set[str]:

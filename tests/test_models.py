@@ -25,6 +25,13 @@ def test_without_names_the_zoo_is_listed_in_its_order(
     assert [(name, cells[-1]) for name, cells in rows.items()] == [("resnet18", "24x32"), ("res2net_s", "24x32")]
 
 
+def test_a_trunk_for_small_images_is_listed_as_a_classifier(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever the pose network's options are."""
+    rows = table(capsys, "cifar_wrn_28_10", "resnet18", "--size", "368x368", "--output-stride", "8")
+    assert rows["cifar_wrn_28_10"] == ["36.47", "36.48", "5.24", "10", "classes"]
+    assert rows["resnet18"][-1] == "46x46"
+
+
 def test_the_small_networks_row(capsys: pytest.CaptureFixture[str]) -> None:
     small = "--size 128x128 --keypoints 14 --wasp-channels 128 --decoder-stride 4 --decoder-channels 96"
     assert table(capsys, "res2net_s", *small.split()) == {"res2net_s": ["2.88", "3.83", "0.58", "32x32"]}

@@ -33,11 +33,14 @@ def deployed(network: nn.Module, spec: ModelSpec) -> nn.Module:
 
 def save_model(path: Path, weights: Mapping[str, Tensor], spec: ModelSpec, dtype: torch.dtype = torch.float32) -> None:
     """Write a network's weights and its spec, whole or not at all."""
-    tensors = {
-        name: (tensor.to(dtype) if tensor.is_floating_point() else tensor).detach().cpu().contiguous().clone()
-        for name, tensor in weights.items()
-    }
-    atomically(path, lambda part: save_file(tensors, part, {METADATA_KEY: spec.to_json()}))
+    cast = {name: tensor.to(dtype) if tensor.is_floating_point() else tensor for name, tensor in weights.items()}
+    save_weights(path, cast, {METADATA_KEY: spec.to_json()})
+
+
+def save_weights(path: Path, weights: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write tensors and what the file says of them, whole or not at all."""
+    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in weights.items()}
+    atomically(path, lambda part: save_file(tensors, part, metadata))
 
 
 def load_model(path: str | Path) -> tuple[nn.Module, ModelSpec]:

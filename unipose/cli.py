@@ -8,6 +8,7 @@ from unipose import __version__
 VERBS = {
     "predict": "joints of photographs: overlay pictures and JSON",
     "train": "train a network; without arguments, on a drawn sample set",
+    "pretrain": "train a trunk as a classifier first, on an image folder or CIFAR",
     "evaluate": "PCK, PCKh or OKS AP of a model file on a data set",
     "export": "a trained model as ONNX, compared with PyTorch before it is written",
     "models": "the zoo with parameters and GMAC",

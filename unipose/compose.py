@@ -23,6 +23,7 @@ from unipose.dataset import PoseDataset
 from unipose.engine import Trainer
 from unipose.job import Job, ema
 from unipose.loss import LOSSES
+from unipose.model.pretrained import load_pretrained
 from unipose.records import RecordSet, read_records
 from unipose.sample import draw_sample
 from unipose.schedule import OPTIMIZERS, factor, parameter_groups
@@ -77,7 +78,9 @@ def compose(config: Config, training: Sequence[RecordSet], validation: RecordSet
     torch.manual_seed(t.seed)
     if t.threads:
         torch.set_num_threads(t.threads)
-    spec = make_spec(config.model, skeleton, LOSSES[t.loss].activation, provenance(t, training))
+    spec = make_spec(
+        config.model, skeleton, LOSSES[t.loss].activation, provenance(config.model.pretrained, t, training)
+    )
     records = [record for records in training for record in records.records]
 
     appearance = Appearance(config.augment.appearance, config.augment.occlusion)
@@ -90,7 +93,10 @@ def compose(config: Config, training: Sequence[RecordSet], validation: RecordSet
         pin_memory=device.type == "cuda",
         worker_init_fn=one_thread,
     )
-    plain = build_network(spec).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    plain = build_network(spec)
+    if config.model.pretrained:
+        load_pretrained(plain.trunk, config.model.trunk, config.model.pretrained)
+    plain = plain.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     network = processes.share(plain, device)
     optimizer = OPTIMIZERS[t.optimizer](parameter_groups(plain, t.weight_decay), t.lr, t.momentum)
     steps = max(1, len(batches) // t.accumulate)
@@ -105,7 +111,7 @@ def compose(config: Config, training: Sequence[RecordSet], validation: RecordSet
         schedule=schedule,
         average=average,
         device=device,
-        precision=PRECISIONS[t.precision] or (torch.bfloat16 if has_bf16(device) else torch.float32),
+        precision=PRECISIONS[t.precision] or (torch.bfloat16 if processes.has_bf16(device) else torch.float32),
         joint_weights=joint_weights(skeleton, t.joint_weights).to(device),
         clip_norm=t.clip_norm,
         accumulate=t.accumulate,
@@ -114,13 +120,6 @@ def compose(config: Config, training: Sequence[RecordSet], validation: RecordSet
 
 
 PRECISIONS = {"auto": None, "fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-
-
-def has_bf16(device: torch.device) -> bool:
-    """Whether bf16 is worth using: the processor's own units, not an emulation."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
 def one_thread(worker: int) -> None:
@@ -153,11 +152,19 @@ def make_spec(m: ModelConfig, skeleton: Skeleton, activation: str, provenance: d
     )  # fmt: skip
 
 
-def provenance(t: TrainConfig, training: Sequence[RecordSet]) -> dict[str, object]:
+def provenance(pretrained: str | None, t: TrainConfig, training: Sequence[RecordSet]) -> dict[str, object]:
     """What the weights were made from, for the model file."""
     data = [
         {"file": "/".join(records.path.parts[-2:]), "people": len(records.records),
          "sha256": hashlib.sha256(records.path.read_bytes()).hexdigest()}
         for records in training
     ]  # fmt: skip
-    return {"data": data, "seed": t.seed, "epochs": t.epochs, "batch_size": t.batch_size, "loss": t.loss, "lr": t.lr}
+    return {
+        "pretrained": pretrained,
+        "data": data,
+        "seed": t.seed,
+        "epochs": t.epochs,
+        "batch_size": t.batch_size,
+        "loss": t.loss,
+        "lr": t.lr,
+    }

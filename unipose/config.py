@@ -18,6 +18,8 @@ class ModelConfig:
     name: str = "unipose"
     trunk: str = "res2net50_26w_4s"
     """A row of the zoo (`unipose models`)."""
+    pretrained: str | None = None
+    """The trunk's weights: a file, torchvision:ResNet50_Weights.IMAGENET1K_V2 or timm:res2net50_26w_4s.in1k."""
     output_stride: Literal[8, 16, 32] = 16
     multi_grid: tuple[int, ...] = (1, 2, 4)
     wasp_channels: int = 256

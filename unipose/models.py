@@ -1,4 +1,4 @@
-"""`unipose models`: size and cost of UniPose on every trunk of the zoo."""
+"""`unipose models`: size and cost of UniPose on every trunk of the zoo; trunks for images of 32x32 as classifiers."""
 
 import argparse
 
@@ -6,17 +6,54 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from unipose.model.network import UniPose
-from unipose.model.trunk import ZOO, Trunk
+from unipose.model.classifier import Classifier
+from unipose.model.network import LOW_STRIDE, UniPose
+from unipose.model.trunk import ZOO, Row, Trunk
+
+SMALL_WH, SMALL_CLASSES = (32, 32), 10
 
 
-def cost(network: nn.Module, size_wh: tuple[int, int]) -> tuple[int, int, tuple[int, int]]:
-    """-> parameters, multiply-accumulates of one image, and maps (width, height) of a network on the meta device."""
+def parameters(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def cost(network: nn.Module, size_wh: tuple[int, int]) -> tuple[int, torch.Size]:
+    """-> multiply-accumulates of one image, and the output's shape, of a network on the meta device."""
     width, height = size_wh
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        maps = network.eval()(torch.zeros(1, 3, height, width, device="meta"))
-    parameters = sum(parameter.numel() for parameter in network.parameters())
-    return parameters, counter.get_total_flops() // 2, (maps.shape[3], maps.shape[2])
+        output = network.eval()(torch.zeros(1, 3, height, width, device="meta"))
+    return counter.get_total_flops() // 2, output.shape
+
+
+def measured(
+    row: Row,
+    *,
+    size_wh: tuple[int, int],
+    keypoints: int,
+    output_stride: int,
+    decoder_stride: int,
+    wasp_channels: int,
+    decoder_channels: int,
+) -> str:
+    """The cells of one row."""
+    network: UniPose | Classifier
+    with torch.device("meta"):
+        if row.strides[0] == LOW_STRIDE:
+            network = UniPose(
+                Trunk(row, output_stride),
+                keypoints,
+                wasp_channels=wasp_channels,
+                decoder_stride=decoder_stride,
+                decoder_channels=decoder_channels,
+            )
+            macs, shape = cost(network, size_wh)
+            gives = f"{shape[3]}x{shape[2]}"
+        else:
+            network = Classifier(Trunk(row, row.strides[-1], multi_grid=(1,)), SMALL_CLASSES)
+            macs, shape = cost(network, SMALL_WH)
+            gives = f"{shape[1]} classes"
+    own, whole = parameters(network.trunk), parameters(network)
+    return f"{own / 1e6:7.2f} {whole / 1e6:7.2f} {macs / 1e9:7.2f}  {gives}"
 
 
 def size(text: str) -> tuple[int, int]:
@@ -28,28 +65,20 @@ def size(text: str) -> tuple[int, int]:
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="unipose models", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="trunks to list (default: all)")
-    parser.add_argument("--size", type=size, default=(192, 256), metavar="WIDTHxHEIGHT", help="(default: 192x256)")
+    parser.add_argument(
+        "--size", dest="size_wh", type=size, default=(192, 256), metavar="WIDTHxHEIGHT", help="(default: 192x256)"
+    )
     parser.add_argument("--keypoints", type=int, default=17, metavar="K", help="(default: %(default)s)")
     parser.add_argument("--output-stride", type=int, default=16, choices=(8, 16, 32), help="(default: %(default)s)")
     parser.add_argument("--decoder-stride", type=int, default=8, choices=(4, 8), help="(default: %(default)s)")
     parser.add_argument("--wasp-channels", type=int, default=256, metavar="C", help="(default: %(default)s)")
     parser.add_argument("--decoder-channels", type=int, default=256, metavar="C", help="(default: %(default)s)")
-    arguments = parser.parse_args(argv)
-    for name in arguments.names:
+    options = vars(parser.parse_args(argv))
+    names = options.pop("names")
+    for name in names:
         if name not in ZOO:
             parser.error(f"no trunk {name!r}; choose from {', '.join(ZOO)}")
-    print(f"{'trunk':<28} {'its M':>7} {'M':>7} {'GMAC':>7}  maps")
-    for name in arguments.names or ZOO:
-        with torch.device("meta"):
-            trunk = Trunk(ZOO[name], arguments.output_stride)
-            network = UniPose(
-                trunk,
-                arguments.keypoints,
-                wasp_channels=arguments.wasp_channels,
-                decoder_stride=arguments.decoder_stride,
-                decoder_channels=arguments.decoder_channels,
-            )
-        parameters, macs, (width, height) = cost(network, arguments.size)
-        own = sum(parameter.numel() for parameter in trunk.parameters())
-        print(f"{name:<28} {own / 1e6:7.2f} {parameters / 1e6:7.2f} {macs / 1e9:7.2f}  {width}x{height}")
+    print(f"{'trunk':<36} {'its M':>7} {'M':>7} {'GMAC':>7}  maps")
+    for name in names or ZOO:
+        print(f"{name:<36} {measured(ZOO[name], **options)}")
     return 0

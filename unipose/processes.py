@@ -1,4 +1,4 @@
-"""Processes: how many train together (torchrun starts them), and what they share."""
+"""Processes: how many train together (torchrun starts them), what on, and what they share."""
 
 import os
 from collections.abc import Iterator
@@ -16,6 +16,13 @@ def rank() -> int:
 
 def world() -> int:
     return distributed.get_world_size() if distributed.is_initialized() else 1
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether bf16 is worth using: the processor's own units, not an emulation."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
 @contextmanager

@@ -1,1 +1,1 @@
-"""Networks: residual units, trunks built from them, the pose network on top. Needs torch and nothing else."""
+"""Networks: residual units, trunks built from them, the pose network on top. Imports nothing of the project."""

@@ -46,14 +46,16 @@ class Branch(Protocol):
 
 @dataclass(frozen=True)
 class Basic:
-    """Two 3x3 convolutions (He et al. 2015)."""
+    """Two 3x3 convolutions (He et al. 2015), with dropout between them in a wide net (Zagoruyko & Komodakis 2016)."""
 
+    dropout: float = 0.0
     expansion: int = 1
 
     def build(self, place: Place) -> list[nn.Module]:
         return [
             conv(place.in_channels, place.planes, 3, place.stride, place.dilation),
             *layers((NORM, RELU), place.planes),
+            nn.Dropout(self.dropout),
             conv(place.planes, place.planes * self.expansion, 3, dilation=place.dilation),
         ]
 
@@ -79,18 +81,22 @@ class Bottleneck:
 
 @dataclass(frozen=True)
 class Res2:
-    """Bottleneck whose 3x3 is a chain over `scale` parts of `base_width` channels per 64 planes (Gao et al. 2019)."""
+    """Bottleneck whose 3x3 is a chain over `scale` parts of the channels (Res2Net and Res2NeXt: Gao et al. 2019).
+
+    A part has `groups` groups of `base_width` channels per 64 planes.
+    """
 
     base_width: int = 26
     scale: int = 4
+    groups: int = 1
     expansion: int = 4
 
     def build(self, place: Place) -> list[nn.Module]:
-        width = place.planes * self.base_width // 64
+        width = place.planes * self.base_width // 64 * self.groups
         return [
             conv(place.in_channels, width * self.scale, 1),
             *layers((NORM, RELU), width * self.scale),
-            Res2Chain(width, self.scale, place),
+            Res2Chain(width, self.scale, place, self.groups),
             conv(width * self.scale, place.planes * self.expansion, 1),
         ]
 
@@ -102,10 +108,12 @@ class Res2Chain(nn.Module):
     pool, as in the published networks.
     """
 
-    def __init__(self, width: int, scale: int, place: Place) -> None:
+    def __init__(self, width: int, scale: int, place: Place, groups: int = 1) -> None:
         super().__init__()
         self.chained = not place.first
-        self.convs = nn.ModuleList(conv(width, width, 3, place.stride, place.dilation) for _ in range(scale - 1))
+        self.convs = nn.ModuleList(
+            conv(width, width, 3, place.stride, place.dilation, groups) for _ in range(scale - 1)
+        )
         self.norms = nn.ModuleList(nn.BatchNorm2d(width) for _ in range(scale - 1))
         self.relu = nn.ReLU()
         self.last = nn.AvgPool2d(3, place.stride, padding=1) if place.first else nn.Identity()

@@ -10,6 +10,8 @@ from torch.nn import functional
 from unipose.model.branch import NORM, RELU, conv, layers
 from unipose.model.trunk import Trunk
 
+LOW_STRIDE = 4  # of the features that the decoder joins to WASP's output
+
 
 def conv_norm_relu(in_channels: int, out_channels: int, kernel: int, dilation: int = 1) -> nn.Sequential:
     return nn.Sequential(
@@ -122,8 +124,11 @@ class UniPose(nn.Module):
         dropout: float = 0.5,
     ) -> None:
         super().__init__()
-        if trunk.low_stride != 4:
-            raise ValueError(f"the decoder needs low features at stride 4, this trunk has them at {trunk.low_stride}")
+        if trunk.low_stride != LOW_STRIDE:
+            raise ValueError(
+                f"the decoder needs low features at stride {LOW_STRIDE}, this trunk has them at {trunk.low_stride}: "
+                "nets for images of 32x32 are classifiers only"
+            )
         self.keypoints, self.stride = keypoints, decoder_stride
         if wasp_rates is None:
             wasp_rates = [rate * 16 // trunk.output_stride for rate in (18, 12, 6)]

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -30,7 +29,7 @@ class Order:
 
 BOTH = (NORM, RELU)
 ORDERS = {
-    # The five units of He et al., "Identity mappings in deep residual networks" (2016), figure 4.
+    # The five UNITS of He et al., "Identity mappings in deep residual networks" (2016), figure 4.
     "original": Order(BOTH, before=(), last=(NORM,), after=(RELU,), projection=(NORM,), end=()),
     "bn_after_add": Order(BOTH, before=(), last=(), after=BOTH, projection=(), end=()),
     "relu_before_add": Order(BOTH, before=(), last=BOTH, after=(), projection=(NORM,), end=()),
@@ -39,6 +38,7 @@ ORDERS = {
     # HO-ResNet: pre-activated slopes, a ReLU after the step (Luo et al., arXiv 2103.15244).
     "relu_after_step": Order(BOTH, before=BOTH, last=(), after=(RELU,), projection=(NORM,), end=(), shared=False),
 }
+UNITS = ("original", "bn_after_add", "relu_before_add", "relu_only_preact", "full_preact")
 
 
 class Pad(nn.Module):
@@ -58,15 +58,21 @@ SHORTCUTS: dict[str, Callable[[Place, int, Ops], nn.Module]] = {
     "projection": lambda place, channels, ops: nn.Sequential(
         conv(place.in_channels, channels, 1, place.stride), *layers(ops, channels)
     ),
+    # Res2Net v1b, after He et al., "Bag of tricks" (2019): average, so that no pixel is dropped, then change channels.
+    "average": lambda place, channels, ops: nn.Sequential(
+        nn.AvgPool2d(place.stride, ceil_mode=True, count_include_pad=False),
+        conv(place.in_channels, channels, 1),
+        *layers(ops, channels),
+    ),
     "pad": lambda place, channels, ops: Pad(place.stride, channels - place.in_channels),
 }
 
 
-def advance(start: Tensor, weights: Sequence[Fraction], slopes: Sequence[Tensor]) -> Tensor:
+def advance(start: Tensor, weights: Sequence[float], slopes: Sequence[Tensor]) -> Tensor:
     """`start` moved along the weighted slopes."""
     for weight, slope in zip(weights, slopes, strict=True):
         if weight:
-            start = start + (slope if weight == 1 else float(weight) * slope)
+            start = start + (slope if weight == 1 else weight * slope)
     return start
 
 
@@ -82,7 +88,9 @@ class Residual(nn.Module):
         channels = place.planes * branch.expansion
         inner = Place(channels, place.planes, stride=1, dilation=place.dilation, first=False)
         places = [place] + [inner] * (tableau.slopes - 1)
-        self.tableau, self.shared = tableau, order.shared
+        self.shared = order.shared
+        # Weights of the slopes in the point where each slope is taken, then in the step.
+        self.rows = [[float(weight) for weight in row] for row in (*tableau.a, tableau.b)]
         self.before = nn.ModuleList(nn.Sequential(*layers(order.before, p.in_channels)) for p in places)
         self.branches = nn.ModuleList(nn.Sequential(*branch.build(p), *layers(order.last, channels)) for p in places)
         self.shortcut = None
@@ -94,9 +102,9 @@ class Residual(nn.Module):
         ready = self.before[0](x)
         start = x if self.shortcut is None else self.shortcut(ready if self.shared else x)
         slopes = [self.branches[0](ready)]
-        for weights, before, branch in zip(self.tableau.a[1:], self.before[1:], self.branches[1:], strict=True):
+        for weights, before, branch in zip(self.rows[1:-1], self.before[1:], self.branches[1:], strict=True):
             slopes.append(branch(before(advance(start, weights, slopes))))
-        end: Tensor = self.after(advance(start, self.tableau.b, slopes))
+        end: Tensor = self.after(advance(start, self.rows[-1], slopes))
         return end
 
     def start_as_shortcut(self) -> None:

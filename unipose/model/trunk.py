@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from unipose.model.branch import Basic, Bottleneck, Branch, Ops, Place, Res2, conv, layers
-from unipose.model.residual import ORDERS, Residual
+from unipose.model.branch import NORM, RELU, Basic, Bottleneck, Branch, Ops, Place, Res2, conv, layers
+from unipose.model.residual import ORDERS, UNITS, Residual
 from unipose.model.runge_kutta import TABLEAUX
 
 
@@ -36,33 +37,87 @@ class Row:
                 f"{self.scheme} joins {slopes} branches: depths {self.depths} must be multiples of {slopes}"
             )
 
+    @property
+    def strides(self) -> list[int]:
+        """The output strides of a trunk: the last one dilates nothing."""
+        return [STEMS[self.stem].stride * 2**i for i in range(len(self.depths))]
 
-ZOO = {
-    "resnet18": Row(Basic(), (2, 2, 2, 2)),
-    "resnet34": Row(Basic(), (3, 4, 6, 3)),
-    "resnet50": Row(Bottleneck(), (3, 4, 6, 3)),
-    "resnet101": Row(Bottleneck(), (3, 4, 23, 3)),
-    "resnet152": Row(Bottleneck(), (3, 8, 36, 3)),
-    "resnetv2_50_original": Row(Bottleneck(), (3, 4, 6, 3), order="original"),
-    "resnetv2_50_bn_after_add": Row(Bottleneck(), (3, 4, 6, 3), order="bn_after_add"),
-    "resnetv2_50_relu_before_add": Row(Bottleneck(), (3, 4, 6, 3), order="relu_before_add"),
-    "resnetv2_50_relu_only_preact": Row(Bottleneck(), (3, 4, 6, 3), order="relu_only_preact"),
-    "resnetv2_50_full_preact": Row(Bottleneck(), (3, 4, 6, 3), order="full_preact"),
-    "wide_resnet50_2": Row(Bottleneck(base_width=128), (3, 4, 6, 3)),
-    "resnext50_32x4d": Row(Bottleneck(groups=32, base_width=4), (3, 4, 6, 3)),
-    "resnext101_32x8d": Row(Bottleneck(groups=32, base_width=8), (3, 4, 23, 3)),
-    "res2net50_26w_4s": Row(Res2(26, 4), (3, 4, 6, 3)),
-    "res2net101_26w_4s": Row(Res2(26, 4), (3, 4, 23, 3)),
-    "res2net_s": Row(Res2(32, 4), (1, 2, 3, 2), planes=(32, 64, 128, 160), stem_channels=32),
-    "ho_midpoint_34": Row(Basic(), (4, 4, 4, 4), order="relu_after_step", scheme="midpoint"),
-    "ho_rk4_34": Row(Basic(), (4, 4, 4, 4), order="relu_after_step", scheme="rk4"),
+
+class Stem(NamedTuple):
+    """The stride of a stem, and what builds it from its channels and the operations after its last convolution."""
+
+    stride: int
+    build: Callable[[int, Ops], list[nn.Module]]
+
+
+def deep_stem(channels: int, ops: Ops) -> list[nn.Module]:
+    half = channels // 2
+    opening = [conv(3, half, 3, 2), *layers((NORM, RELU), half), conv(half, half, 3), *layers((NORM, RELU), half)]
+    return [*opening, conv(half, channels, 3), *layers(ops, channels), nn.MaxPool2d(3, 2, padding=1)]
+
+
+STEMS = {
+    "7x7": Stem(4, lambda channels, ops: [conv(3, channels, 7, 2), *layers(ops, channels), nn.MaxPool2d(3, 2, 1)]),
+    "3x3x3": Stem(4, deep_stem),
+    "3x3": Stem(1, lambda channels, ops: [conv(3, channels, 3), *layers(ops, channels)]),
 }
 
 
-# Stride of each stem, and its modules: (channels, operations after the convolution) -> list.
-STEMS: dict[str, tuple[int, Callable[[int, Ops], list[nn.Module]]]] = {
-    "7x7": (4, lambda channels, ops: [conv(3, channels, 7, 2), *layers(ops, channels), nn.MaxPool2d(3, 2, padding=1)]),
-    "3x3": (1, lambda channels, ops: [conv(3, channels, 3), *layers(ops, channels)]),
+def cifar(branch: Branch, depth: int, order: str, width: int = 16, stem_channels: int = 16, **axes: str) -> Row:
+    """Row of a net for images of 32x32: three stages of `depth` branches; `width` planes, then twice and four times."""
+    return Row(
+        branch, (depth,) * 3, (width, 2 * width, 4 * width), order, stem="3x3", stem_channels=stem_channels, **axes
+    )
+
+
+# The ResNets for ImageNet, by how many convolutions lie between image and classes, the last layer counted.
+DEPTHS: dict[int, tuple[Branch, tuple[int, ...]]] = {
+    18: (Basic(), (2, 2, 2, 2)),
+    34: (Basic(), (3, 4, 6, 3)),
+    50: (Bottleneck(), (3, 4, 6, 3)),
+    101: (Bottleneck(), (3, 4, 23, 3)),
+    152: (Bottleneck(), (3, 8, 36, 3)),
+}
+# Branches per stage of a Runge-Kutta net: four, or one step of a scheme that does not divide four.
+STEPS = {name: 4 if 4 % method.slopes == 0 else method.slopes for name, method in TABLEAUX.items()}
+
+ZOO = {
+    **{f"resnet{depth}": Row(*row) for depth, row in DEPTHS.items()},
+    **{f"resnetv2_{depth}_{unit}": Row(*DEPTHS[depth], order=unit) for depth in (18, 34, 50) for unit in UNITS},
+    "resnetv2_101_full_preact": Row(*DEPTHS[101], order="full_preact"),
+    "resnetv2_152_full_preact": Row(*DEPTHS[152], order="full_preact"),
+    "wide_resnet50_2": Row(Bottleneck(base_width=128), (3, 4, 6, 3)),
+    "wide_resnet101_2": Row(Bottleneck(base_width=128), (3, 4, 23, 3)),
+    "resnext50_32x4d": Row(Bottleneck(groups=32, base_width=4), (3, 4, 6, 3)),
+    "resnext101_32x8d": Row(Bottleneck(groups=32, base_width=8), (3, 4, 23, 3)),
+    "resnext101_64x4d": Row(Bottleneck(groups=64, base_width=4), (3, 4, 23, 3)),
+    "res2net50_26w_4s": Row(Res2(26, 4), (3, 4, 6, 3)),
+    "res2net50_26w_6s": Row(Res2(26, 6), (3, 4, 6, 3)),
+    "res2net50_26w_8s": Row(Res2(26, 8), (3, 4, 6, 3)),
+    "res2net50_48w_2s": Row(Res2(48, 2), (3, 4, 6, 3)),
+    "res2net50_14w_8s": Row(Res2(14, 8), (3, 4, 6, 3)),
+    "res2net101_26w_4s": Row(Res2(26, 4), (3, 4, 23, 3)),
+    "res2net50_v1b_26w_4s": Row(Res2(26, 4), (3, 4, 6, 3), shortcut="average", stem="3x3x3"),
+    "res2net101_v1b_26w_4s": Row(Res2(26, 4), (3, 4, 23, 3), shortcut="average", stem="3x3x3"),
+    "res2next50": Row(Res2(4, 4, groups=8), (3, 4, 6, 3)),
+    "res2net_s": Row(Res2(32, 4), (1, 2, 3, 2), planes=(32, 64, 128, 160), stem_channels=32),
+    **{
+        f"ho_{scheme}_{8 * depth + 2}": Row(Basic(), (depth,) * 4, order="relu_after_step", scheme=scheme)
+        for scheme, depth in STEPS.items()
+    },
+    # For images of 32x32: classifiers, for the pose network reads low features at stride 4.
+    **{f"cifar_resnetv2_110_{unit}": cifar(Basic(), 18, unit, shortcut="pad") for unit in UNITS},
+    **{f"cifar_resnetv2_164_{unit}": cifar(Bottleneck(), 18, unit) for unit in UNITS},
+    **{
+        f"cifar_wrn_{6 * depth + 4}_{k}": cifar(Basic(dropout=0.3), depth, "full_preact", 16 * k)
+        for depth, k in ((2, 8), (4, 10), (6, 4))
+    },
+    "cifar_resnext29_8x64d": cifar(Bottleneck(groups=8), 3, "original", 64, 64),
+    "cifar_resnext29_16x64d": cifar(Bottleneck(groups=16), 3, "original", 64, 64),
+    **{
+        f"cifar_ho_{scheme}_{6 * depth + 2}": cifar(Basic(), depth, "relu_after_step", scheme=scheme, shortcut="pad")
+        for scheme, depth in STEPS.items()
+    },
 }
 
 
@@ -80,12 +135,11 @@ class Trunk(nn.Module):
     ) -> None:
         super().__init__()
         order = ORDERS[row.order]
-        self.low_stride, stem = STEMS[row.stem]
-        strides = [self.low_stride * 2**i for i in range(len(row.depths))]
+        stem, strides = STEMS[row.stem], row.strides
         if output_stride not in strides:
             raise ValueError(f"output stride {output_stride} is out of this trunk's reach: choose one of {strides}")
-        self.output_stride = output_stride
-        self.stem = nn.Sequential(*stem(row.stem_channels, order.stem))
+        self.low_stride, self.output_stride = stem.stride, output_stride
+        self.stem = nn.Sequential(*stem.build(row.stem_channels, order.stem))
         self.stages = nn.ModuleList()
         channels = row.stem_channels
         for i, stride in enumerate(strides):

@@ -1,0 +1,165 @@
+"""`unipose pretrain DATA --trunk NAME --out FILE`: train a trunk as a classifier, to start pose networks from."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+
+import torch
+from rich.console import Console
+from rich.progress import track
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.swa_utils import AveragedModel
+from torch.utils.data import DataLoader, Dataset
+from torchvision import datasets
+from torchvision.transforms import v2
+
+from unipose.checkpoint import save_weights
+from unipose.job import ema
+from unipose.model.classifier import Classifier
+from unipose.model.trunk import ZOO, Trunk
+from unipose.processes import has_bf16
+from unipose.schedule import OPTIMIZERS, factor, parameter_groups
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+Images = Dataset[tuple[Tensor, int]]
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    train: Images
+    val: Images
+    classes: int
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="unipose pretrain", description=__doc__)
+    parser.add_argument("data", type=Path, help="a folder with train/CLASS/*.jpg and val/CLASS/*.jpg, or CIFAR's files")
+    parser.add_argument("--trunk", required=True, metavar="NAME", help="a row of the zoo (`unipose models`)")
+    parser.add_argument("--out", type=Path, required=True, help="file.safetensors, for model.pretrained=")
+    parser.add_argument("--size", type=int, help="of the square images (default 32 for CIFAR, else 128)")
+    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--lr", type=float, default=2e-3)
+    parser.add_argument("--optimizer", choices=tuple(OPTIMIZERS), default="adamw")
+    parser.add_argument("--weight-decay", type=float, default=0.05)
+    parser.add_argument("--mixup", type=float, default=0.2, help="alpha of mixup's beta distribution; 0: none")
+    parser.add_argument("--dropout", type=float, default=0.0)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    arguments = parser.parse_args(argv)
+    try:
+        if arguments.out.suffix != ".safetensors":
+            raise ValueError(f"the output must end in .safetensors, got {arguments.out}")
+        if arguments.trunk not in ZOO:
+            raise ValueError(f"no trunk {arguments.trunk!r}; `unipose models` lists them")
+        pretrain(arguments, read_images(arguments.data, arguments.size), Console())
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def read_images(path: Path, size: int | None) -> ImageSet:
+    """An image folder, or a folder with cifar-10-batches-py or cifar-100-python. Raises ValueError for others."""
+    for folder, kind in (("cifar-10-batches-py", datasets.CIFAR10), ("cifar-100-python", datasets.CIFAR100)):
+        if (path / folder).is_dir():
+            try:
+                sets = [kind(str(path), train, transform(size or 32, train, crop=False)) for train in (True, False)]
+            except RuntimeError as error:
+                raise ValueError(f"{path / folder} is damaged: {error}") from error
+            return ImageSet(sets[0], sets[1], len(sets[0].classes))
+    parts = [path / part for part in ("train", "val")]
+    if not all(part.is_dir() for part in parts):
+        raise ValueError(f"{path} has neither train/ and val/ with a folder per class, nor CIFAR's python files")
+    train, val = (datasets.ImageFolder(str(p), transform(size or 128, p.name == "train", crop=True)) for p in parts)
+    if train.classes != val.classes:
+        raise ValueError(f"{path}: train and val must have the same classes")
+    return ImageSet(train, val, len(train.classes))
+
+
+def transform(size: int, train: bool, crop: bool) -> Callable[[object], Tensor]:
+    """Photographs are cropped at random; CIFAR's small images are padded and shifted by four pixels."""
+    resize = v2.Compose([v2.Resize(size, antialias=True), v2.CenterCrop(size)])
+    if train and crop:
+        resize = v2.RandomResizedCrop(size, scale=(0.35, 1.0), antialias=True)
+    elif train:
+        resize = v2.Compose([v2.Resize(size, antialias=True), v2.RandomCrop(size, padding=size // 8)])
+    steps = [
+        v2.ToImage(),
+        resize,
+        *([v2.RandomHorizontalFlip()] if train else []),
+        v2.ToDtype(torch.float32, scale=True),
+    ]
+    ready: Callable[[object], Tensor] = v2.Compose([*steps, v2.Normalize(MEAN, STD)])
+    return ready
+
+
+def pretrain(a: argparse.Namespace, images: ImageSet, console: Console) -> float:
+    """Train, printing a line per epoch, and write the averaged weights -> their accuracy on val, in percent."""
+    torch.manual_seed(a.seed)
+    device = torch.device(a.device)
+    row = ZOO[a.trunk]
+    network = Classifier(Trunk(row, row.strides[-1]), images.classes, a.dropout)
+    network = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    load = partial(DataLoader, batch_size=a.batch_size, num_workers=a.workers)
+    loader, checking = load(images.train, shuffle=True, drop_last=True), load(images.val)
+    if not len(loader):
+        raise ValueError(f"the training images do not fill a batch of {a.batch_size}: lower --batch-size")
+    optimizer = OPTIMIZERS[a.optimizer](parameter_groups(network, a.weight_decay), a.lr, 0.9)
+    total = a.epochs * len(loader)
+    schedule = LambdaLR(optimizer, partial(factor, course="cosine", warmup=max(1, total // 20), total=total))
+    average = AveragedModel(network, avg_fn=partial(ema, 0.999), use_buffers=True)
+    right = 0.0
+    for epoch in range(a.epochs):
+        network.train()
+        began, losses = perf_counter(), []
+        for image, label in track(loader, f"epoch {epoch + 1}", console=console, disable=not console.is_terminal):
+            loss = step(
+                network, image.to(device), functional.one_hot(label.to(device), images.classes).float(), a.mixup
+            )
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            schedule.step()
+            average.update_parameters(network)
+            losses.append(loss.detach())
+        speed = len(loader) * a.batch_size / (perf_counter() - began)
+        mean = float(torch.stack(losses).mean())
+        if mean != mean:
+            raise ValueError("the loss is not a number; try a lower --lr")
+        right = accuracy(average.module, checking, device)
+        console.print(
+            f"epoch {epoch + 1}  loss {mean:.4f}  accuracy {right:.2f} %  images_per_s {speed:.1f}", highlight=False
+        )
+        save_weights(a.out, average.module.state_dict(), {"trunk": a.trunk, "accuracy": f"{right:.2f}"})
+    return right
+
+
+def step(network: nn.Module, images: Tensor, wanted: Tensor, mixup: float) -> Tensor:
+    """The loss of a batch blended with itself in another order (Zhang et al., ICLR 2018)."""
+    if mixup:
+        share = float(torch.distributions.Beta(mixup, mixup).sample())
+        order = torch.randperm(len(images), device=images.device)
+        images, wanted = images.lerp(images[order], share), wanted.lerp(wanted[order], share)
+    with torch.autocast(images.device.type, torch.bfloat16, enabled=has_bf16(images.device)):
+        scores = network(images.contiguous(memory_format=torch.channels_last))
+    return functional.cross_entropy(scores.float(), wanted)
+
+
+@torch.inference_mode()
+def accuracy(network: nn.Module, loader: DataLoader[tuple[Tensor, int]], device: torch.device) -> float:
+    """In percent."""
+    network.eval()
+    right = [network(image.to(device)).argmax(dim=1).cpu() == label for image, label in loader]
+    return 100 * float(torch.cat(right).float().mean())
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
