@@ -31,7 +31,7 @@ TORCH_RING = {
 }
 WITHIN_LAYER = {"heatmap": {"geometry"}, "image": {"geometry"}, "pose": {"skeleton"}, "spec": {"skeleton"}}
 JOB = {"journal", "job", "report", "compose"}  # wires the torch ring and the evaluation
-ENTRY_POINTS = {"train", "evaluate", "predict", "export", "models", "bench", "pretrain", "cli"}
+ENTRY_POINTS = {"train", "evaluate", "predict", "export", "models", "bench", "pretrain", "study", "cli"}
 
 
 def imports(path: Path, inside_functions: bool = False) -> set[str]:
@@ -68,7 +68,7 @@ def test_the_torch_ring_has_no_upward_arrow(name):
     assert {n.removeprefix("unipose.") for n in imports(modules()[name], True)} <= TORCH_RING[name]
 
 
-MODEL = ["branch", "runge_kutta", "residual", "trunk", "network", "classifier", "pretrained"]
+MODEL = ["branch", "runge_kutta", "residual", "trunk", "network", "classifier", "pretrained", "cost"]
 
 
 @pytest.mark.parametrize("name", [name for name in modules() if name.startswith("model.")])

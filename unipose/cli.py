@@ -12,6 +12,7 @@ VERBS = {
     "evaluate": "PCK, PCKh or OKS AP of a model file on a data set",
     "export": "a trained model as ONNX, compared with PyTorch before it is written",
     "models": "the zoo with parameters and GMAC",
+    "study": "the residual designs compared on pose at equal parameters",
     "bench": "how fast this machine trains, as ratios in one run",
 }
 

@@ -3,26 +3,13 @@
 import argparse
 
 import torch
-from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from unipose.model.classifier import Classifier
+from unipose.model.cost import cost, parameters
 from unipose.model.network import LOW_STRIDE, UniPose
 from unipose.model.trunk import ZOO, Row, Trunk
 
 SMALL_WH, SMALL_CLASSES = (32, 32), 10
-
-
-def parameters(network: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in network.parameters())
-
-
-def cost(network: nn.Module, size_wh: tuple[int, int]) -> tuple[int, torch.Size]:
-    """-> multiply-accumulates of one image, and the output's shape, of a network on the meta device."""
-    width, height = size_wh
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        output = network.eval()(torch.zeros(1, 3, height, width, device="meta"))
-    return counter.get_total_flops() // 2, output.shape
 
 
 def measured(
@@ -82,3 +69,7 @@ def main(argv: list[str] | None = None) -> int:
     for name in names or ZOO:
         print(f"{name:<36} {measured(ZOO[name], **options)}")
     return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

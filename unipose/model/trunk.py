@@ -80,6 +80,7 @@ DEPTHS: dict[int, tuple[Branch, tuple[int, ...]]] = {
 }
 # Branches per stage of a Runge-Kutta net: four, or one step of a scheme that does not divide four.
 STEPS = {name: 4 if 4 % method.slopes == 0 else method.slopes for name, method in TABLEAUX.items()}
+SMALL_PLANES = (18, 36, 72, 144)
 
 ZOO = {
     **{f"resnet{depth}": Row(*row) for depth, row in DEPTHS.items()},
@@ -100,6 +101,14 @@ ZOO = {
     "res2net50_v1b_26w_4s": Row(Res2(26, 4), (3, 4, 6, 3), shortcut="average", stem="3x3x3"),
     "res2net101_v1b_26w_4s": Row(Res2(26, 4), (3, 4, 23, 3), shortcut="average", stem="3x3x3"),
     "res2next50": Row(Res2(4, 4, groups=8), (3, 4, 6, 3)),
+    # Equal parameters, 1.88 M within 5 %, for comparisons on small budgets (`unipose study`).
+    "small_resnet": Row(Basic(), (4, 4, 4, 4), SMALL_PLANES, stem_channels=18),
+    "small_resnetv2": Row(Basic(), (4, 4, 4, 4), SMALL_PLANES, "full_preact", stem_channels=18),
+    "small_wrn": Row(Basic(dropout=0.1), (2, 2, 2, 2), (26, 52, 104, 208), "full_preact", stem_channels=26),
+    "small_resnext": Row(Bottleneck(groups=8, base_width=13), (2, 2, 2, 2), (24, 48, 96, 192), stem_channels=24),
+    "small_res2net": Row(Res2(24, 4), (2, 2, 2, 2), (24, 48, 96, 192), stem_channels=24),
+    "small_ho_midpoint": Row(Basic(), (4, 4, 4, 4), SMALL_PLANES, "relu_after_step", "midpoint", stem_channels=18),
+    "small_ho_rk4": Row(Basic(), (4, 4, 4, 4), SMALL_PLANES, "relu_after_step", "rk4", stem_channels=18),
     "res2net_s": Row(Res2(32, 4), (1, 2, 3, 2), planes=(32, 64, 128, 160), stem_channels=32),
     **{
         f"ho_{scheme}_{8 * depth + 2}": Row(Basic(), (depth,) * 4, order="relu_after_step", scheme=scheme)
