@@ -25,8 +25,8 @@ def test_a_table_of_all_designs_and_nothing_is_trained_twice(tmp_path, capfd):
     draw_sample(tmp_path / "data", count=20, seed=0)
     words = [
         f"data.train=[{tmp_path}/data/train.json]", f"data.val={tmp_path}/data/test.json",
-        f"train.run={tmp_path}/study", "train.epochs=1", "train.batch_size=8", "train.threads=1", "train.workers=0", "model.input_wh=[64, 64]",
-        "model.wasp_channels=32", "model.decoder_channels=32",
+        f"train.run={tmp_path}/study", "train.epochs=1", "train.batch_size=8", "train.threads=1",
+        "train.workers=0", "model.input_wh=[64, 64]", "model.wasp_channels=32", "model.decoder_channels=32",
     ]  # fmt: skip
     assert main([*words, "--seeds", "2"]) == 0
     table = (tmp_path / "study" / "table.md").read_text()
