@@ -5,7 +5,7 @@ Boxes and sizes speak of pixel edges: the whole image is the box (0, 0, width, h
 """
 
 from dataclasses import dataclass
-from math import cos, radians, sin
+from math import cos, radians, sin, sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -75,10 +75,16 @@ class Affine:
         return points @ self.matrix[:, :2].T + self.matrix[:, 2]
 
     def inverse(self) -> "Affine":
-        linear = np.linalg.inv(self.matrix[:, :2])
-        return Affine(np.hstack([linear, -linear @ self.matrix[:, 2:]]))
+        (a, b, x), (c, d, y) = self.matrix
+        inverse = np.array([[d, -b, b * y - d * x], [-c, a, c * x - a * y]])
+        return Affine(inverse / self._determinant)
 
     @property
     def zoom(self) -> float:
         """The factor by which lengths grow (the square root of the area's factor)."""
-        return float(np.sqrt(abs(np.linalg.det(self.matrix[:, :2]))))
+        return sqrt(abs(self._determinant))
+
+    @property
+    def _determinant(self) -> float:
+        (a, b, _), (c, d, _) = self.matrix
+        return float(a * d - b * c)
