@@ -34,6 +34,9 @@ def test_the_file_carries_its_spec_and_takes_any_batch(trained, tmp_path, capsys
         [maps] = session.run(None, {"images": np.zeros((batch, 3, 96, 64), np.float32)})
         assert maps.shape == (batch, 14, 24, 16)
     assert [path.name for path in out.parent.iterdir()] == ["m.onnx"]
+    assert (
+        b"site-packages" not in out.read_bytes() and b"network.py" not in out.read_bytes()
+    )  # no paths of this machine
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,9 @@ def to_onnx(module: nn.Module, spec: ModelSpec) -> onnx.ModelProto:
         )
     assert program is not None  # with dynamo there always is one
     model: onnx.ModelProto = program.model_proto
+    for part in (*model.graph.node, *model.graph.value_info, *model.graph.initializer, *model.graph.output):
+        del part.metadata_props[:]  # stack traces, which name the folders of the machine that exported
+    del model.graph.metadata_props[:]
     onnx.helper.set_model_props(model, {METADATA_KEY: spec.to_json()})
     return model
 
