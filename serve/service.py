@@ -6,14 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from serve.batcher import Batcher
 from serve.boxes import Boxes, require_overlap
 from serve.schemas import PoseAnswer
 from unipose.image import RGB, Limits, read_image
-from unipose.pose import Pose
-from unipose.predictor import Flow, Predictor
+from unipose.predictor import Predictor, advance
 
 T = TypeVar("T")
 
@@ -52,9 +50,9 @@ class PoseService:
 
     async def _find(self, image: RGB, boxes: Boxes | None) -> PoseAnswer:
         flow = self._predictor.flow(image, boxes)
-        step = await self._in_thread(_advance, flow, None)
+        step = await self._in_thread(advance, flow, None)
         while not isinstance(step, list):
-            step = await self._in_thread(_advance, flow, await self._batcher.run(step))
+            step = await self._in_thread(advance, flow, await self._batcher.run(step))
         spec = self._predictor.spec
         height, width = image.shape[:2]
         poses = [pose.to_native(spec.skeleton) for pose in step]
@@ -64,12 +62,3 @@ class PoseService:
 
     async def _in_thread(self, call: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, call, *arguments)
-
-
-def _advance(flow: Flow, maps: NDArray[np.float32] | None) -> NDArray[np.float32] | list[Pose]:
-    """The flow's next inputs or, at its end, its poses (a thread cannot hand on StopIteration)."""
-    try:
-        return flow.send(maps)  # type: ignore[arg-type]  # a generator starts with None
-    except StopIteration as done:
-        poses: list[Pose] = done.value
-        return poses

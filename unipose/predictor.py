@@ -55,10 +55,11 @@ class Predictor:
         while answers:
             inputs: dict[int, Float32] = {}
             for i, maps in answers.items():
-                try:
-                    inputs[i] = flows[i].send(maps)  # type: ignore[arg-type]  # a generator starts with None
-                except StopIteration as done:
-                    poses[i] = done.value
+                step = advance(flows[i], maps)
+                if isinstance(step, list):
+                    poses[i] = step
+                else:
+                    inputs[i] = step
             answers = dict(zip(inputs, self._run(list(inputs.values())), strict=True))
         return poses
 
@@ -110,6 +111,15 @@ class Predictor:
             [self.runtime.run(batch[start : start + self.max_batch]) for start in range(0, len(batch), self.max_batch)]
         )
         return np.split(maps, np.cumsum([len(part) for part in inputs])[:-1])
+
+
+def advance(flow: Flow, maps: Float32 | None) -> Float32 | list[Pose]:
+    """Send a flow its maps (None to start it) -> its next inputs or, at its end, its poses."""
+    try:
+        return flow.send(maps)  # type: ignore[arg-type]  # a generator starts with None
+    except StopIteration as done:
+        poses: list[Pose] = done.value
+        return poses
 
 
 def person_box(pose: Pose, image: RGB) -> NDArray[np.float64]:
