@@ -3,13 +3,10 @@
 import argparse
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import cycle, islice
+from functools import partial
 from pathlib import Path
 from statistics import median
-from time import perf_counter
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -17,11 +14,10 @@ from rich.table import Table
 from unipose import processes
 from unipose.compose import compose, configure, read_data
 from unipose.config import Config, DataConfig
-from unipose.job import Job
 from unipose.sample import draw_sample
+from unipose.throughput import both, loader, measure_in_turn, step
 
 PHOTO_WH = (640, 480)
-ROUNDS = 3  # each measure is taken in turn this often, so that a drifting machine slows all of them
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -47,11 +43,8 @@ def bench_train(config: Config, batches: int) -> None:
             config = replace(config, data=DataConfig(train=(train,)))
         training, _ = read_data(config.data, Path(folder), console)
         job = compose(config, training, None, device)
-        measures = {"loader alone": _loader, "step alone": _step, "both": _both}
-        speeds: dict[str, list[float]] = {name: [] for name in measures}
-        for _ in range(ROUNDS):
-            for name, measure in measures.items():
-                speeds[name].append(measure(job, batches))
+        parts = {"loader alone": loader, "step alone": step, "both": both}
+        speeds = measure_in_turn({name: partial(part, job, batches) for name, part in parts.items()})
     rates = {name: median(values) for name, values in speeds.items()}
     width, height = config.model.input_wh
     workers = max(1, config.train.workers)
@@ -66,40 +59,6 @@ def bench_train(config: Config, batches: int) -> None:
         f"both / step alone: {rates['both'] / rates['step alone']:.2f}"
     )
     console.print(out)
-
-
-def _endless(job: Job) -> Iterator[Any]:
-    for job.batches.epoch in cycle(range(1 << 20)):
-        yield from job.loader
-
-
-def _loader(job: Job, batches: int) -> float:
-    source = _endless(job)
-    next(source)  # the workers have started
-    return _rate(job, batches, lambda: next(source))
-
-
-def _step(job: Job, batches: int) -> float:
-    batch = next(_endless(job))
-    job.trainer.epoch([batch], _nothing)
-    return _rate(job, batches, lambda: job.trainer.epoch([batch], _nothing))
-
-
-def _both(job: Job, batches: int) -> float:
-    source = _endless(job)
-    job.trainer.epoch(islice(source, 1), _nothing)
-    return _rate(job, batches, lambda: job.trainer.epoch(islice(source, 1), _nothing))
-
-
-def _rate(job: Job, batches: int, once: Callable[[], object]) -> float:
-    began = perf_counter()
-    for _ in range(batches):
-        once()
-    return batches * job.batches.batch_size / (perf_counter() - began)
-
-
-def _nothing(loss: float, images: int) -> None:
-    pass
 
 
 if __name__ == "__main__":

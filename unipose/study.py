@@ -4,16 +4,22 @@ import argparse
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean, median, stdev
 from typing import Any
 
 import torch
+from rich.console import Console
 
+from unipose import processes
 from unipose.checkpoint import build_network, load_model
-from unipose.compose import configure
+from unipose.compose import compose, configure, read_data
 from unipose.config import Config
 from unipose.model.cost import cost, parameters
+from unipose.throughput import measure_in_turn, step
 
 TRUNKS = {
     "ResNet": "small_resnet",
@@ -25,56 +31,85 @@ TRUNKS = {
     "HO-ResNet, RK4": "small_ho_rk4",
 }
 COLUMNS = ("design", "{metric}, mean", "standard deviation", "runs", "parameters M", "GMAC", "training images/s")
+BATCHES = 12  # of each round in which the designs' training steps are timed
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="unipose study", description=__doc__)
     parser.add_argument("config", nargs="*", help="as `unipose train` takes them; the trunk is the study's")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--jobs", type=int, default=1, help="trainings at once; mind train.threads, of each of them")
     arguments = parser.parse_intermixed_args(argv)
     try:
-        print(study(configure(arguments.config), arguments.config, arguments.seeds))
+        print(study(configure(arguments.config), arguments.config, arguments.seeds, arguments.jobs))
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
 
 
-def study(config: Config, words: list[str], seeds: int) -> str:
+def study(config: Config, words: list[str], seeds: int, jobs: int = 1) -> str:
     """Train every design with every seed, in processes of their own, and return the table, also written to table.md.
 
     Seeds go round first, so that an interrupted study has compared all designs; a run that is complete is not repeated,
-    an interrupted one goes on. Raises ValueError where a training fails.
+    an interrupted one goes on. At the end the designs' training steps are timed in turn. Raises ValueError where a
+    training fails.
     """
-    folder = config.train.run
-    for seed in range(seeds):
-        for trunk in TRUNKS.values():
-            run = folder / f"{trunk}-{seed}"
-            if len(_lines(run)) < config.train.epochs:
-                own = [f"model.trunk={trunk}", f"train.seed={seed}", f"train.run={run}"]
-                resume = ["--resume"] if (run / "last.pt").exists() else []
-                command = [sys.executable, "-m", "unipose.train", *words, *own, *resume]
-                if subprocess.run(command).returncode:
-                    raise ValueError(f"the training in {run} failed; the study goes on from there when started again")
-    table = _table(config, seeds)
-    (folder / "table.md").write_text(table)
+    if config.data.val is None and config.data.train:
+        raise ValueError("the study compares validations: name a data.val=")
+    runs = [(trunk, seed) for seed in range(seeds) for trunk in TRUNKS.values()]
+    with ThreadPoolExecutor(jobs) as pool:  # whose threads only wait for the trainings
+        trainings = [pool.submit(_train, config, words, trunk, seed) for trunk, seed in runs]
+        try:
+            for training in trainings:
+                training.result()
+        except ValueError:
+            pool.shutdown(cancel_futures=True)
+            raise
+    table = _table(config, seeds, _speeds(config))
+    (config.train.run / "table.md").write_text(table)
     return table
 
 
-def _table(config: Config, seeds: int) -> str:
+def _train(config: Config, words: list[str], trunk: str, seed: int) -> None:
+    run = _run(config, trunk, seed)
+    if len(_lines(run)) >= config.train.epochs:
+        return
+    own = [f"model.trunk={trunk}", f"train.seed={seed}", f"train.run={run}"]
+    resume = ["--resume"] if (run / "last.pt").exists() else []
+    if subprocess.run([sys.executable, "-m", "unipose.train", *words, *own, *resume]).returncode:
+        raise ValueError(f"the training in {run} failed; the study goes on from there when started again")
+
+
+def _speeds(config: Config) -> dict[str, float]:
+    """Images/s of each design's training step, alone on this machine."""
+    with processes.joined(config.train.device) as device:
+        jobs = {}
+        for trunk in TRUNKS.values():
+            own = replace(config, model=replace(config.model, trunk=trunk))
+            training, _ = read_data(own.data, _run(config, trunk, 0) / "data", Console())
+            jobs[trunk] = compose(own, training, None, device)
+        speeds = measure_in_turn({trunk: partial(step, job, BATCHES) for trunk, job in jobs.items()})
+    return {trunk: median(values) for trunk, values in speeds.items()}
+
+
+def _table(config: Config, seeds: int, speeds: dict[str, float]) -> str:
     rows, metric = [], ""
     for design, trunk in TRUNKS.items():
-        last = [_lines(config.train.run / f"{trunk}-{seed}")[-1] for seed in range(seeds)]
-        if "validation" not in last[0]:
-            raise ValueError("the study compares validations: name a data.val=")
+        last = [_lines(_run(config, trunk, seed))[-1] for seed in range(seeds)]
         metric = last[0]["metric"]
         scores = [line["validation"] for line in last]
         spread = f"{stdev(scores):.2f}" if seeds > 1 else "one run"
-        speed = mean(line["images_per_s"] for line in last)
-        size, macs = _cost(config.train.run / f"{trunk}-0")
-        rows.append(f"| {design} | {mean(scores):.2f} | {spread} | {seeds} | {size:.2f} | {macs:.2f} | {speed:.0f} |")
+        size, macs = _cost(_run(config, trunk, 0))
+        rows.append(
+            f"| {design} | {mean(scores):.2f} | {spread} | {seeds} | {size:.2f} | {macs:.2f} | {speeds[trunk]:.0f} |"
+        )
     head = f"| {' | '.join(COLUMNS)} |\n|{' --- |' * len(COLUMNS)}\n"
     return head.format(metric=metric) + "\n".join(rows) + "\n"
+
+
+def _run(config: Config, trunk: str, seed: int) -> Path:
+    return config.train.run / f"{trunk}-{seed}"
 
 
 def _cost(run: Path) -> tuple[float, float]:

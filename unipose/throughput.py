@@ -1,0 +1,56 @@
+"""Throughput: images/s of a training's parts, taken in turn in one run, so that a drifting machine slows all alike."""
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import cycle, islice
+from time import perf_counter
+from typing import Any
+
+from unipose.job import Job
+
+ROUNDS = 3  # each measure is taken in turn this often
+
+
+def measure_in_turn(measures: Mapping[str, Callable[[], float]]) -> dict[str, list[float]]:
+    """Each measure's values over the rounds."""
+    values: dict[str, list[float]] = {name: [] for name in measures}
+    for _ in range(ROUNDS):
+        for name, measure in measures.items():
+            values[name].append(measure())
+    return values
+
+
+def loader(job: Job, batches: int) -> float:
+    """Images/s of loading alone."""
+    source = _endless(job)
+    next(source)  # the workers have started
+    return _rate(job, batches, lambda: next(source))
+
+
+def step(job: Job, batches: int) -> float:
+    """Images/s of training on one batch, again and again."""
+    batch = next(_endless(job))
+    job.trainer.epoch([batch], _nothing)
+    return _rate(job, batches, lambda: job.trainer.epoch([batch], _nothing))
+
+
+def both(job: Job, batches: int) -> float:
+    """Images/s of training as it is."""
+    source = _endless(job)
+    job.trainer.epoch(islice(source, 1), _nothing)
+    return _rate(job, batches, lambda: job.trainer.epoch(islice(source, 1), _nothing))
+
+
+def _endless(job: Job) -> Iterator[Any]:
+    for job.batches.epoch in cycle(range(1 << 20)):
+        yield from job.loader
+
+
+def _rate(job: Job, batches: int, once: Callable[[], object]) -> float:
+    began = perf_counter()
+    for _ in range(batches):
+        once()
+    return batches * job.batches.batch_size / (perf_counter() - began)
+
+
+def _nothing(loss: float, images: int) -> None:
+    pass
