@@ -17,7 +17,7 @@ from PIL import Image
 from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
-from unipose.coco_json import write_file
+from unipose.files import write_whole
 
 EXIF_ORIENTATION = 0x0112
 
@@ -98,7 +98,7 @@ class Source:
         if self._zip is None:
             return Path(os.path.relpath(self.path / folder, out)).as_posix()
         for name in names:
-            write_file(out / root / name, self.read(f"{folder}/{name}"))
+            write_whole(out / root / name, self.read(f"{folder}/{name}"), sync=False)
         return root
 
 

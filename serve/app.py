@@ -1,27 +1,47 @@
 """create_app: the HTTP service around a predictor. Importing this loads no model and no engine."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from typing import Annotated
+from time import perf_counter
+from typing import Annotated, Any, TypeVar
 
-from fastapi import FastAPI, HTTPException, Query, Request
+from fastapi import Depends, FastAPI, HTTPException, Query, Request, WebSocket
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect
 
+from serve.access import HEADER, Access
+from serve.body import BodyLimit
 from serve.boxes import parse_boxes
-from serve.problem import answer_problems, describe
-from serve.schemas import PoseAnswer, PoseQuery, Status
-from serve.service import PoseService
+from serve.formats import FORMATS
+from serve.keys import KEY_PROTOCOL, PROTOCOL, Keys
+from serve.metrics import Metrics
+from serve.problem import SOON, answer_problems, describe, explain
+from serve.schemas import Answer, AnswerQuery, BatchAnswer, PoseQuery, Result, ServedModel
+from serve.service import PoseService, Question
 from serve.settings import Settings
-from serve.upload import FORM_BYTES, REQUEST_BODY, BodyLimit, read_upload
+from serve.site import add_site
+from serve.status import add_status
+from serve.stream import run_stream
+from serve.upload import BATCH_BODY, FORM_BYTES, REQUEST_BODY, read_images, read_upload
 from unipose import __version__
-from unipose.image import Limits
 from unipose.predictor import Predictor
 
+T = TypeVar("T")
+_bearer = HTTPBearer(auto_error=False, description="an API key, where the service has any")
 
-def create_app(settings: Settings, predictor: Predictor) -> FastAPI:
-    """An ASGI application; the model is warmed up when it starts. Of `settings`, the limits are heeded."""
-    limits = Limits(settings.max_bytes, settings.max_pixels)
-    service = PoseService(predictor, limits, settings.max_images, settings.image_threads)
+
+def create_app(settings: Settings, predictor: Predictor, sha256: str | None = None) -> FastAPI:
+    """An ASGI application; the model, of which `sha256` is told, is warmed up when it starts.
+
+    `app.state.service` and `app.state.metrics` are for whoever runs it: readiness, and how much is under way.
+    """
+    metrics, keys = Metrics(), Keys(settings.api_keys)
+    service = PoseService(predictor, settings, metrics)
+    spec = predictor.spec
+    streams = 0
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -29,6 +49,11 @@ def create_app(settings: Settings, predictor: Predictor) -> FastAPI:
         yield
         await service.stop()
 
+    limits = {"/pose": settings.max_bytes + FORM_BYTES, "/pose/batch": settings.max_batch_bytes + FORM_BYTES}
+    cors = Middleware(
+        CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=["GET", "POST"],
+        allow_headers=["Authorization", "Content-Type", HEADER], expose_headers=[HEADER, "Retry-After"],
+    )  # fmt: skip
     app = FastAPI(
         title="UniPose",
         version=__version__,
@@ -36,36 +61,126 @@ def create_app(settings: Settings, predictor: Predictor) -> FastAPI:
         docs_url=None,  # its page comes from another host
         redoc_url=None,
         lifespan=lifespan,
-        middleware=[Middleware(BodyLimit, max_body_size=settings.max_bytes + FORM_BYTES)],
+        middleware=[
+            Middleware(Access, metrics=metrics),
+            *([cors] if settings.cors_origins else []),
+            Middleware(BodyLimit, limits=limits, budget=settings.body_budget, seconds=settings.body_seconds),
+        ],
     )
+    app.state.service, app.state.metrics = service, metrics
     answer_problems(app)
 
     def require_ready() -> None:
         if not service.ready:
-            raise HTTPException(503, "the model is not ready", headers={"Retry-After": "1"})
+            raise HTTPException(503, "the model is not ready, or the service is stopping", headers=SOON)
+
+    def require_key(given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> None:
+        keys.require(given.credentials if given else None)
+
+    def require_place() -> None:
+        require_ready()
+        if not service.has_place():  # refused before the body is read; again, for certain, after it
+            raise service.busy()
+
+    def question(query: AnswerQuery, boxes: str | None = None) -> Question:
+        parsed = None if boxes is None else parse_boxes(boxes, settings.max_people)
+        return Question(parsed, query.max_people, query.score_threshold)
+
+    async def answer(data: bytes, query: AnswerQuery, asked: Question) -> Answer:
+        return FORMATS[query.format](await service.answer(data, asked), spec)
 
     @app.post(
         "/pose",
         summary="The poses of the people in an image",
-        responses=describe(413, 415, 422, 500, 503),
+        dependencies=[Depends(require_key), Depends(require_place)],
+        responses=describe(401, 408, 413, 415, 422, 429, 500, 503, 504),
         openapi_extra={"requestBody": REQUEST_BODY},
     )
-    async def pose(request: Request, query: Annotated[PoseQuery, Query()]) -> PoseAnswer:
+    async def pose(request: Request, query: Annotated[PoseQuery, Query()]) -> Answer:
         """With `boxes` (query or form), one pose for each, in their order; without, the service's detector decides."""
-        require_ready()
+        began = perf_counter()
         upload = await read_upload(request)
+        metrics.stage("body", perf_counter() - began)
         if query.boxes is not None and upload.boxes is not None:
             raise HTTPException(422, "boxes: give them once, in the form or in the query")
-        text = query.boxes if upload.boxes is None else upload.boxes
-        return await service.answer(upload.image, None if text is None else parse_boxes(text, settings.max_people))
+        asked = question(query, query.boxes if upload.boxes is None else upload.boxes)
+        return await unless_gone(request, answer(upload.image, query, asked))
 
-    @app.get("/healthz", summary="The process is alive")
-    async def healthz() -> Status:
-        return Status(status="ok")
+    @app.post(
+        "/pose/batch",
+        summary="The poses of the people in each of several images",
+        dependencies=[Depends(require_key), Depends(require_place)],
+        responses=describe(401, 408, 413, 422, 429, 500, 503),
+        openapi_extra={"requestBody": BATCH_BODY},
+    )
+    async def batch(request: Request, query: Annotated[AnswerQuery, Query()]) -> BatchAnswer:
+        """One result for each image, in their order; a bad image has a problem instead, and fails alone."""
+        images = await read_images(request, settings.max_images)
+        asked = question(query)
 
-    @app.get("/readyz", summary="The model is loaded and warm", responses=describe(503))
-    async def readyz() -> Status:
-        require_ready()
-        return Status(status="ready")
+        async def one(data: bytes) -> Result:
+            try:
+                return Result(answer=await answer(data, query, asked))
+            except Exception as error:
+                return Result(problem=explain(error)[0])
 
+        async def all_of_them() -> list[Result]:
+            return await asyncio.gather(*map(one, images))
+
+        return BatchAnswer(results=await unless_gone(request, all_of_them()))
+
+    @app.websocket("/pose/stream")
+    async def stream(socket: WebSocket, query: Annotated[AnswerQuery, Query()]) -> None:
+        """Frames as binary messages in, answers as text out; of frames in a hurry only the latest is answered."""
+        nonlocal streams
+        offered = socket.scope["subprotocols"]
+        given = next((o.removeprefix(KEY_PROTOCOL) for o in offered if o.startswith(KEY_PROTOCOL)), "")
+        bearer = socket.headers.get("authorization", "").removeprefix("Bearer ")
+        if not keys.fits(bearer or given):
+            return await socket.close(1008, "an API key is needed")
+        if not service.ready or streams >= settings.max_streams:
+            return await socket.close(1013, "try again later")
+        await socket.accept(PROTOCOL if PROTOCOL in offered else None)
+        asked = question(query)
+        streams += 1
+        try:
+            await run_stream(socket, lambda data: frame(data, query, asked))
+        except ValueError as error:
+            await socket.close(1003, str(error))
+        finally:
+            streams -= 1
+
+    async def frame(data: bytes, query: AnswerQuery, asked: Question) -> dict[str, Any]:
+        return (await answer(data, query, asked)).model_dump()
+
+    add_status(app, describe_model(settings, predictor, sha256), metrics, require_ready, [Depends(require_key)])
+    add_site(app)
     return app
+
+
+def describe_model(settings: Settings, predictor: Predictor, sha256: str | None) -> ServedModel:
+    spec = predictor.spec
+    return ServedModel(
+        **spec.to_identity(), keypoints=list(spec.skeleton.keypoints), limbs=list(spec.skeleton.limbs),
+        mirror=list(spec.skeleton.mirror), input_wh=spec.input_wh, stride=spec.stride, margin=spec.margin,
+        engine=predictor.runtime.engine, device=settings.device, detector=settings.detector,
+        sha256=sha256, provenance=spec.provenance,
+    )  # fmt: skip
+
+
+async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """The work's outcome; it is cancelled when the client leaves, and ClientDisconnect is raised."""
+
+    async def leave() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+    doing, leaving = asyncio.ensure_future(work), asyncio.ensure_future(leave())
+    try:
+        await asyncio.wait({doing, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not doing.done():
+            raise ClientDisconnect
+        return doing.result()
+    finally:
+        doing.cancel()
+        leaving.cancel()

@@ -1,14 +1,15 @@
 """problem+json (RFC 9457): the one form of every error answer."""
 
 import logging
+from collections.abc import Mapping
+from contextvars import ContextVar
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from starlette.exceptions import HTTPException
-from starlette.middleware.body_limit import MAX_BODY_SIZE_SCOPE_KEY
+from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import ClientDisconnect
 
 from serve.schemas import ProblemDetails
@@ -16,70 +17,81 @@ from unipose.image import DamagedImage, ImageTooLarge, NotAnImage
 
 MEDIA_TYPE = "application/problem+json"
 SEND_AN_IMAGE = "send the image file as multipart field `image` (curl -F image=@photo.jpg) or as the whole body"
+SOON = {"Retry-After": "1"}
 # Where the framework says no more than the status's own words.
 _DETAILS = {
     404: "there is nothing at this address; /openapi.json lists what there is",
     405: "this address takes other methods",
 }
 _MEANING = {
+    401: "No API key, or a wrong one.",
+    408: "The body took too long to arrive.",
     413: "More bytes or pixels than the service accepts.",
     415: "Not an image by its first bytes, whatever the headers say.",
     422: "No image, a damaged one, or a bad parameter.",
-    500: "A fault of the service; its log says more.",
+    429: "As many images are under way as may be; Retry-After says when to come again.",
+    500: "A fault of the service; its log says more, under the answer's request id.",
     503: "Not ready yet, or stopping.",
+    504: "The answer was not ready in time.",
 }
+_KNOWN = (StarletteHTTPException, RequestValidationError, ImageTooLarge, NotAnImage, DamagedImage, ClientDisconnect)
+request_id: ContextVar[str] = ContextVar("request_id", default="")
 _log = logging.getLogger("serve")
 
 
-def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
-    body = ProblemDetails(type="about:blank", title=HTTPStatus(status).phrase, status=status, detail=detail)
-    return JSONResponse(body.model_dump(), status, headers, MEDIA_TYPE)
-
-
-def body_too_large(max_bytes: int) -> JSONResponse:
-    return problem(
-        413, f"the request has more than {max_bytes:,} bytes, the most that is accepted; send a smaller image"
+def explain(error: Exception) -> tuple[ProblemDetails, Mapping[str, str]]:
+    """What to tell the client of an error, and the answer's headers; what is not the client's doing is logged."""
+    status, detail, headers = _explain(error)
+    phrase = HTTPStatus(status).phrase
+    about = ProblemDetails(
+        type="about:blank", title=phrase, status=status, detail=detail, request_id=request_id.get() or None
     )
+    return about, headers
+
+
+def _explain(error: Exception) -> tuple[int, str, Mapping[str, str]]:
+    match error:
+        case StarletteHTTPException():
+            detail = error.detail if isinstance(error, HTTPException) else _DETAILS.get(error.status_code, error.detail)
+            return error.status_code, detail, error.headers or {}
+        case RequestValidationError():
+            parts = (f"{'.'.join(map(str, e['loc'][1:]))}: {e['msg']}" for e in error.errors())
+            return 422, "; ".join(parts), {}
+        case ImageTooLarge():
+            return 413, str(error), {}
+        case NotAnImage():
+            return 415, f"{error}; {SEND_AN_IMAGE}", {}
+        case DamagedImage():
+            _log.info("%s", error)  # the decoder's words are for us, not for the client
+            return 422, "the image is damaged: it begins like one, but cannot be decoded; save it anew", {}
+        case ClientDisconnect():
+            return 400, "the connection closed before the whole body came", {}  # nobody is left to read it
+    _log.error("a request failed", exc_info=error)
+    return 500, "the service failed on this request; its log says why, under this request id", {}
+
+
+def problem(error: Exception) -> JSONResponse:
+    about, headers = explain(error)
+    return JSONResponse(about.model_dump(), about.status, headers, MEDIA_TYPE)
 
 
 def describe(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """These statuses' part of an OpenAPI operation, for FastAPI's `responses`."""
-    content = {MEDIA_TYPE: {"schema": ProblemDetails.model_json_schema()}}
-    return {status: {"description": _MEANING[status], "content": content} for status in statuses}
+    return {status: {"description": _MEANING[status], "content": {MEDIA_TYPE: _example(status)}} for status in statuses}
+
+
+def _example(status: int) -> dict[str, Any]:
+    about = ProblemDetails(
+        type="about:blank", title=HTTPStatus(status).phrase, status=status, detail=_MEANING[status], request_id="5f1c"
+    )
+    return {"schema": ProblemDetails.model_json_schema(), "example": about.model_dump()}
 
 
 def answer_problems(app: FastAPI) -> None:
-    """Turn every error of an app into a problem."""
+    """Turn every known error of an app into a problem; faults are the access middleware's."""
 
-    @app.exception_handler(HTTPException)
-    async def http(_: Request, error: HTTPException) -> JSONResponse:
-        return problem(error.status_code, _DETAILS.get(error.status_code, error.detail), dict(error.headers or {}))
+    async def handle(_: Request, error: Exception) -> JSONResponse:
+        return problem(error)
 
-    @app.exception_handler(413)
-    async def long_body(request: Request, _: HTTPException) -> JSONResponse:
-        return body_too_large(request.scope[MAX_BODY_SIZE_SCOPE_KEY])
-
-    @app.exception_handler(RequestValidationError)
-    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
-        return problem(422, "; ".join(f"{'.'.join(map(str, e['loc'][1:]))}: {e['msg']}" for e in error.errors()))
-
-    @app.exception_handler(ImageTooLarge)
-    async def large(_: Request, error: ImageTooLarge) -> JSONResponse:
-        return problem(413, str(error))
-
-    @app.exception_handler(NotAnImage)
-    async def no_image(_: Request, error: NotAnImage) -> JSONResponse:
-        return problem(415, f"{error}; {SEND_AN_IMAGE}")
-
-    @app.exception_handler(DamagedImage)
-    async def damaged(_: Request, error: DamagedImage) -> JSONResponse:
-        _log.info("%s", error)  # the decoder's words are for us, not for the client
-        return problem(422, "the image is damaged: it begins like one, but cannot be decoded; save it anew")
-
-    @app.exception_handler(ClientDisconnect)
-    async def gone(_: Request, error: ClientDisconnect) -> JSONResponse:
-        return problem(400, "the connection closed before the whole body came")  # nobody is left to read it
-
-    @app.exception_handler(Exception)
-    async def fault(_: Request, error: Exception) -> JSONResponse:
-        return problem(500, "the service failed on this request; its log says why")
+    for kind in _KNOWN:
+        app.add_exception_handler(kind, handle)

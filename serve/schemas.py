@@ -1,6 +1,6 @@
-"""What the service answers, as pydantic models: they check each answer and describe it in OpenAPI."""
+"""What the service is asked and answers, as pydantic models: they check it and describe it in OpenAPI."""
 
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
@@ -43,20 +43,50 @@ class PoseAnswer(BaseModel):
     poses: list[Pose] = Field(description="one for each box asked for, in that order; else the best first")
 
 
-class PoseQuery(BaseModel):
-    """Query parameters of `POST /pose`."""
+class CocoAnswer(BaseModel):
+    """The same as a COCO keypoint file with one image; keypoints are x, y, score."""
+
+    images: list[dict[str, Any]] = Field(examples=[[{"id": 1, "width": 640, "height": 480}]])
+    categories: list[dict[str, Any]] = Field(examples=[[{"id": 1, "name": "person", "keypoints": ["left_wrist"]}]])
+    annotations: list[dict[str, Any]] = Field(
+        examples=[[{"id": 1, "image_id": 1, "category_id": 1, "keypoints": [211.37, 96.02, 0.87], "score": 0.8}]]
+    )
+
+
+class OpenPosePerson(BaseModel):
+    person_id: list[int] = Field(examples=[[-1]])
+    pose_keypoints_2d: list[FiniteFloat] = Field(
+        description="x, y, score in BODY_18 order; zeros for joints the skeleton does not have",
+        examples=[[0.0, 0.0, 0.0]],
+    )
+
+
+class OpenPoseAnswer(BaseModel):
+    """The same as OpenPose writes it."""
+
+    version: float = Field(examples=[1.3])
+    people: list[OpenPosePerson]
+
+
+Answer = PoseAnswer | CocoAnswer | OpenPoseAnswer
+
+
+class AnswerQuery(BaseModel):
+    """How to answer."""
 
     model_config = ConfigDict(extra="forbid")
 
+    format: Literal["native", "coco", "openpose"] = Field("native", description="the form of the answer")
+    score_threshold: Score = Field(0.0, description="people with a lower score are left out")
+    max_people: int | None = Field(None, ge=1, description="most people, the detector's best first")
+
+
+class PoseQuery(AnswerQuery):
     boxes: str | None = Field(
         None,
         description="the people to look at, as JSON: [[x1, y1, x2, y2], ...] at pixel edges of the upright image",
         examples=["[[90, 20, 290, 200]]"],
     )
-
-
-class Status(BaseModel):
-    status: str = Field(examples=["ok"])
 
 
 class ProblemDetails(BaseModel):
@@ -66,3 +96,39 @@ class ProblemDetails(BaseModel):
     title: str = Field(description="the status in words", examples=["Unprocessable Entity"])
     status: int = Field(examples=[422])
     detail: str = Field(description="what was wrong, and what would be right", examples=["boxes: Invalid JSON"])
+    request_id: str | None = Field(None, description="also in the log and in X-Request-ID", examples=["5f1c"])
+
+
+class Result(BaseModel):
+    """One image of several: its answer, or what was wrong with it alone."""
+
+    answer: Answer | None = None
+    problem: ProblemDetails | None = None
+
+
+class BatchAnswer(BaseModel):
+    results: list[Result] = Field(description="one for each image, in their order")
+
+
+class ServedModel(Model):
+    """A model that answers, and what its answers mean."""
+
+    keypoints: list[str] = Field(examples=[["left_elbow", "left_wrist"]])
+    limbs: list[tuple[int, int]] = Field(description="pairs of keypoints to draw", examples=[[[0, 1]]])
+    mirror: list[int] = Field(description="each keypoint's partner in a mirrored image", examples=[[0, 1]])
+    input_wh: tuple[int, int] = Field(description="what a person is scaled to", examples=[[192, 256]])
+    stride: int = Field(description="input pixels in a heatmap cell", examples=[4])
+    margin: float = Field(description="the crop over a person's box", examples=[1.25])
+    engine: str = Field(examples=["onnxruntime"])
+    device: str = Field(examples=["cpu"])
+    detector: str = Field(examples=["whole"])
+    sha256: str | None = Field(description="of the model file", examples=["0a1b..."])
+    provenance: dict[str, Any] = Field(description="what its weights were made from")
+
+
+class Models(BaseModel):
+    models: list[ServedModel]
+
+
+class Status(BaseModel):
+    status: str = Field(examples=["ok"])

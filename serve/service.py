@@ -1,37 +1,76 @@
-"""PoseService: an image's bytes to the answer, driving the predictor's flow through threads and the batcher."""
+"""PoseService: an image's bytes to its poses, driving the predictor's flow through threads and the batcher."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import perf_counter
 from typing import TypeVar
 
 import numpy as np
+from fastapi import HTTPException
 
 from serve.batcher import Batcher
 from serve.boxes import Boxes, require_overlap
-from serve.schemas import PoseAnswer
-from unipose.image import RGB, Limits, read_image
-from unipose.predictor import Predictor, advance
+from serve.budget import Budget
+from serve.metrics import Metrics
+from serve.problem import SOON
+from serve.settings import Settings
+from unipose.image import Limits, image_size, read_image
+from unipose.pose import Pose
+from unipose.predictor import Flow, Predictor, advance
 
 T = TypeVar("T")
 
 
-class PoseService:
-    """Decodes, crops and reads in `image_threads`, runs in the batcher's thread; the event loop only waits."""
+@dataclass(frozen=True)
+class Question:
+    """What is asked about an image. `boxes` (N, 4), or None for the detector's people."""
 
-    def __init__(self, predictor: Predictor, limits: Limits, max_images: int, image_threads: int):
-        """`max_images`: how many may be decoded and in memory at once; further ones wait as bytes."""
+    boxes: Boxes | None = None
+    max_people: int | None = None
+    score_threshold: float = 0.0
+
+    def select(self, poses: list[Pose]) -> list[Pose]:
+        return [pose for pose in poses if not pose.person_score < self.score_threshold]  # not-a-number is no low score
+
+
+@dataclass(frozen=True)
+class Found:
+    """The poses in an upright image of this size."""
+
+    width: int
+    height: int
+    poses: list[Pose] = field(default_factory=list)
+
+
+class PoseService:
+    """Decodes, crops and reads in `image_threads`, runs in the batcher's threads; the event loop only waits.
+
+    Memory is bounded: `max_queue` images are under way at most, further ones are refused, and their decoded pixels
+    share a budget.
+    """
+
+    def __init__(self, predictor: Predictor, settings: Settings, metrics: Metrics):
         self.ready = False
         self._predictor = predictor
-        self._limits = limits
-        self._batcher = Batcher(predictor.runtime, predictor.max_batch)
-        self._places = asyncio.Semaphore(max_images)
-        self._threads = ThreadPoolExecutor(image_threads, thread_name_prefix="image")
+        self._limits = Limits(settings.max_bytes, settings.max_pixels)
+        self._max_people = settings.max_people
+        self._deadline = settings.deadline_seconds
+        self._metrics = metrics
+        self._batcher = Batcher(predictor.runtime, predictor.max_batch, settings.max_wait_ms / 1000, metrics)
+        self._places = Budget(settings.max_queue)
+        self._pixels = Budget(max(settings.pixel_budget, settings.max_pixels))
+        self._threads = ThreadPoolExecutor(settings.image_threads, thread_name_prefix="image")
 
     async def start(self) -> None:
         """Warm up with a black image: from here on answers take their usual time."""
+        self._batcher.start()
         width, height = self._predictor.spec.input_wh
-        await self._find(np.zeros((height, width, 3), np.uint8), None)
+        black = np.zeros((height, width, 3), np.uint8)
+        await self._drive(self._predictor.flow(black, np.array([[0, 0, width, height]])))
+        await self._drive(self._predictor.flow(black))
         self.ready = True
 
     async def stop(self) -> None:
@@ -39,26 +78,63 @@ class PoseService:
         self._batcher.close()
         self._threads.shutdown(cancel_futures=True)
 
-    async def answer(self, data: bytes, boxes: Boxes | None) -> PoseAnswer:
-        """Raises what `read_image` raises, and HTTPException 422 for a box outside the image."""
-        async with self._places:
-            image = await self._in_thread(read_image, data, self._limits)
-            height, width = image.shape[:2]
-            if boxes is not None:
-                require_overlap(boxes, width, height)
-            return await self._find(image, boxes)
+    def has_place(self) -> bool:
+        return self._places.free > 0
 
-    async def _find(self, image: RGB, boxes: Boxes | None) -> PoseAnswer:
-        flow = self._predictor.flow(image, boxes)
-        step = await self._in_thread(advance, flow, None)
-        while not isinstance(step, list):
-            step = await self._in_thread(advance, flow, await self._batcher.run(step))
-        spec = self._predictor.spec
-        height, width = image.shape[:2]
-        poses = [pose.to_native(spec.skeleton) for pose in step]
-        return PoseAnswer.model_validate(
-            {"width": width, "height": height, "model": spec.to_identity(), "poses": poses}
-        )
+    async def answer(self, data: bytes, question: Question) -> Found:
+        """Raises what `read_image` raises, and HTTPException: 422 for a box outside the image, 429 where no place is
+        free, 504 past the deadline. Work whose time is up or whose caller has left is not run.
+        """
+        if not self._places.take(1):
+            raise self.busy()
+        try:
+            async with asyncio.timeout(self._deadline):
+                width, height = await self._in_thread(image_size, data, self._limits)
+                async with self._pixels.hold(width * height):
+                    return await self._find(data, question)
+        except TimeoutError as error:
+            self._metrics.rejected.labels("deadline").inc()
+            raise HTTPException(504, f"no answer within {self._deadline:g} seconds; try again later") from error
+        finally:
+            self._places.give(1)
+
+    def busy(self) -> HTTPException:
+        self._metrics.rejected.labels("queue").inc()
+        return HTTPException(429, "as many images are under way as may be; try again soon", headers=SOON)
+
+    async def _find(self, data: bytes, question: Question) -> Found:
+        most = min(self._max_people, question.max_people or self._max_people)
+
+        def open_flow() -> tuple[tuple[int, int], Flow, object]:
+            with self._timed("decode"):
+                image = read_image(data, self._limits)
+            height, width = image.shape[:2]
+            if question.boxes is not None:
+                require_overlap(question.boxes, width, height)
+            flow = self._predictor.flow(image, question.boxes, most)
+            with self._timed("prepare"):
+                return (width, height), flow, advance(flow, None)
+
+        with self._batcher.coming():
+            (width, height), flow, step = await self._in_thread(open_flow)
+        poses = await self._drive(flow, step)
+        return Found(width, height, question.select(poses)[:most])
+
+    async def _drive(self, flow: Flow, step: object = None) -> list[Pose]:
+        """A flow to its end, from its first inputs where they are known."""
+        step = await self._in_thread(advance, flow, None) if step is None else step
+        while isinstance(step, np.ndarray):
+            maps = await self._batcher.run(step)
+            with self._batcher.coming(), self._timed("read"):
+                step = await self._in_thread(advance, flow, maps)
+        assert isinstance(step, list)
+        return step
+
+    @contextmanager
+    def _timed(self, stage: str) -> Iterator[None]:
+        began = perf_counter()
+        yield
+        self._metrics.stage(stage, perf_counter() - began)
 
     async def _in_thread(self, call: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, call, *arguments)

@@ -1,17 +1,18 @@
 """Settings: what a service can be told, by option or UNIPOSE_* environment variable, validated."""
 
 import argparse
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from unipose import __version__
 from unipose.detect import DETECTORS
 from unipose.image import Limits
-from unipose.runtime import ENGINES
+from unipose.runtime import ENGINES, PRECISIONS
 from unipose.weights import default_model
 
 PREFIX = "UNIPOSE_"
@@ -26,6 +27,16 @@ def _row_of(table: Mapping[str, object]) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _strong(key: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{16,}", key.get_secret_value()):
+        raise ValueError("a key is 16 or more of the characters A-Z a-z 0-9 _ -, as `openssl rand -hex 16` gives")
+    return key
+
+
+_SPLIT = BeforeValidator(lambda value: [v.strip() for v in value.split(",")] if isinstance(value, str) else value)
+_Key = Annotated[SecretStr, AfterValidator(_strong)]
+
+
 class Settings(BaseSettings):
     """Raises pydantic's ValidationError, a ValueError, for a value that cannot be."""
 
@@ -33,26 +44,52 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 is every network of this machine")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 picks a free one")
+    workers: int = Field(1, ge=1, description="processes; from 2 on one that dies is replaced")
+    api_keys: Annotated[tuple[_Key, ...], NoDecode, _SPLIT] = Field(
+        (), description="keys, with commas between, one of which a request must bring; none: everybody may ask"
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode, _SPLIT] = Field(
+        (), description="origins, with commas between, whose pages may ask from a browser"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="debug, info (each request), warning or error"
+    )
+    log_format: Literal["text", "json"] = Field("text", description="text or json, a line each")
+
     model: Path = Field(default_factory=default_model, description="model file, .onnx or .safetensors")
     engine: Annotated[str, _row_of(ENGINES)] | None = Field(
         None, description=f"{', '.join(ENGINES)}; by default the one for the model's kind of file"
     )
-    device: str = Field("cpu", description="cpu or cuda")
-    threads: int = Field(0, ge=0, description="threads inside the model; 0 is one per core")
+    device: str = Field("cpu", description="cpu or cuda; several, as cuda:0,cuda:1, get a copy of the model each")
+    precision: Annotated[str, _row_of(PRECISIONS)] = Field(
+        "auto", description=f"of the arithmetic: {', '.join(PRECISIONS)}; auto is bf16 on a GPU, else fp32"
+    )
+    threads: int = Field(0, ge=0, description="threads inside the model; 0 is one per core, shared by the workers")
+    flip: bool = Field(False, description="average with the mirrored image: a little better, half as fast")
     detector: Annotated[str, _row_of(DETECTORS)] = Field(
         "whole", description=f"who finds people where a request gives no boxes: {', '.join(DETECTORS)}"
     )
-    flip: bool = Field(False, description="average with the mirrored image: a little better, half as fast")
+    detector_weights: str | None = Field(None, description="the detector's file or name, where it needs one")
+    detector_threshold: float = Field(0.5, ge=0, le=1, description="the score from which a detection is a person")
+
     max_batch: int = Field(16, ge=1, description="most people in one run of the model")
-    max_people: int = Field(64, ge=1, description="most boxes in one request")
+    max_wait_ms: float = Field(2.0, ge=0, le=1000, description="how long an idle model waits for people in preparation")
+    max_queue: int = Field(256, ge=1, description="most images under way; further requests get 429")
+    max_people: int = Field(64, ge=1, description="most people in one image")
+    max_images: int = Field(32, ge=1, description="most images in one batch request")
+    max_streams: int = Field(16, ge=0, description="most streams at a time")
+    max_connections: int = Field(512, ge=1, description="most connections; further ones get 503")
     max_bytes: int = Field(Limits.max_bytes, ge=1, description="most bytes of one image")
+    max_batch_bytes: int = Field(128 * 2**20, ge=1, description="most bytes of one batch request")
     max_pixels: int = Field(Limits.max_pixels, ge=1, description="most pixels of one image")
-    max_images: int = Field(8, ge=1, description="most decoded images in memory; further requests wait")
+    body_budget: int = Field(512 * 2**20, ge=1, description="most bytes of all requests in memory; beyond: 429")
+    pixel_budget: int = Field(100_000_000, ge=1, description="most decoded pixels in memory; further images wait")
     image_threads: int = Field(2, ge=1, description="threads that decode and crop images")
-    stop_seconds: int = Field(10, ge=0, description="how long requests under way may take after SIGTERM")
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="debug, info (each request), warning or error"
-    )
+
+    header_seconds: float = Field(10, gt=0, description="how long a connection may take to say what it wants")
+    body_seconds: float = Field(30, gt=0, description="how long a request's body may take to arrive, else 408")
+    deadline_seconds: float = Field(10, gt=0, description="how long an answer may take after the body, else 504")
+    stop_seconds: float = Field(10, ge=0, description="how long requests under way may take after SIGTERM")
 
 
 def read_settings(argv: Sequence[str] | None = None) -> Settings:
@@ -66,7 +103,7 @@ def read_settings(argv: Sequence[str] | None = None) -> Settings:
     parser.add_argument("--version", action="version", version=f"unipose {__version__}")
     for name, field in Settings.model_fields.items():
         default = field.get_default(call_default_factory=True, validated_data={})
-        text = field.description if default is None else f"{field.description} (default {default})"
+        text = field.description if default in (None, ()) else f"{field.description} (default {default})"
         parser.add_argument(_option(name), metavar="VALUE", help=text)
     try:
         return Settings(**vars(parser.parse_args(argv)))
@@ -79,4 +116,5 @@ def _option(name: str) -> str:
 
 
 def _explain(name: str, message: str, value: object) -> str:
-    return f"{_option(name)} ({PREFIX}{name.upper()}) is {value!r}: {message.removeprefix('Value error, ')}"
+    shown = "not shown" if name == "api_keys" else repr(value)
+    return f"{_option(name)} ({PREFIX}{name.upper()}) is {shown}: {message.removeprefix('Value error, ')}"

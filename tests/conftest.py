@@ -67,6 +67,7 @@ class RampReader:
     """A runtime that reads positions off a ramp image, exactly: it follows a point through every affine on the way."""
 
     engine = "ramp"
+    copies = 1
 
     def __init__(self, spec: ModelSpec):
         self.spec = spec

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 # Each module with the layer it lives in; a module imports from lower layers, or from its own where MAY says so.
 LAYERS = [
-    {"skeleton", "geometry"},
+    {"skeleton", "geometry", "files"},
     {"heatmap", "pose", "image", "spec"},
     {"metrics", "draw", "records", "coco_json", "figure"},
     {"sample"},
@@ -26,7 +26,7 @@ TORCH_RING = {
     "processes": set(),
     "dataset": {"heatmap", "image", "augment", "geometry", "records", "spec"},
     "engine": {"dataset", "loss", "processes"},
-    "checkpoint": {"spec", "model.network", "model.trunk"},
+    "checkpoint": {"files", "spec", "model.network", "model.trunk"},
     "config": set(),
 }
 WITHIN_LAYER = {"heatmap": {"geometry"}, "image": {"geometry"}, "pose": {"skeleton"}, "spec": {"skeleton"}}

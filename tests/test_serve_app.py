@@ -60,8 +60,9 @@ def assert_problem(answer, status):
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     body = answer.json()
-    assert body.keys() == {"type", "title", "status", "detail"}
+    assert body.keys() == {"type", "title", "status", "detail", "request_id"}
     assert body["status"] == status
+    assert body["request_id"] == answer.headers["x-request-id"]
     return body["detail"]
 
 
@@ -204,7 +205,7 @@ def test_refused_boxes(client, boxes, detail):
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "status"), [("GET", "/", 404), ("POST", "/poses", 404), ("GET", "/pose", 405)]
+    ("method", "path", "status"), [("GET", "/docs", 404), ("POST", "/poses", 404), ("GET", "/pose", 405)]
 )
 def test_wrong_address_or_method(client, method, path, status):
     answer = client.request(method, path)
@@ -277,7 +278,8 @@ def test_simultaneous_requests_share_one_model_thread(spec):
         for pose in answer.json()["poses"]:
             assert np.abs(joints(pose) - ramp_joints(size)).max() < 0.4
     assert len(threads) == 1
-    assert sorted(runtime.batches) == sorted([2, 1] * len(sizes))
+    assert max(runtime.batches) == 2
+    assert sum(runtime.batches) == 3 * len(sizes)
 
 
 @pytest.mark.filterwarnings("ignore:.*SpooledTemporaryFile")  # Starlette drops the file of a form that ends early
@@ -300,8 +302,8 @@ def test_openapi_documents_bodies_and_problems(client):
     pose = document["paths"]["/pose"]["post"]
     images = {f"image/{kind}" for kind in ("jpeg", "png", "webp", "bmp", "tiff")}
     assert pose["requestBody"]["content"].keys() == images | {"multipart/form-data", "application/octet-stream"}
-    assert [parameter["name"] for parameter in pose["parameters"]] == ["boxes"]
-    assert pose["responses"].keys() == {"200", "413", "415", "422", "500", "503"}
+    assert [p["name"] for p in pose["parameters"]] == ["format", "score_threshold", "max_people", "boxes"]
+    assert pose["responses"].keys() == {"200", *map(str, (401, 408, 413, 415, 422, 429, 500, 503, 504))}
     for status, response in pose["responses"].items():
         assert list(response["content"]) == ["application/json" if status == "200" else "application/problem+json"]
     assert document["paths"]["/readyz"]["get"]["responses"].keys() == {"200", "503"}

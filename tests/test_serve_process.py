@@ -1,77 +1,18 @@
 """The service as a process of its own, over loopback, with a model made here."""
 
-import io
-import os
-import re
-import signal
 import socket
-import subprocess
-import sys
-from contextlib import contextmanager
 from itertools import repeat
 
 import httpx2 as httpx
-import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
-from PIL import Image
-
-from unipose.skeleton import SKELETONS
-from unipose.spec import METADATA_KEY, ModelSpec
-
-SIZE, SPOT, RADIUS = (200, 150), (121.0, 48.5), 9.0
+from bright_service import SPOT, photo, running, start, write_model
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    """An ONNX file that finds every joint at the brightest spot: average over the stride, then 0..1."""
-    spec = ModelSpec("bright", "7", SKELETONS["lsp14"], (64, 96), 4, 1.5, 1.25, (0.5,) * 3, (0.5,) * 3)
-    weight = numpy_helper.from_array(np.full((14, 3, 1, 1), 1 / 6, np.float32), "weight")
-    bias = numpy_helper.from_array(np.full(14, 0.5, np.float32), "bias")
-    nodes = [
-        helper.make_node("AveragePool", ["input"], ["cells"], kernel_shape=[4, 4], strides=[4, 4]),
-        helper.make_node("Conv", ["cells", "weight", "bias"], ["maps"]),
-    ]
-    image = helper.make_tensor_value_info("input", TensorProto.FLOAT, ["batch", 3, 96, 64])
-    maps = helper.make_tensor_value_info("maps", TensorProto.FLOAT, ["batch", 14, 24, 16])
-    graph = helper.make_graph(nodes, "bright", [image], [maps], [weight, bias])
-    file = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    helper.set_model_props(file, {METADATA_KEY: spec.to_json()})
     path = tmp_path_factory.mktemp("model") / "bright.onnx"
-    onnx.save(file, path)
+    write_model(path)
     return path
-
-
-def photo():
-    x, y = np.arange(SIZE[0]) - SPOT[0], np.arange(SIZE[1])[:, None] - SPOT[1]
-    grey = np.round(255 * np.exp(-(x**2 + y**2) / (2 * RADIUS**2))).astype(np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(grey).save(file, "PNG")
-    return file.getvalue()
-
-
-def start(model, *options):
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("UNIPOSE_")}
-    command = [sys.executable, "-m", "serve", "--model", str(model), "--threads", "1", *options]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-@contextmanager
-def running(model, *options):
-    """A process that listens, and its port. At the end it must have stopped with 0, and have told of no fault."""
-    with start(model, "--port", "0", *options) as process:
-        try:
-            said = process.stdout.readline() + process.stdout.readline()
-            match = re.search(r"curl -F image=@photo.jpg (http://127.0.0.1:(\d+)/pose)\n$", said)
-            assert match, said + process.stderr.read()
-            yield process, int(match[2])
-            process.send_signal(signal.SIGTERM)
-            _, errors = process.communicate(timeout=8)
-        finally:
-            process.kill()
-    assert process.returncode == 0, errors
-    assert "Traceback" not in errors, errors
 
 
 def talk(port, head, body=()):

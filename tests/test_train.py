@@ -11,6 +11,7 @@ import torch
 from unipose.checkpoint import load_model
 from unipose.compose import SAMPLE_CONFIG, compose, read_data
 from unipose.config import read_config
+from unipose.export import main as export
 from unipose.sample import draw_sample
 from unipose.train import main
 
@@ -51,60 +52,64 @@ def test_a_run_leaves_everything_and_resumes(sample, tmp_path, capsys):
     assert "another configuration" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("kill_in", [1, 2])
-def test_killed_at_any_moment_and_resumed_equals_uninterrupted(sample, tmp_path, kill_in):
-    """SIGKILL in the middle of an epoch; the resumed run ends with the very bits of one that was left alone."""
+def losses(run):
+    """Of each epoch done."""
+    path = run / "log.jsonl"
+    return [json.loads(line)["loss"] for line in path.read_text().splitlines()] if path.exists() else []
 
-    def command(run, *more):
-        return [
-            sys.executable,
-            "-m",
-            "unipose.train",
-            *arguments(sample, run, "train.epochs=3", "train.validate_every=9"),
-            *more,
-        ]
 
-    straight, killed = tmp_path / "straight", tmp_path / "killed"
-    subprocess.run(command(straight), check=True, capture_output=True)
-    process = subprocess.Popen(command(killed), stdout=subprocess.DEVNULL)
+TRAIN = [sys.executable, "-m", "unipose.train"]
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+
+
+def kill_and_resume(words, run, kill_in):
+    """Train in a process that is killed within the epoch after `kill_in`, then in another that goes on."""
+    process = subprocess.Popen([*TRAIN, *words], stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
-    while len(epochs(killed)) < kill_in and time.monotonic() < deadline:
+    while len(losses(run)) < kill_in and time.monotonic() < deadline:
         time.sleep(0.02)
     time.sleep(0.2)
     process.kill()
     process.wait()
-    assert kill_in <= len(epochs(killed)) < 3
-    subprocess.run(command(killed, "--resume"), check=True, capture_output=True)
-    assert [line["loss"] for line in epochs(killed)] == [line["loss"] for line in epochs(straight)]
+    assert kill_in <= len(losses(run)) < 3
+    subprocess.run([*TRAIN, *words, "--resume"], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("kill_in", [1, 2])
+def test_killed_at_any_moment_and_resumed_equals_uninterrupted(sample, tmp_path, kill_in):
+    """SIGKILL in the middle of an epoch; the resumed run ends with the very bits of one that was left alone."""
+    words = ["train.epochs=3", "train.validate_every=9"]
+    straight, killed = tmp_path / "straight", tmp_path / "killed"
+    subprocess.run([*TRAIN, *arguments(sample, straight, *words)], check=True, capture_output=True)
+    kill_and_resume(arguments(sample, killed, *words), killed, kill_in)
+    assert losses(killed) == losses(straight)
     assert (killed / "last.safetensors").read_bytes() == (straight / "last.safetensors").read_bytes()
+
+
+@pytest.mark.slow
+def test_a_compiled_training_is_the_plain_one(sample, tmp_path, monkeypatch):
+    """train.compile: the same losses up to float32's rounding; a model file that exports; killed, the same run."""
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))  # compiled once for the three
+    words = ["train.epochs=3", "train.precision=fp32"]
+    plain, compiled, killed = tmp_path / "plain", tmp_path / "compiled", tmp_path / "killed"
+    assert main(arguments(sample, plain, *words)) == 0
+    assert main(arguments(sample, compiled, *words, "train.compile=true")) == 0
+    assert losses(compiled) == pytest.approx(losses(plain), rel=0.01)
+    assert losses(compiled)[0] == pytest.approx(losses(plain)[0], rel=1e-3)  # rounding has not yet been learned from
+    assert export([str(compiled / "last.safetensors"), str(tmp_path / "compiled.onnx")]) == 0
+    kill_and_resume(arguments(sample, killed, *words, "train.compile=true"), killed, 1)
+    assert losses(killed) == pytest.approx(losses(compiled), rel=0.01)
 
 
 def test_two_processes_reach_the_loss_of_one(sample, tmp_path):
     """torchrun on two CPU processes, the same global batch; they differ by batch norm's statistics alone."""
     options = ["train.epochs=4", "train.validate_every=9", "augment.appearance=0"]
     one, two = tmp_path / "one", tmp_path / "two"
-    subprocess.run(
-        [sys.executable, "-m", "unipose.train", *arguments(sample, one, *options)], check=True, capture_output=True
-    )
-    torchrun = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--nproc-per-node=2",
-        "-m",
-        "unipose.train",
-    ]
-    subprocess.run([*torchrun, *arguments(sample, two, *options)], check=True, capture_output=True)
-    assert len(epochs(two)) == 4
-    for a, b in zip(epochs(one), epochs(two), strict=True):
-        assert b["loss"] == pytest.approx(a["loss"], rel=0.1)
-    assert epochs(two)[-1]["loss"] < 0.9 * epochs(two)[0]["loss"]
-
-
-def epochs(run):
-    path = run / "log.jsonl"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    for command, run in ((TRAIN, one), ([*TORCHRUN, *TRAIN[1:]], two)):
+        subprocess.run([*command, *arguments(sample, run, *options)], check=True, capture_output=True)
+    print(losses(one), losses(two))
+    assert losses(two) == pytest.approx(losses(one), rel=0.1)
+    assert losses(two)[-1] < 0.9 * losses(two)[0]
 
 
 def test_a_small_network_can_learn_a_few_images_by_heart(sample, tmp_path):
@@ -115,10 +120,10 @@ def test_a_small_network_can_learn_a_few_images_by_heart(sample, tmp_path):
     [training], _ = read_data(config.data, tmp_path, None)  # type: ignore[arg-type]
     eight = replace(training, records=training.records[:8])
     job = compose(config, [eight], eight, torch.device("cpu"))
-    losses: list[float] = []
+    seen: list[float] = []
     for epoch in range(60):
-        line = job.epoch(lambda loss, images: losses.append(loss), validate=epoch == 59)
-    assert losses[-1] < 0.25 * losses[0]
+        line = job.epoch(lambda loss, images: seen.append(loss), validate=epoch == 59)
+    assert seen[-1] < 0.25 * seen[0]
     assert line["validation"] > 90
     assert {path.name for path in tmp_path.iterdir()} >= {"predictions.jpg", "curves.png", "log.jsonl", "tensorboard"}
 

@@ -1,7 +1,6 @@
 """Checkpoints: model files (weights and spec, safetensors) and training states (everything a resumed run needs)."""
 
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from unipose.files import write_whole
 from unipose.model.network import UniPose, deployable
 from unipose.model.trunk import ZOO, Trunk
 from unipose.spec import METADATA_KEY, ModelSpec
@@ -40,7 +40,7 @@ def save_model(path: Path, weights: Mapping[str, Tensor], spec: ModelSpec, dtype
 def save_weights(path: Path, weights: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
     """Write tensors and what the file says of them, whole or not at all."""
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in weights.items()}
-    atomically(path, lambda part: save_file(tensors, part, metadata))
+    write_whole(path, lambda part: save_file(tensors, part, metadata))
 
 
 def load_model(path: str | Path) -> tuple[nn.Module, ModelSpec]:
@@ -61,19 +61,9 @@ def load_model(path: str | Path) -> tuple[nn.Module, ModelSpec]:
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
     """Write a training state, whole or not at all."""
-    atomically(path, lambda part: torch.save(state, part))
+    write_whole(path, lambda part: torch.save(state, part))
 
 
 def load_state(path: Path) -> dict[str, Any]:
     state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     return state
-
-
-def atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Have `write` fill a file beside `path`, then put it in its place: a reader finds the old one or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    write(part)
-    with part.open("rb") as file:
-        os.fsync(file.fileno())
-    part.replace(path)

@@ -6,7 +6,6 @@ image is (0, 0, width, height). Visibility: 0 = not labelled (x = y = 0), 1 = la
 """
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unipose.files import write_whole
 from unipose.skeleton import SKELETONS, Skeleton
 
 Record = dict[str, Any]
@@ -109,12 +109,4 @@ def check(content: Record, keypoints: int) -> None:
 
 
 def write_json(path: Path, content: Record) -> None:
-    write_file(path, (json.dumps(content) + "\n").encode())
-
-
-def write_file(path: Path, data: bytes) -> None:
-    """Write a neighbour of `path`, then rename it: an interrupted run leaves no half-written `path`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(data)
-    os.replace(part, path)
+    write_whole(path, (json.dumps(content) + "\n").encode())

@@ -1,6 +1,5 @@
 """Compose: a configuration to a Job; all wiring of a training in one place."""
 
-import hashlib
 from collections.abc import Sequence
 from difflib import get_close_matches
 from functools import partial
@@ -21,6 +20,7 @@ from unipose.checkpoint import build_network
 from unipose.config import AugmentConfig, Config, DataConfig, ModelConfig, TrainConfig, read_config
 from unipose.dataset import PoseDataset
 from unipose.engine import Trainer
+from unipose.files import sha256
 from unipose.job import Job, ema
 from unipose.loss import LOSSES
 from unipose.model.pretrained import load_pretrained
@@ -155,10 +155,9 @@ def make_spec(m: ModelConfig, skeleton: Skeleton, activation: str, provenance: d
 def provenance(pretrained: str | None, t: TrainConfig, training: Sequence[RecordSet]) -> dict[str, object]:
     """What the weights were made from, for the model file."""
     data = [
-        {"file": "/".join(records.path.parts[-2:]), "people": len(records.records),
-         "sha256": hashlib.sha256(records.path.read_bytes()).hexdigest()}
+        {"file": "/".join(records.path.parts[-2:]), "people": len(records.records), "sha256": sha256(records.path)}
         for records in training
-    ]  # fmt: skip
+    ]
     return {
         "pretrained": pretrained,
         "data": data,

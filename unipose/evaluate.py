@@ -1,7 +1,6 @@
 """`unipose evaluate MODEL DATA.json`: PCK@0.2, PCKh@0.5 or OKS AP of a model file, per joint, as table and JSON."""
 
 import argparse
-import hashlib
 import json
 import sys
 from collections.abc import Iterable, Sequence
@@ -23,6 +22,7 @@ from unipose.evaluation import (
     summarise,
     summarise_ap,
 )  # fmt: skip
+from unipose.files import sha256
 from unipose.heatmap import DECODERS
 from unipose.pose import Pose
 from unipose.predictor import Predictor
@@ -131,10 +131,6 @@ def table(result: dict[str, Any]) -> Table:
         f"model {result['model']['sha256'][:12]}, data {result['data']['sha256'][:12]} (sha256)"
     )
     return out
-
-
-def sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 if __name__ == "__main__":

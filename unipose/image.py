@@ -2,6 +2,8 @@
 
 import io
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import ceil, floor
 from pathlib import Path
@@ -59,11 +61,27 @@ def read_image(source: bytes | str | Path, limits: Limits | None = None) -> RGB:
     NotAnImage or DamagedImage (all ValueError); OSError where a path cannot be read.
     """
     limits = limits or Limits()
-    name = "the image" if isinstance(source, bytes) else str(source)
     size = len(source) if isinstance(source, bytes) else Path(source).stat().st_size
     if size > limits.max_bytes:
-        raise ImageTooLarge(f"{name} has {size:,} bytes; at most {limits.max_bytes:,} are accepted")
+        raise ImageTooLarge(f"{_name(source)} has {size:,} bytes; at most {limits.max_bytes:,} are accepted")
     data = source if isinstance(source, bytes) else Path(source).read_bytes()
+    with _opened(data, limits, _name(source)) as image:
+        return _upright(_rgb(image), _orientation(image))
+
+
+def image_size(data: bytes, limits: Limits | None = None) -> tuple[int, int]:
+    """Width and height as stored, from the header alone. Raises what `read_image` raises for a bad header."""
+    with _opened(data, limits or Limits(), _name(data)) as image:
+        return image.size
+
+
+def _name(source: bytes | str | Path) -> str:
+    return "the image" if isinstance(source, bytes) else str(source)
+
+
+@contextmanager
+def _opened(data: bytes, limits: Limits, name: str) -> Iterator[Image.Image]:
+    """The image with its header read and its pixels counted; what fails in here is said in our own errors."""
     kind = image_format(data)
     if kind is None:
         raise NotAnImage(f"{name} is not a {', '.join(dict.fromkeys(SIGNATURES.values()))} file by its first bytes")
@@ -72,7 +90,7 @@ def read_image(source: bytes | str | Path, limits: Limits | None = None) -> RGB:
             width, height = image.size
             if width * height > limits.max_pixels:
                 raise ImageTooLarge(f"{name} has {width} x {height} pixels; at most {limits.max_pixels:,} are accepted")
-            return _upright(_rgb(image), _orientation(image))
+            yield image
     except ImageTooLarge:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:

@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from torch.utils.tensorboard import SummaryWriter
 
-from unipose.checkpoint import atomically
 from unipose.draw import contact_sheet, draw_poses
+from unipose.files import write_whole
 from unipose.image import read_image
 from unipose.pose import Pose
 from unipose.records import RecordSet
@@ -27,8 +27,8 @@ class Journal:
 
     def write(self, lines: Sequence[Line]) -> None:
         text = "".join(json.dumps(line) + "\n" for line in lines)
-        atomically(self.run / "log.jsonl", lambda part: part.write_text(text))
-        atomically(self.run / "curves.png", lambda part: curves(lines).savefig(part, format="png", dpi=110))
+        write_whole(self.run / "log.jsonl", text.encode())
+        write_whole(self.run / "curves.png", lambda part: curves(lines).savefig(part, format="png", dpi=110))
         # One file per epoch: purge_step hides what an interrupted run may have written of this and later epochs.
         with SummaryWriter(str(self.run / "tensorboard"), purge_step=lines[-1]["epoch"]) as board:
             for name in ("loss", "lr", "validation", "images_per_s"):
@@ -40,7 +40,7 @@ class Journal:
         pairs = list(zip(record_set.records, poses, strict=True))[:count]
         tiles = [draw_poses(read_image(r.image_path), [pose], record_set.skeleton) for r, pose in pairs]
         _, data = cv2.imencode(".jpg", cv2.cvtColor(contact_sheet(tiles), cv2.COLOR_RGB2BGR))
-        atomically(self.run / "predictions.jpg", lambda part: part.write_bytes(np.asarray(data).tobytes()))
+        write_whole(self.run / "predictions.jpg", np.asarray(data).tobytes())
 
 
 def curves(lines: Sequence[Line]) -> Figure:

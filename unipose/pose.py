@@ -81,7 +81,7 @@ class Pose:
                 raise ValueError(f"skeleton {skeleton.name} has neither a neck nor two shoulders: no OpenPose form")
             left, right = rows["left_shoulder"], rows["right_shoulder"]
             rows["neck"] = ((left[0] + right[0]) / 2, (left[1] + right[1]) / 2, min(left[2], right[2]))
-        flat = [value for name in OPENPOSE_18 for value in rows.get(name, (0.0, 0.0, 0.0))]
+        flat = [round(value, 4) for name in OPENPOSE_18 for value in rows.get(name, (0.0, 0.0, 0.0))]
         return {"person_id": [-1 if self.track_id is None else self.track_id], "pose_keypoints_2d": flat}
 
 

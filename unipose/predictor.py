@@ -43,13 +43,19 @@ class Predictor:
         self.max_batch = max_batch
         self.decoder = decoder
 
-    def predict(self, images: Sequence[RGB], boxes: Sequence[ArrayLike | None] | None = None) -> list[list[Pose]]:
+    def predict(
+        self,
+        images: Sequence[RGB],
+        boxes: Sequence[ArrayLike | None] | None = None,
+        max_people: int | None = None,
+    ) -> list[list[Pose]]:
         """Upright RGB images, and per image box_xyxy (N, 4) or None for the detector's -> per image its poses.
 
-        With boxes given there is one pose for each, in their order. Raises ValueError for a box without area.
+        With boxes given there is one pose for each, in their order; of the detector's, `max_people` at most, the best
+        first. Raises ValueError for a box without area.
         """
         asked = boxes if boxes is not None else [None] * len(images)
-        flows = [self.flow(image, box) for image, box in zip(images, asked, strict=True)]
+        flows = [self.flow(image, box, max_people) for image, box in zip(images, asked, strict=True)]
         poses: list[list[Pose]] = [[] for _ in flows]
         answers: dict[int, Float32 | None] = dict.fromkeys(range(len(flows)))
         while answers:
@@ -63,11 +69,13 @@ class Predictor:
             answers = dict(zip(inputs, self._run(list(inputs.values())), strict=True))
         return poses
 
-    def flow(self, image: RGB, boxes: ArrayLike | None = None) -> Flow:
-        """One image's way to its poses, to be driven with `send`."""
+    def flow(self, image: RGB, boxes: ArrayLike | None = None, max_people: int | None = None) -> Flow:
+        """One image's way to its poses, to be driven with `send`. Of the detector's boxes `max_people` are looked at,
+        by default all.
+        """
         if boxes is not None:
             return (yield from self._look(image, np.asarray(boxes, np.float64).reshape(-1, 4), self.spec.margin))
-        found = self.detector.detect(image)
+        found = self.detector.detect(image)[:max_people]
         if not self.detector.rough:
             return (yield from self._look(image, found, self.spec.margin))
         poses = yield from self._look(image, found, margin=1.0)

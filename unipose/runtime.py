@@ -4,7 +4,8 @@ Engines are optional, so each is imported where it is used.
 """
 
 import os
-from collections.abc import Callable
+import queue
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,6 +28,11 @@ class Runtime(Protocol):
         """A row of `ENGINES`."""
         ...
 
+    @property
+    def copies(self) -> int:
+        """How many calls of `run` are worth making at once."""
+        ...
+
     def run(self, batch: Float32) -> Float32:
         """(B, 3, H, W) prepared pixels -> (B, K, h, w) heatmaps, any B from 1 up."""
         ...
@@ -36,20 +42,13 @@ class OnnxRuntime:
     """An ONNX file on ONNX Runtime."""
 
     engine = "onnxruntime"
+    copies = 1
 
-    def __init__(self, path: str | Path, device: str = "cpu", threads: int = 0):
-        """`threads`: inside one call; 0 means one per core.
-
-        Raises ValueError for a file without a spec, or a device that is not there.
-        """
-        import onnxruntime
-
-        providers = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
-        if providers.get(device) not in onnxruntime.get_available_providers():
-            raise ValueError(f"ONNX Runtime has no device {device!r} here; use one of: {', '.join(providers)}")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or _cores()
-        self._session = _session(path, options, providers[device])
+    def __init__(self, path: str | Path, device: str = "cpu", threads: int = 0, precision: str = "auto"):
+        """Raises ValueError as `open_session` does, for a file without a spec, and for another precision than fp32."""
+        if precision not in ("auto", "fp32"):
+            raise ValueError(f"ONNX Runtime runs a file as it is, not as {precision}; OpenVINO and PyTorch can")
+        self._session = open_session(path, device, threads)
         self.spec = _spec(path, self._session)
         self._input = self._session.get_inputs()[0].name
 
@@ -62,15 +61,18 @@ class OpenVino:
     """An ONNX file on OpenVINO."""
 
     engine = "openvino"
+    copies = 1
 
-    def __init__(self, path: str | Path, device: str = "cpu", threads: int = 0, precision: str = "f32"):
-        """`precision`: the hint for the arithmetic, f32 or bf16 (faster where the processor has it)."""
+    def __init__(self, path: str | Path, device: str = "cpu", threads: int = 0, precision: str = "auto"):
         import onnxruntime
         import openvino
 
         # OpenVINO's own reader does not show an ONNX file's metadata.
         self.spec = _spec(path, _session(path, onnxruntime.SessionOptions(), "CPUExecutionProvider"))
-        settings: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": threads or _cores()}
+        settings: dict[str, Any] = {
+            "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
+            "INFERENCE_NUM_THREADS": threads or cores(),
+        }
         self._model = openvino.Core().compile_model(str(path), device.upper(), settings)
 
     def run(self, batch: Float32) -> Float32:
@@ -83,8 +85,9 @@ class Torch:
     """A network in PyTorch: a safetensors file, or the module itself."""
 
     engine = "torch"
+    copies = 1
 
-    def __init__(self, path: str | Path, device: str = "cpu", threads: int = 0):
+    def __init__(self, path: str | Path, device: str = "cpu", threads: int = 0, precision: str = "auto"):
         import torch
 
         from unipose.checkpoint import load_model
@@ -92,39 +95,67 @@ class Torch:
         if threads:
             torch.set_num_threads(threads)
         module, self.spec = load_model(path)
-        self._wrap(module, device)
+        self._wrap(module, device, precision)
 
     @classmethod
-    def of_module(cls, module: Any, spec: ModelSpec, device: str = "cpu") -> "Torch":
+    def of_module(cls, module: Any, spec: ModelSpec, device: str = "cpu", precision: str = "fp32") -> "Torch":
         """A module that gives heatmaps (activation included); it is put into evaluation mode."""
         runtime = cls.__new__(cls)
         runtime.spec = spec
-        runtime._wrap(module, device)
+        runtime._wrap(module, device, precision)
         return runtime
 
-    def _wrap(self, module: Any, device: str) -> None:
+    def _wrap(self, module: Any, device: str, precision: str) -> None:
         import torch
 
-        self._module = module.to(device).eval()
-        self._device = torch.device(device)
+        from unipose.replay import Replay
+
+        where = torch.device(device)
+        bf16 = precision == "bf16" or (precision == "auto" and where.type == "cuda")
+        self._replay = Replay(module, where, torch.bfloat16 if bf16 else torch.float32)
 
     def run(self, batch: Float32) -> Float32:
         import torch
 
-        with torch.inference_mode():
-            maps: Float32 = self._module(torch.from_numpy(batch).to(self._device)).float().cpu().numpy()
+        maps: Float32 = self._replay(torch.from_numpy(batch)).numpy()
         return maps
+
+
+class Copies:
+    """The same model on several devices; `run` takes one that is free, or waits for it."""
+
+    def __init__(self, runtimes: Sequence[Runtime]):
+        self.spec, self.engine, self.copies = runtimes[0].spec, runtimes[0].engine, len(runtimes)
+        self._free: queue.SimpleQueue[Runtime] = queue.SimpleQueue()
+        for runtime in runtimes:
+            self._free.put(runtime)
+
+    def run(self, batch: Float32) -> Float32:
+        runtime = self._free.get()
+        try:
+            return runtime.run(batch)
+        finally:
+            self._free.put(runtime)
 
 
 ENGINES: dict[str, Callable[..., Runtime]] = {"onnxruntime": OnnxRuntime, "openvino": OpenVino, "torch": Torch}
 _READS = {"onnxruntime": ".onnx", "openvino": ".onnx", "torch": ".safetensors"}
 _DEFAULT = {".onnx": "onnxruntime", ".safetensors": "torch"}
+PRECISIONS = {
+    "auto": "bf16 for PyTorch on a GPU, else fp32",
+    "fp32": "exact",
+    "bf16": "faster where the processor has units for it",
+}
 
 
-def open_runtime(path: str | Path, engine: str | None = None, device: str = "cpu", threads: int = 0) -> Runtime:
+def open_runtime(
+    path: str | Path, engine: str | None = None, device: str = "cpu", threads: int = 0, precision: str = "auto"
+) -> Runtime:
     """Load a model file (.onnx or .safetensors) on an engine, by default the one for its kind of file.
 
-    Raises FileNotFoundError, and ValueError for an engine that does not exist or does not read this kind of file.
+    `device`: cpu or cuda; several, as "cuda:0,cuda:1", get a copy each. `threads`: inside one call on a CPU; 0 means
+    one per core. `precision`: a row of `PRECISIONS`. Raises FileNotFoundError, and ValueError for an engine that does
+    not exist or does not read this kind of file.
     """
     path = Path(path)
     if not path.is_file():
@@ -134,7 +165,25 @@ def open_runtime(path: str | Path, engine: str | None = None, device: str = "cpu
         raise ValueError(f"no engine {engine!r} for {path.name}; engines read {_READS}")
     if _READS[engine] != path.suffix:
         raise ValueError(f"{engine} reads {_READS[engine]} files, not {path.name}; `unipose export` converts")
-    return ENGINES[engine](path, device=device, threads=threads)
+    if precision not in PRECISIONS:
+        raise ValueError(f"no precision {precision!r}; choose one of {', '.join(PRECISIONS)}")
+    runtimes = [ENGINES[engine](path, one, threads, precision) for one in device.split(",")]
+    return Copies(runtimes) if len(runtimes) > 1 else runtimes[0]
+
+
+def open_session(path: str | Path, device: str = "cpu", threads: int = 0) -> Any:
+    """Any ONNX file on ONNX Runtime. `threads`: inside one call; 0 means one per core.
+
+    Raises ValueError for a file that is not sound, or a device that is not there.
+    """
+    import onnxruntime
+
+    providers = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+    if providers.get(device) not in onnxruntime.get_available_providers():
+        raise ValueError(f"ONNX Runtime has no device {device!r} here; use one of: {', '.join(providers)}")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or cores()
+    return _session(path, options, providers[device])
 
 
 def _session(path: str | Path, options: Any, provider: str) -> Any:
@@ -154,6 +203,6 @@ def _spec(path: str | Path, session: Any) -> ModelSpec:
     return ModelSpec.from_json(metadata[METADATA_KEY])
 
 
-def _cores() -> int:
+def cores() -> int:
     """Cores this process may use, which a container can limit."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from unipose.coco_json import Record, document, image_record, person_record, write_file, write_json
+from unipose.coco_json import Record, document, image_record, person_record, write_json
 from unipose.figure import NOBODY, OVERSAMPLING, SHIRT, TROUSERS, Byte, Canvas, Colour, Figure, Float, cloth, skin
+from unipose.files import write_whole
 from unipose.skeleton import SKELETONS
 
 SKELETON = SKELETONS["lsp14"]
@@ -29,7 +30,7 @@ def draw_sample(
         image, xy_image, visibility, box_xyxy = draw_image(np.random.default_rng((seed, number)), size_wh)
         _, jpeg = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
         name = f"{number:05d}.jpg"
-        write_file(out_dir / "images" / name, jpeg.tobytes())
+        write_whole(out_dir / "images" / name, jpeg.tobytes(), sync=False)
         images.append(image_record(number, name, size_wh))
         people.append(person_record(number, number, xy_image, visibility, box_xyxy))
     split = count - count // 5

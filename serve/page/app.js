@@ -1,0 +1,211 @@
+// The page: what its parts do for each other. A stage shows nothing yet ("empty"), a "photo" or the "webcam".
+
+import { Inspector } from "./inspector.js";
+import { acceptPhotos } from "./intake.js";
+import { clearProblem, say, showProblem } from "./notice.js";
+import { Overlay } from "./overlay.js";
+import { People } from "./people.js";
+import { saveJson, savePng } from "./saving.js";
+import { address, findPoses, limbsFor, listModels, Problem, useKey } from "./service.js";
+import { streamPoses } from "./stream.js";
+import { Webcam } from "./webcam.js";
+
+const at = (id) => document.getElementById(id);
+const [root, picture, photo, video, result] = [document.documentElement, ...["picture", "photo", "video", "result"].map(at)];
+const overlay = new Overlay(at("overlay"));
+const webcam = new Webcam(video);
+const inspector = new Inspector(overlay, picture, at("joint-label"), (person, name) => people.mark(person, name));
+const people = new People(at("people"), (person, name) => inspector.look(inspector.find(person, name)));
+
+let shown = null; // { file, answer }: the photo on the stage, and what the service said about it
+let work = new AbortController(); // aborted when something else begins
+
+/** Runs one piece of work at a time; the one before is dropped, and a problem is shown with a way to try again. */
+async function begin(task) {
+  work.abort();
+  const { signal } = (work = new AbortController());
+  clearProblem();
+  picture.classList.remove("busy");
+  try {
+    await task(signal);
+  } catch (error) {
+    if (signal.aborted) return;
+    if (!(error instanceof Problem)) throw error;
+    fail(error, () => begin(task));
+  }
+}
+
+function fail(error, again) {
+  picture.classList.remove("busy");
+  showProblem(error, error.passing ? again : null);
+  if (error.status !== 401) return;
+  at("key-form").hidden = false;
+  at("key").focus();
+  at("key-form").onsubmit = (event) => {
+    event.preventDefault();
+    useKey(at("key").value);
+    at("key-form").hidden = true;
+    again();
+  };
+}
+
+function setStage(stage) {
+  if (stage !== "webcam") webcam.stop();
+  root.dataset.stage = stage;
+  picture.hidden = stage === "empty";
+  photo.hidden = stage !== "photo";
+  video.hidden = stage !== "webcam";
+  picture.classList.remove("mirrored");
+  inspector.look(null);
+  overlay.clear();
+  people.clear();
+  result.hidden = true;
+  shown = null;
+}
+
+const setShape = (width, height) => picture.style.setProperty("--shape", width / height);
+
+// --- a photo
+
+const openPhoto = (file) => begin((signal) => showPhoto(file, signal));
+
+async function showPhoto(file, signal) {
+  const again = file === shown?.file; // with other options
+  if (!again) {
+    const visible = await load(file);
+    if (signal.aborted) return;
+    setStage(visible ? "photo" : "empty");
+    if (visible) setShape(photo.naturalWidth, photo.naturalHeight);
+  }
+  say("Looking for joints …");
+  picture.classList.add("busy");
+  const began = performance.now();
+  let answer;
+  let limbs;
+  try {
+    answer = await findPoses(file, options(), signal);
+    limbs = await limbsFor(answer);
+  } catch (error) {
+    if (error instanceof Problem && [413, 415, 422].includes(error.status) && !again) setStage("empty"); // not a photo
+    throw error;
+  }
+  if (signal.aborted) return;
+  picture.classList.remove("busy");
+  showAnswer(file, answer, limbs, `in ${Math.round(performance.now() - began)} ms`);
+}
+
+/** Shows the file in <img>; false for what this browser cannot show, though the service may read it. */
+async function load(file) {
+  URL.revokeObjectURL(photo.src);
+  photo.src = URL.createObjectURL(file);
+  return photo.decode().then(() => true, () => false);
+}
+
+function showAnswer(file, answer, limbs, time) {
+  // A picture that the browser cannot show, or shows in another orientation, is left out: joints would lie beside it.
+  const visible = photo.naturalWidth === answer.width && photo.naturalHeight === answer.height;
+  setStage("photo");
+  photo.hidden = !visible;
+  setShape(answer.width, answer.height);
+  shown = { file, answer };
+  overlay.show(answer, limbs);
+  people.show(answer);
+  result.hidden = answer.poses.length === 0;
+  at("save-png").hidden = !visible;
+  const found = `${count(answer.poses.length)} found`;
+  photo.alt = `${file.name || "Photo"}: ${found}`;
+  const unseen = visible ? "" : " This browser cannot show this kind of picture; the joints are drawn without it.";
+  say(answer.poses.length ? `${found} ${time}.${unseen}` : "Nobody found. A lower score threshold finds more.");
+}
+
+function count(number) {
+  return number === 1 ? "1 person" : `${number} people`;
+}
+
+// --- the webcam
+
+async function showWebcam(signal) {
+  setStage("webcam");
+  at("take").focus();
+  try {
+    await listModels(); // says whether a key is needed, which a WebSocket cannot
+    await webcam.start();
+    if (signal.aborted) return;
+    picture.classList.toggle("mirrored", webcam.mirrored);
+    at("other-camera").hidden = (await webcam.cameras()).length < 2;
+    say("Looking for joints …");
+    await streamPoses(options(), () => webcam.picture(640, 0.8), showFrame, signal);
+  } catch (error) {
+    if (!signal.aborted) leaveWebcam();
+    throw error;
+  }
+}
+
+async function showFrame(answer, ms) {
+  if (answer.error) return showProblem(new Problem(answer.error.detail));
+  overlay.show(answer, await limbsFor(answer), picture.classList.contains("mirrored"));
+  const words = `${count(answer.poses.length)} found.`;
+  if (at("status").textContent !== words) say(words); // a live region speaks with every change
+  at("pace").textContent = `${Math.round(ms)} ms`;
+}
+
+function leaveWebcam() {
+  const focused = at("take").parentElement.contains(document.activeElement);
+  setStage("empty");
+  say("");
+  if (focused) at("use-webcam").focus(); // the buttons of the webcam are gone
+}
+
+async function takePicture() {
+  const blob = await webcam.picture();
+  if (blob) openPhoto(new File([blob], "webcam.jpg", { type: blob.type }));
+}
+
+async function otherCamera() {
+  await webcam.chooseNext();
+  webcam.stop();
+  begin(showWebcam);
+}
+
+video.addEventListener("resize", () => setShape(video.videoWidth, video.videoHeight)); // also when a phone is turned
+
+// --- controls
+
+function options() {
+  return { score_threshold: at("score-threshold").value, max_people: at("max-people").value };
+}
+
+function optionsChanged() {
+  if (!at("options").reportValidity()) return;
+  if (root.dataset.stage === "webcam") begin(showWebcam);
+  else if (shown) openPhoto(shown.file);
+}
+
+const showThreshold = () => {
+  at("threshold-shown").textContent = Number(at("score-threshold").value).toFixed(2);
+};
+
+at("options").addEventListener("input", showThreshold);
+at("options").addEventListener("change", optionsChanged);
+at("options").addEventListener("submit", (event) => event.preventDefault());
+at("use-webcam").addEventListener("click", () => begin(showWebcam));
+at("take").addEventListener("click", takePicture);
+at("other-camera").addEventListener("click", otherCamera);
+at("stop-webcam").addEventListener("click", () => {
+  work.abort();
+  leaveWebcam();
+});
+at("save-json").addEventListener("click", () => saveJson(shown.answer, shown.file.name));
+at("save-png").addEventListener("click", () =>
+  savePng(photo, overlay.svg, shown.file.name).catch(() =>
+    showProblem(new Problem("This browser has no room to draw a picture of this size.")),
+  ),
+);
+acceptPhotos(at("file"), openPhoto, (words) => showProblem(new Problem(words)));
+
+begin(async () => {
+  const [model] = await listModels();
+  at("model").textContent = `${model.name} ${model.version}`;
+});
+at("pose-address").textContent = address("pose");
+showThreshold(); // a browser may have kept the slider where it was

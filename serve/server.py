@@ -1,0 +1,88 @@
+"""Server: uvicorn that gives a silent connection up, and that answers what it has accepted before it stops."""
+
+import asyncio
+from collections.abc import Callable
+from time import monotonic
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from serve.settings import Settings
+
+
+class Server(uvicorn.Server):
+    """At SIGTERM or SIGINT new requests get 503; once none is under way, or `stop_seconds` later, it exits.
+
+    `announce` is called when it listens. A second signal stops at once.
+    """
+
+    def __init__(self, app: FastAPI, settings: Settings, announce: Callable[[], None]):
+        config = uvicorn.Config(
+            app,
+            http=_protocol(settings.header_seconds),
+            ws_max_size=settings.max_bytes,
+            ws_max_queue=2,
+            limit_concurrency=settings.max_connections,
+            timeout_graceful_shutdown=1,  # for what is over `stop_seconds`, and for streams
+            server_header=False,
+            access_log=False,
+            log_config=None,
+            log_level=settings.log_level,
+        )
+        super().__init__(config)
+        self._app = app
+        self._stop_seconds = settings.stop_seconds
+        self._announce = announce
+        self._asked_to_stop: float | None = None
+
+    async def startup(self, *arguments: Any, **options: Any) -> None:
+        await super().startup(*arguments, **options)
+        self._announce()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self._asked_to_stop is not None or not self.started:
+            return super().handle_exit(sig, frame)
+        self._asked_to_stop = monotonic()
+        self._app.state.service.ready = False
+
+    async def on_tick(self, counter: int) -> bool:
+        if self._asked_to_stop is not None:
+            late = monotonic() - self._asked_to_stop >= self._stop_seconds
+            self.should_exit = self.should_exit or late or not self._app.state.metrics.under_way
+        return await super().on_tick(counter)
+
+
+def _protocol(header_seconds: float) -> type[HttpToolsProtocol]:
+    """HTTP whose connections have `header_seconds` for each request's head, and for what follows a refused one."""
+
+    class Protocol(HttpToolsProtocol):
+        _silence: asyncio.TimerHandle | None = None
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            self._expect()
+
+        def on_headers_complete(self) -> None:
+            self._stop_expecting()
+            super().on_headers_complete()
+
+        def on_response_complete(self) -> None:
+            super().on_response_complete()
+            self._expect()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._stop_expecting()
+            super().connection_lost(exc)
+
+        def _expect(self) -> None:
+            self._stop_expecting()
+            self._silence = self.loop.call_later(header_seconds, self.transport.close)
+
+        def _stop_expecting(self) -> None:
+            if self._silence:
+                self._silence.cancel()
+
+    return Protocol

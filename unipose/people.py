@@ -1,0 +1,41 @@
+"""People: a detector's scored boxes to the boxes of an image's people."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Boxes = NDArray[np.float64]
+
+
+def people(
+    box_xyxy: ArrayLike, score: ArrayLike, size_wh: tuple[int, int], threshold: float, overlap: float = 1.0
+) -> Boxes:
+    """Boxes (N, 4) at pixel edges and scores (N,) -> box_xyxy (M, 4), the best first, clipped to the image.
+
+    Left out are scores below `threshold`, boxes of less than a pixel's width or height within the image, and, as
+    `suppress` does, those that overlap a better one.
+    """
+    boxes, scores = np.asarray(box_xyxy, np.float64), np.asarray(score, np.float64)
+    sure = (scores >= threshold) & np.isfinite(boxes).all(axis=1)
+    order = np.argsort(-scores[sure], kind="stable")
+    boxes = np.clip(boxes[sure][order], 0, [*size_wh, *size_wh])
+    return suppress(boxes[(boxes[:, 2:] - boxes[:, :2] >= 1).all(axis=1)], overlap)
+
+
+def suppress(boxes: Boxes, overlap: float) -> Boxes:
+    """Non-maximum suppression: box_xyxy (N, 4), the best first -> those whose intersection with every better one that
+    stays is at most `overlap` of their union. At 1 all stay.
+    """
+    kept = np.empty((0, 4))
+    while len(boxes):
+        best, boxes = boxes[:1], boxes[1:]
+        kept = np.concatenate([kept, best])
+        shared = np.minimum(boxes[:, 2:], best[:, 2:]) - np.maximum(boxes[:, :2], best[:, :2])
+        intersection = np.maximum(shared, 0).prod(axis=1)
+        union = _area(boxes) + _area(best) - intersection
+        boxes = boxes[intersection <= overlap * union]
+    return kept
+
+
+def _area(boxes: Boxes) -> Boxes:
+    area: Boxes = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    return area
