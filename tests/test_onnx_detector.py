@@ -74,9 +74,17 @@ PLAIN = "float[1, 3, 128, 64] "
 @pytest.mark.parametrize(
     ("inputs", "outputs", "message"),
     [
-        (PLAIN + "data", {"output": yolox_rows()}, r"inputs \{'data'.* is read: YOLOX, images -> output \(1, cells, 85"),
+        (
+            PLAIN + "data",
+            {"output": yolox_rows()},
+            r"inputs \{'data'.* is read: YOLOX, images -> output \(1, cells, 85",
+        ),
         (PLAIN + "images", {"output0": yolox_rows()}, r"outputs \{'output0': \[1, 168, 85\]\}"),
-        (PLAIN + "images", {"output": yolox_rows()[..., :84]}, r"gives .*168, 84.* for 64 x 128 pixels, and not images"),
+        (
+            PLAIN + "images",
+            {"output": yolox_rows()[..., :84]},
+            r"gives .*168, 84.* for 64 x 128 pixels, and not images",
+        ),
         (PLAIN + "images", {"output": np.zeros((1, 504, 85), np.float32)}, "504, 85"),  # three anchors in each cell
         (PLAIN + "images", {"output": yolox_rows()[0]}, r"gives \{'output': \(168, 85\)\}"),
         (PLAIN + "pixel_values", {"logits": np.zeros((1, 1, 92), np.float32), "pred_boxes": BOXES}, "92"),  # DETR
@@ -97,14 +105,14 @@ def test_another_file_is_refused_by_what_it_has(tmp_path, inputs, outputs, messa
 
 
 def test_a_file_that_does_not_run_is_refused(tmp_path):
-    body = """row = Reshape (pixel_values, all)  few = Gather <axis = 1> (row, picked)  pred_boxes = Reshape (few, place)
-        logits = Identity (person)"""
+    body = """row = Reshape (pixel_values, all)  few = Gather <axis = 1> (row, picked)
+        pred_boxes = Reshape (few, place)  logits = Identity (person)"""
     constants = {
         "all": np.array([1, 3 * 320 * 320]), "picked": np.arange(4), "place": np.array([1, 1, 4]), "person": LOGITS,
     }  # fmt: skip
     outputs = "float[1, Q, 80] logits, float[1, Q, 4] pred_boxes"
     file = save(tmp_path / "a.onnx", "float[1, 3, H, W] pixel_values", outputs, body, constants)
-    with pytest.raises(ValueError, match="does not run on 640 x 640 pixels: .*Reshape"):
+    with pytest.raises(ValueError, match=r"does not run on 640 x 640 pixels: .*Reshape"):
         OnnxDetector(file)
 
 

@@ -4,8 +4,10 @@ import cv2
 import numpy as np
 import pytest
 from conftest import ramp_image
+from onnx_files import INPUTS, PERSON, constant, yolox_rows
 from PIL import Image
 
+from unipose.detect import DETECTORS
 from unipose.predict import main
 from unipose.sample import draw_sample
 
@@ -36,6 +38,15 @@ def test_a_given_box_is_the_answers_box(photos, tmp_path):
     assert pose["box"] == [10, 12, 100, 150.5]
 
 
+def test_a_detector_finds_the_people(photos, tmp_path):
+    rows = yolox_rows(([30, 4, 60, 60], 0.8, PERSON), ([2, 4, 28, 60], 0.9, PERSON), ([0, 70, 60, 120], 0.5, PERSON))
+    file = constant(tmp_path / "two.onnx", INPUTS["yolox"], exp=True, output=rows)
+    options = ["--detector", "onnx", "--detector-weights", file, "--detector-threshold", "0.6"]
+    assert main([str(photos[0]), "--out", str(tmp_path), *options]) == 0
+    poses = json.loads((tmp_path / f"{photos[0].stem}.json").read_text())["poses"]
+    assert len(poses) == 2 and poses[0]["box"][0] < poses[1]["box"][0]
+
+
 def test_one_bad_image_does_not_stop_the_others(photos, tmp_path, capsys):
     bad = tmp_path / "bad.jpg"
     bad.write_bytes(photos[0].read_bytes()[:500])
@@ -61,9 +72,23 @@ def test_results_never_overwrite_each_other(tmp_path, capsys):
         (["--model", "none.onnx"], "no model file"),
         (["--engine", "torch"], "torch reads .safetensors"),
         (["--device", "tpu"], "no device"),
+        (["--detector", "onnx"], "needs weights"),
+        (["--detector", "onnx", "--detector-weights", "none.onnx"], "no detector file none.onnx"),
+        (["--detector-weights", "a.onnx"], "has no weights"),
+        (["--detector-threshold", "50"], "from 0 to 1"),
+        (["--detector", "onnx", "--box", "1", "2", "3", "4"], "give one of them"),
     ],
 )
 def test_wrong_options_are_one_line(photos, tmp_path, capsys, option, message):
     assert main([str(photos[0]), "--out", str(tmp_path), *option]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ") and message in error and error.count("\n") == 1
+
+
+def test_a_missing_package_is_one_line(photos, tmp_path, capsys, monkeypatch):
+    def needs_more(*_):
+        raise ModuleNotFoundError("No module named 'torchvision'", name="torchvision")
+
+    monkeypatch.setitem(DETECTORS, "torchvision", needs_more)
+    assert main([str(photos[0]), "--out", str(tmp_path), "--detector", "torchvision", "--detector-weights", "x"]) == 2
+    assert capsys.readouterr().err == "error: this needs torchvision, which is not installed\n"

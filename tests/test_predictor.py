@@ -82,6 +82,22 @@ def test_a_detector_that_finds_several_people_exactly(ramp_reader):
     assert ramp_reader.batches == [2]
 
 
+@pytest.mark.parametrize("most", [0, 1, 2, 3, None])
+def test_of_the_detectors_boxes_the_best_are_looked_at(ramp_reader, most):
+    @dataclass
+    class Three:
+        rough: bool = False
+
+        def detect(self, image):
+            return np.stack([BOX + 1, BOX, BOX - 1])
+
+    predictor = Predictor(ramp_reader, Three())
+    [first, second] = predictor.predict([IMAGE, IMAGE], max_people=most)
+    assert [pose.box_xyxy[0] for pose in first] == [BOX[0] + 1, BOX[0], BOX[0] - 1][:most] and len(second) == len(first)
+    [asked] = predictor.predict([IMAGE], [[BOX] * 4], max_people=most)
+    assert len(asked) == 4  # boxes that were given are all looked at
+
+
 def test_threads_do_not_disturb_each_other(ramp_reader):
     predictor = Predictor(ramp_reader)
     sizes = [(310 - 7 * i, 230 + 11 * i) for i in range(6)]

@@ -1,8 +1,16 @@
+import subprocess
+import sys
 from itertools import chain
+from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
+from torch.optim.lr_scheduler import LambdaLR
 
 from unipose import processes
+from unipose.engine import Trainer
+from unipose.loss import LOSSES
 from unipose.processes import Batches
 
 
@@ -44,3 +52,45 @@ def test_sizes_that_do_not_fit_are_refused(monkeypatch):
     monkeypatch.setattr(processes, "world", lambda: 3)
     with pytest.raises(ValueError, match="multiple of the 3 processes"):
         Batches(50, 8, 0)
+
+
+def learn(out: Path) -> None:
+    """Train a convolution for three epochs; the first process writes the losses and the weights.
+
+    Without batch norm, whose statistics are each process's own, any number of processes must do the same arithmetic.
+    Most keypoints have no label, so that the processes' shares of a batch weigh differently.
+    """
+    torch.manual_seed(0)
+    plain = nn.Conv2d(3, 2, 3, padding=1)
+    image, target, weight = torch.rand(24, 3, 8, 8), torch.rand(24, 2, 8, 8), (torch.rand(24, 2) < 0.3).float()
+    optimizer = torch.optim.SGD(plain.parameters(), lr=1e-3, momentum=0.9)
+    losses: list[float] = []
+    with processes.joined("cpu") as device:
+        batches = Batches(24, 8, seed=0)
+        trainer = Trainer(
+            network=processes.share(plain, device), plain=plain, loss=LOSSES["mse"], optimizer=optimizer,
+            schedule=LambdaLR(optimizer, lambda step: 1.0), average=None, device=device, precision=torch.float32,
+            joint_weights=torch.tensor([1.0, 3.0]), clip_norm=5.0,
+        )  # fmt: skip
+        for batches.epoch in range(3):
+            shares = [
+                {"image": image[i], "target": target[i], "weight": weight[i], "index": torch.tensor(i)} for i in batches
+            ]
+            trainer.epoch(shares, lambda loss, images: losses.append(loss))
+        if processes.rank() == 0:
+            torch.save({"losses": torch.tensor(losses), **plain.state_dict()}, out)
+
+
+def test_two_processes_learn_what_one_does(tmp_path):
+    """torchrun with gloo: the same loss of every batch and the same weights, up to the order of float32's sums."""
+    learn(tmp_path / "one.pt")
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    subprocess.run([*torchrun, __file__, str(tmp_path / "two.pt")], check=True, capture_output=True)
+    one, two = torch.load(tmp_path / "one.pt"), torch.load(tmp_path / "two.pt")
+    assert len(one["losses"]) == 9 and one["losses"][-1] < 0.5 * one["losses"][0]
+    for name, expected in one.items():
+        torch.testing.assert_close(two[name], expected, rtol=1e-4, atol=1e-6)
+
+
+if __name__ == "__main__":
+    learn(Path(sys.argv[1]))

@@ -1,73 +1,20 @@
-import io
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from conftest import RampReader, ramp_image, ramp_joints
+from conftest import ramp_image, ramp_joints
 from PIL import Image
-from starlette.testclient import TestClient
+from ramp_app import BOXES, PNG, SIZE, Reader, assert_problem, encoded, form, joints, serving
 
-from serve.app import create_app
-from serve.settings import Settings
-from unipose.predictor import Predictor
 from unipose.skeleton import SKELETONS
-
-SIZE = (310, 230)
-BOXES = [[90.0, 20.0, 290.0, 200.0], [-10.0, 0.0, 280.5, 220.0]]
-
-
-def encoded(image, kind="PNG", **options):
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, kind, **options)
-    return file.getvalue()
-
-
-PNG = encoded(ramp_image(SIZE))
-
-
-class Reader(RampReader):
-    """Finds nothing where there is no ramp, as on the image of the warm-up."""
-
-    def run(self, batch):
-        if (batch == batch.flat[0]).all():
-            return np.zeros((len(batch), 14, *self.spec.heatmap_wh[::-1]), np.float32)
-        return super().run(batch)
-
-
-@contextmanager
-def serving(runtime, **changes):
-    limits = {"max_bytes": 300_000, "max_pixels": 200_000, "max_people": 3, "max_batch": 2}
-    settings = Settings(**(limits | changes))
-    app = create_app(settings, Predictor(runtime, max_batch=settings.max_batch))
-    with TestClient(app, raise_server_exceptions=False) as client:
-        yield client
 
 
 @pytest.fixture
 def client(spec):
     with serving(Reader(spec)) as client:
         yield client
-
-
-def form(image=PNG, **fields):
-    return {"files": {"image": ("photo", image)}, "data": fields}
-
-
-def assert_problem(answer, status):
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    body = answer.json()
-    assert body.keys() == {"type", "title", "status", "detail", "request_id"}
-    assert body["status"] == status
-    assert body["request_id"] == answer.headers["x-request-id"]
-    return body["detail"]
-
-
-def joints(pose):
-    return np.array([(keypoint["x"], keypoint["y"]) for keypoint in pose["keypoints"]])
 
 
 def as_curl_does(content_type):
@@ -308,3 +255,17 @@ def test_openapi_documents_bodies_and_problems(client):
         assert list(response["content"]) == ["application/json" if status == "200" else "application/problem+json"]
     assert document["paths"]["/readyz"]["get"]["responses"].keys() == {"200", "503"}
     assert "HTTPValidationError" not in document["components"]["schemas"]
+
+
+@pytest.mark.parametrize("origins", [(), ("https://a.example",)])
+def test_other_pages_may_ask_only_where_they_are_named(spec, origins):
+    with serving(Reader(spec), cors_origins=origins) as client:
+        allowed = {}
+        for origin in ("https://a.example", "https://b.example"):
+            answer = client.post("/pose", content=PNG, headers={"Origin": origin})
+            assert answer.status_code == 200
+            allowed[origin] = answer.headers.get("access-control-allow-origin")
+        preflight = {"Origin": "https://a.example", "Access-Control-Request-Method": "POST"}
+        status = client.options("/pose", headers=preflight).status_code
+    assert allowed == {"https://a.example": origins[0] if origins else None, "https://b.example": None}
+    assert status == (200 if origins else 405)

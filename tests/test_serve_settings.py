@@ -37,6 +37,11 @@ def test_options_outrank_the_environment(monkeypatch):
         ("flip", "perhaps", "valid boolean"),
         ("engine", "tensorflow", "choose one of onnxruntime, openvino, torch"),
         ("detector", "yolo", "choose one of whole"),
+        ("precision", "fp8", "choose one of auto, fp32, bf16"),
+        ("workers", "0", "greater than or equal to 1"),
+        ("deadline_seconds", "0", "greater than 0"),
+        ("detector_threshold", "1.5", "less than or equal to 1"),
+        ("log_format", "xml", "'text' or 'json'"),
         ("log_level", "loud", "'debug', 'info', 'warning' or 'error'"),
     ],
 )
@@ -72,3 +77,24 @@ def test_version(capsys):
     with pytest.raises(SystemExit, match="0"):
         main(["--version"])
     assert capsys.readouterr().out == f"unipose {__version__}\n"
+
+
+def test_lists_are_written_with_commas(monkeypatch):
+    monkeypatch.setenv("UNIPOSE_CORS_ORIGINS", "https://a.example, https://b.example")
+    settings = read_settings(["--api-keys", "0123456789abcdef,fedcba9876543210"])
+    assert settings.cors_origins == ("https://a.example", "https://b.example")
+    assert [key.get_secret_value() for key in settings.api_keys] == ["0123456789abcdef", "fedcba9876543210"]
+
+
+@pytest.mark.parametrize("keys", ["short", "0123456789abcdef,", "0123456789abcdef ghijk", "0123456789abcd\xe4f"])
+def test_a_weak_key_is_refused_and_not_shown(monkeypatch, capsys, keys):
+    monkeypatch.setenv("UNIPOSE_API_KEYS", keys)
+    assert main([]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: --api-keys (UNIPOSE_API_KEYS) is not shown: ")
+    assert "openssl rand -hex 16" in said
+    assert keys not in said
+
+
+def test_keys_are_not_shown_by_the_settings_either():
+    assert "0123456789abcdef" not in repr(read_settings(["--api-keys", "0123456789abcdef"]))

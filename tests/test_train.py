@@ -98,7 +98,7 @@ def test_a_compiled_training_is_the_plain_one(sample, tmp_path, monkeypatch):
     assert losses(compiled)[0] == pytest.approx(losses(plain)[0], rel=1e-3)  # rounding has not yet been learned from
     assert export([str(compiled / "last.safetensors"), str(tmp_path / "compiled.onnx")]) == 0
     kill_and_resume(arguments(sample, killed, *words, "train.compile=true"), killed, 1)
-    assert losses(killed) == pytest.approx(losses(compiled), rel=0.01)
+    assert losses(killed) == losses(compiled)
 
 
 def test_two_processes_reach_the_loss_of_one(sample, tmp_path):
@@ -107,8 +107,8 @@ def test_two_processes_reach_the_loss_of_one(sample, tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
     for command, run in ((TRAIN, one), ([*TORCHRUN, *TRAIN[1:]], two)):
         subprocess.run([*command, *arguments(sample, run, *options)], check=True, capture_output=True)
-    print(losses(one), losses(two))
     assert losses(two) == pytest.approx(losses(one), rel=0.1)
+    assert losses(two)[0] == pytest.approx(losses(one)[0], rel=0.01)
     assert losses(two)[-1] < 0.9 * losses(two)[0]
 
 

@@ -1,5 +1,6 @@
 """TorchvisionDetector: people by a COCO detector of torchvision."""
 
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,8 @@ def load_detector(weights: str) -> Any:
         model = get_model(builder, weights=None, weights_backbone=None)
         model.load_state_dict(_read(Path(file)))
     except RuntimeError as error:  # names or shapes that do not fit; a download whose hash is another
-        raise ValueError(f"the weights {weights} cannot be used: {error}") from error
+        said = textwrap.shorten(str(error), 300)  # where names do not fit, torch lists all of them
+        raise ValueError(f"the weights {weights} cannot be used: {said}") from error
     return model
 
 

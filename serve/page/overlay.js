@@ -83,10 +83,10 @@ function place({ lines, dots }, keypoints, longestSide, toView, whose) {
   });
 }
 
-/** One pixel of a picture shown 640 pixels large, less for a person who is small in it: far away, limbs are thin. */
+/** One pixel of a picture shown 560 pixels large, less for a person who is small in it: far away, limbs are thin. */
 function thickness(points, longestSide) {
   const spread = (axis) => Math.max(...points.map((p) => p[axis])) - Math.min(...points.map((p) => p[axis]));
-  return Math.min(longestSide / 640, Math.max(longestSide / 1400, Math.max(spread(0), spread(1)) / 120));
+  return Math.min(longestSide / 560, Math.max(longestSide / 1400, Math.max(spread(0), spread(1)) / 120));
 }
 
 /** Joints the model is unsure of are fainter. */
