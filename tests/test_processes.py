@@ -87,7 +87,7 @@ def test_two_processes_learn_what_one_does(tmp_path):
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     subprocess.run([*torchrun, __file__, str(tmp_path / "two.pt")], check=True, capture_output=True)
     one, two = torch.load(tmp_path / "one.pt"), torch.load(tmp_path / "two.pt")
-    assert len(one["losses"]) == 9 and one["losses"][-1] < 0.5 * one["losses"][0]
+    assert len(one["losses"]) == 9 and one["losses"][-1] < 0.6 * one["losses"][0]
     for name, expected in one.items():
         torch.testing.assert_close(two[name], expected, rtol=1e-4, atol=1e-6)
 
