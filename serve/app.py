@@ -15,8 +15,9 @@ from starlette.requests import ClientDisconnect
 from serve.access import HEADER, Access
 from serve.body import BodyLimit
 from serve.boxes import parse_boxes
+from serve.budget import Budget
 from serve.formats import FORMATS
-from serve.keys import KEY_PROTOCOL, PROTOCOL, Keys
+from serve.keys import PROTOCOL, Keys, may_embed
 from serve.metrics import Metrics
 from serve.problem import SOON, answer_problems, describe, explain
 from serve.schemas import Answer, AnswerQuery, BatchAnswer, PoseQuery, Result, ServedModel
@@ -40,8 +41,8 @@ def create_app(settings: Settings, predictor: Predictor, sha256: str | None = No
     """
     metrics, keys = Metrics(), Keys(settings.api_keys)
     service = PoseService(predictor, settings, metrics)
+    streams = Budget(settings.max_streams)
     spec = predictor.spec
-    streams = 0
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -70,15 +71,15 @@ def create_app(settings: Settings, predictor: Predictor, sha256: str | None = No
     app.state.service, app.state.metrics = service, metrics
     answer_problems(app)
 
-    def require_ready() -> None:
+    async def require_ready() -> None:
         if not service.ready:
             raise HTTPException(503, "the model is not ready, or the service is stopping", headers=SOON)
 
-    def require_key(given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> None:
+    async def require_key(given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> None:
         keys.require(given.credentials if given else None)
 
-    def require_place() -> None:
-        require_ready()
+    async def require_place() -> None:
+        await require_ready()
         if not service.has_place():  # refused before the body is read; again, for certain, after it
             raise service.busy()
 
@@ -132,23 +133,20 @@ def create_app(settings: Settings, predictor: Predictor, sha256: str | None = No
     @app.websocket("/pose/stream")
     async def stream(socket: WebSocket, query: Annotated[AnswerQuery, Query()]) -> None:
         """Frames as binary messages in, answers as text out; of frames in a hurry only the latest is answered."""
-        nonlocal streams
-        offered = socket.scope["subprotocols"]
-        given = next((o.removeprefix(KEY_PROTOCOL) for o in offered if o.startswith(KEY_PROTOCOL)), "")
-        bearer = socket.headers.get("authorization", "").removeprefix("Bearer ")
-        if not keys.fits(bearer or given):
+        if not keys.fit_stream(socket):
             return await socket.close(1008, "an API key is needed")
-        if not service.ready or streams >= settings.max_streams:
+        if not may_embed(socket, settings.cors_origins):
+            return await socket.close(1008, "other sites' pages may not ask")
+        if not service.ready or not streams.take(1):
             return await socket.close(1013, "try again later")
-        await socket.accept(PROTOCOL if PROTOCOL in offered else None)
         asked = question(query)
-        streams += 1
         try:
+            await socket.accept(PROTOCOL if PROTOCOL in socket.scope["subprotocols"] else None)
             await run_stream(socket, lambda data: frame(data, query, asked))
         except ValueError as error:
             await socket.close(1003, str(error))
         finally:
-            streams -= 1
+            streams.give(1)
 
     async def frame(data: bytes, query: AnswerQuery, asked: Question) -> dict[str, Any]:
         return (await answer(data, query, asked)).model_dump()

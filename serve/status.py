@@ -1,6 +1,6 @@
 """Status: what answers here, whether it is ready, and its numbers."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import FastAPI, Response
@@ -11,7 +11,7 @@ from serve.schemas import Models, ServedModel, Status
 
 
 def add_status(
-    app: FastAPI, served: ServedModel, metrics: Metrics, require_ready: Callable[[], None], guards: list[Any]
+    app: FastAPI, served: ServedModel, metrics: Metrics, require_ready: Callable[[], Awaitable[None]], guards: list[Any]
 ) -> None:
     """`guards` are the dependencies of what is not for everybody."""
 
@@ -31,5 +31,5 @@ def add_status(
 
     @app.get("/readyz", summary="The model is loaded and warm", responses=describe(503))
     async def readyz() -> Status:
-        require_ready()
+        await require_ready()
         return Status(status="ready")

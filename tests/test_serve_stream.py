@@ -107,3 +107,20 @@ def test_a_stream_needs_the_key_too(spec, options, accepted):
             assert stream.accepted_subprotocol == ("unipose" if "subprotocols" in options else None)
             stream.send_bytes(PNG)
             assert json.loads(stream.receive_text())["poses"]
+
+
+@pytest.mark.parametrize(
+    ("origin", "accepted"),
+    [("http://testserver", True), ("https://a.example", True), ("https://b.example", False), ("null", False)],
+)
+def test_other_sites_pages_may_not_open_a_stream(spec, origin, accepted):
+    headers = {"Origin": origin}
+    with serving(Reader(spec), cors_origins=("https://a.example",)) as client:
+        if accepted:
+            with client.websocket_connect("/pose/stream", headers=headers) as stream:
+                stream.send_bytes(PNG)
+                assert stream.receive_json()["poses"]
+            return
+        with pytest.raises(WebSocketDisconnect) as refused, client.websocket_connect("/pose/stream", headers=headers):
+            pass
+        assert refused.value.code == 1008
