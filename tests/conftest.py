@@ -1,4 +1,4 @@
-"""What several test modules share: real data where UNIPOSE_DATA names it, and a model that finds known points."""
+"""What several test modules share: real data where UNIPOSE_DATA names it, models that find known points, a browser."""
 
 import os
 from pathlib import Path
@@ -6,10 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from bright_service import running, write_model
+from page_browser import DESKTOP, Visit, open_browser
 
 from unipose import heatmap
+from unipose.sample import draw_image
 from unipose.skeleton import SKELETONS
 from unipose.spec import ModelSpec
+from unipose.weights import default_model
 
 torch.set_num_threads(1)  # small tensors: more threads only wait for each other
 
@@ -21,6 +25,22 @@ def real_data() -> Path:
     if not folder:
         pytest.skip("needs real data: set UNIPOSE_DATA to the folder with the data sets' zip files")
     return Path(folder)
+
+
+@pytest.fixture
+def refused(tmp_path, capsys):
+    """Whether a preparation refuses its source: one line that names it and says why, status 2, nothing written."""
+
+    def check(prepare, source, message):
+        out = tmp_path / "out"
+        assert prepare([str(source), "--out", str(out)]) == 2
+        error = capsys.readouterr().err
+        assert error.startswith(f"error: {source}: ")
+        assert message in error
+        assert error.count("\n") == 1
+        assert not out.exists()
+
+    return check
 
 
 # Arguments of a network small enough to be built, trained and exported in tests.
@@ -92,3 +112,58 @@ class RampReader:
 @pytest.fixture
 def ramp_reader(spec: ModelSpec) -> RampReader:
     return RampReader(spec)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    with open_browser(tmp_path_factory.mktemp("camera")) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def bright_model(tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "bright.onnx"
+    write_model(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def bright(bright_model):
+    """A service that finds every joint at the brightest spot."""
+    with running(bright_model, "--log-level", "warning") as (_, port):
+        yield f"http://127.0.0.1:{port}/"
+
+
+@pytest.fixture(scope="session")
+def service():
+    """The service as it comes."""
+    with running(default_model(), "--log-level", "warning") as (_, port):
+        yield f"http://127.0.0.1:{port}/"
+
+
+@pytest.fixture(scope="session")
+def figure():
+    """A drawn figure whose joints the default model finds well apart: RGB."""
+    return draw_image(np.random.default_rng((0, 18)), (384, 480))[0]
+
+
+@pytest.fixture
+def visit(browser):
+    """Opens a page, of which nothing may be wrong in the end, but requests answered with `failing`."""
+    visits = []
+
+    def visit(url, failing=None, **device):
+        visits.append((Visit(browser, url, DESKTOP | device), failing))
+        return visits[-1][0].page
+
+    yield visit
+    for visited, failing in visits:
+        visited.finish(failing)
+
+
+@pytest.fixture
+def shoot(tmp_path):
+    """Keeps pictures of the page for people to look at, in the folder UNIPOSE_SCREENSHOTS where there is one."""
+    folder = Path(os.environ.get("UNIPOSE_SCREENSHOTS", tmp_path))
+    folder.mkdir(parents=True, exist_ok=True)
+    return lambda page, name: page.screenshot(path=folder / f"page-{name}.png", animations="disabled")

@@ -1,4 +1,4 @@
-"""A headless Chromium whose camera sees a film made here, and what it shows of the page, in pixels of photo and screen."""
+"""A headless Chromium, whose camera sees a film made here, and what it shows of the page."""
 
 import io
 import os
@@ -6,21 +6,23 @@ import shutil
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
+import httpx2 as httpx
 import numpy as np
 from bright_service import spot
 from PIL import Image
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 CHROMIUM = os.environ.get("UNIPOSE_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 MISSING = "needs a browser: `apt-get install chromium`, or UNIPOSE_CHROMIUM set to the path of Chromium or Chrome"
 DESKTOP = {"viewport": {"width": 1280, "height": 860}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True, "is_mobile": True}
 CAMERA_SIZE, CAMERA_SPOTS = (320, 240), ((90.0, 60.0), (220.0, 150.0))
-_ARGUMENTS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --use-fake-device-for-media-stream --use-fake-ui-for-media-stream"
-).split()
-_FAILED = "Failed to load resource: the server responded with a status of "  # what Chromium says of any 4xx and 5xx
+_ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+]  # fmt: skip
+_FAILED = "Failed to load resource: "  # and the reason: what Chromium says of every 4xx and 5xx
 
 
 @contextmanager
@@ -59,11 +61,12 @@ class Visit:
         self.page.goto(url)
 
     def finish(self, failing):
-        """Asserts that nothing left the service's host, and that nothing was wrong but requests of status `failing`."""
+        """Asserts that nothing left the service's host, and that nothing was wrong but requests, if for that reason."""
         self.context.close()
         hosts = {urlsplit(address.removeprefix("blob:")).netloc for address in self.addresses}
-        assert hosts == {urlsplit(self.url).netloc}
-        assert [text for text in self.complaints if not (failing and text.startswith(f"{_FAILED}{failing}"))] == []
+        assert hosts == {urlsplit(self.url).netloc}, hosts
+        wrong = [text for text in self.complaints if not (failing and text.startswith(_FAILED + failing))]
+        assert not wrong, wrong
 
 
 def encoded(image, kind="PNG", **options):
@@ -75,6 +78,18 @@ def encoded(image, kind="PNG", **options):
 def upload(name, data):
     """A file as Playwright gives it to a file input."""
     return {"name": name, "mimeType": "", "buffer": data}
+
+
+def give(page, file):
+    page.set_input_files("#file", file)
+    expect(page.get_by_role("status")).to_contain_text("found")
+
+
+def ask(url, data, **query):
+    """What the page should show of a photo."""
+    answer = httpx.post(f"{url}pose", content=data, params=query)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
 
 
 def joints(page):

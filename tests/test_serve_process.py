@@ -5,14 +5,7 @@ from itertools import repeat
 
 import httpx2 as httpx
 import pytest
-from bright_service import SPOT, photo, running, start, write_model
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    path = tmp_path_factory.mktemp("model") / "bright.onnx"
-    write_model(path)
-    return path
+from bright_service import SPOT, photo, running, start
 
 
 def talk(port, head, body=()):
@@ -25,8 +18,8 @@ def talk(port, head, body=()):
         return b"".join(iter(lambda: client.recv(65536), b"")).decode()
 
 
-def test_a_process_answers_refuses_and_stops(model):
-    with running(model, "--max-bytes", "200000") as (_, port):
+def test_a_process_answers_refuses_and_stops(bright_model):
+    with running(bright_model, "--max-bytes", "200000") as (_, port):
         url = f"http://127.0.0.1:{port}"
         boxes = "[[20, 10, 190, 140], [60, 0, 180, 110]]"
         answer = httpx.post(f"{url}/pose", files={"image": photo()}, data={"boxes": boxes})
@@ -57,15 +50,15 @@ def finish(process):
     return process.returncode, errors
 
 
-def test_a_taken_port_is_one_line(model):
+def test_a_taken_port_is_one_line(bright_model):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        code, errors = finish(start(model, "--port", str(port)))
+        code, errors = finish(start(bright_model, "--port", str(port)))
     assert code == 1
     assert errors == f"error: cannot listen on 127.0.0.1, port {port}: Address already in use; try another --port\n"
 
 
-def test_a_missing_model_is_one_line(model):
-    code, errors = finish(start(model.with_name("other.onnx"), "--port", "0"))
+def test_a_missing_model_is_one_line(bright_model):
+    code, errors = finish(start(bright_model.with_name("other.onnx"), "--port", "0"))
     assert code == 2
-    assert errors == f"error: no model file {model.with_name('other.onnx')}\n"
+    assert errors == f"error: no model file {bright_model.with_name('other.onnx')}\n"

@@ -2,7 +2,7 @@
 
 import { Inspector } from "./inspector.js";
 import { acceptPhotos } from "./intake.js";
-import { clearProblem, say, showProblem } from "./notice.js";
+import { clearProblem, say, sentence, showProblem } from "./notice.js";
 import { Overlay } from "./overlay.js";
 import { People } from "./people.js";
 import { saveJson, savePng } from "./saving.js";
@@ -11,13 +11,14 @@ import { streamPoses } from "./stream.js";
 import { Webcam } from "./webcam.js";
 
 const at = (id) => document.getElementById(id);
-const [root, picture, photo, video, result] = [document.documentElement, ...["picture", "photo", "video", "result"].map(at)];
+const root = document.documentElement;
+const [picture, photo, video, result] = ["picture", "photo", "video", "result"].map(at);
 const overlay = new Overlay(at("overlay"));
 const webcam = new Webcam(video);
 const inspector = new Inspector(overlay, picture, at("joint-label"), (person, name) => people.mark(person, name));
 const people = new People(at("people"), (person, name) => inspector.look(inspector.find(person, name)));
 
-let shown = null; // { file, answer }: the photo on the stage, and what the service said about it
+let shown = null; // { file, answer }: the photo being shown, and what the service said about it, once it has
 let work = new AbortController(); // aborted when something else begins
 
 /** Runs one piece of work at a time; the one before is dropped, and a problem is shown with a way to try again. */
@@ -50,6 +51,7 @@ function fail(error, again) {
 }
 
 function setStage(stage) {
+  const focused = document.activeElement;
   if (stage !== "webcam") webcam.stop();
   root.dataset.stage = stage;
   picture.hidden = stage === "empty";
@@ -61,6 +63,8 @@ function setStage(stage) {
   people.clear();
   result.hidden = true;
   shown = null;
+  if (focused === at("use-webcam") && stage === "webcam") at("take").focus(); // the focused button has gone
+  if (focused.matches(".webcam-only") && stage !== "webcam") at("use-webcam").focus();
 }
 
 const setShape = (width, height) => picture.style.setProperty("--shape", width / height);
@@ -76,6 +80,7 @@ async function showPhoto(file, signal) {
     if (signal.aborted) return;
     setStage(visible ? "photo" : "empty");
     if (visible) setShape(photo.naturalWidth, photo.naturalHeight);
+    shown = { file, answer: null };
   }
   say("Looking for joints …");
   picture.classList.add("busy");
@@ -86,7 +91,7 @@ async function showPhoto(file, signal) {
     answer = await findPoses(file, options(), signal);
     limbs = await limbsFor(answer);
   } catch (error) {
-    if (error instanceof Problem && [413, 415, 422].includes(error.status) && !again) setStage("empty"); // not a photo
+    if (!signal.aborted && [413, 415, 422].includes(error.status) && !shown.answer) setStage("empty"); // not a photo
     throw error;
   }
   if (signal.aborted) return;
@@ -103,7 +108,7 @@ async function load(file) {
 
 function showAnswer(file, answer, limbs, time) {
   // A picture that the browser cannot show, or shows in another orientation, is left out: joints would lie beside it.
-  const visible = photo.naturalWidth === answer.width && photo.naturalHeight === answer.height;
+  const visible = Math.abs((photo.naturalWidth * answer.height) / (photo.naturalHeight * answer.width) - 1) < 0.01;
   setStage("photo");
   photo.hidden = !visible;
   setShape(answer.width, answer.height);
@@ -112,24 +117,28 @@ function showAnswer(file, answer, limbs, time) {
   people.show(answer);
   result.hidden = answer.poses.length === 0;
   at("save-png").hidden = !visible;
-  const found = `${count(answer.poses.length)} found`;
-  photo.alt = `${file.name || "Photo"}: ${found}`;
-  const unseen = visible ? "" : " This browser cannot show this kind of picture; the joints are drawn without it.";
-  say(answer.poses.length ? `${found} ${time}.${unseen}` : "Nobody found. A lower score threshold finds more.");
+  photo.alt = `${file.name}: ${found(answer)}`;
+  const unseen = " This browser cannot show this kind of picture; the joints are drawn without it.";
+  say(`${found(answer)} ${time}.${visible ? "" : unseen}`);
+  nameModel(answer.model);
 }
 
-function count(number) {
-  return number === 1 ? "1 person" : `${number} people`;
+function found({ poses }) {
+  if (poses.length === 0) return Number(options().score_threshold) ? "Nobody with that score found" : "Nobody found";
+  return poses.length === 1 ? "1 person found" : `${poses.length} people found`;
+}
+
+function nameModel({ name, version }) {
+  at("model").textContent = `${name} ${version}`;
 }
 
 // --- the webcam
 
 async function showWebcam(signal) {
-  setStage("webcam");
-  at("take").focus();
+  if (root.dataset.stage !== "webcam") setStage("webcam");
   try {
     await listModels(); // says whether a key is needed, which a WebSocket cannot
-    await webcam.start();
+    await webcam.start(signal);
     if (signal.aborted) return;
     picture.classList.toggle("mirrored", webcam.mirrored);
     at("other-camera").hidden = (await webcam.cameras()).length < 2;
@@ -142,18 +151,16 @@ async function showWebcam(signal) {
 }
 
 async function showFrame(answer, ms) {
-  if (answer.error) return showProblem(new Problem(answer.error.detail));
+  if (answer.error) return say(sentence(answer.error.detail)); // the next frame may fare better
   overlay.show(answer, await limbsFor(answer), picture.classList.contains("mirrored"));
-  const words = `${count(answer.poses.length)} found.`;
-  if (at("status").textContent !== words) say(words); // a live region speaks with every change
+  inspector.follow();
+  say(`${found(answer)}.`);
   at("pace").textContent = `${Math.round(ms)} ms`;
 }
 
 function leaveWebcam() {
-  const focused = at("take").parentElement.contains(document.activeElement);
   setStage("empty");
   say("");
-  if (focused) at("use-webcam").focus(); // the buttons of the webcam are gone
 }
 
 async function takePicture() {
@@ -195,17 +202,14 @@ at("stop-webcam").addEventListener("click", () => {
   work.abort();
   leaveWebcam();
 });
-at("save-json").addEventListener("click", () => saveJson(shown.answer, shown.file.name));
+at("save-json").addEventListener("click", () => saveJson(shown));
 at("save-png").addEventListener("click", () =>
-  savePng(photo, overlay.svg, shown.file.name).catch(() =>
+  savePng(photo, overlay.svg, shown).catch(() =>
     showProblem(new Problem("This browser has no room to draw a picture of this size.")),
   ),
 );
 acceptPhotos(at("file"), openPhoto, (words) => showProblem(new Problem(words)));
 
-begin(async () => {
-  const [model] = await listModels();
-  at("model").textContent = `${model.name} ${model.version}`;
-});
+begin(async () => nameModel((await listModels())[0]));
 at("pose-address").textContent = address("pose");
 showThreshold(); // a browser may have kept the slider where it was

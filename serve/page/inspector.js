@@ -32,8 +32,15 @@ export class Inspector {
     const across = (x - frame.left) / frame.width;
     this.label.style.left = `${100 * across}%`;
     this.label.style.top = `${(100 * (y - frame.top)) / frame.height}%`;
-    this.label.dataset.lean = across < 0.2 ? "right" : across > 0.8 ? "left" : "none"; // stay inside the picture
+    this.label.dataset.lean = across < 0.34 ? "right" : across > 0.66 ? "left" : "none"; // stay inside the picture
     this.label.dataset.below = y - frame.top < 48;
+  }
+
+  /** Stays with the joint that was looked at, where it is now. */
+  follow() {
+    const { person, joint } = this.#current?.dataset ?? {};
+    this.look(null);
+    this.look(this.find(person, joint));
   }
 
   find(person, name) {

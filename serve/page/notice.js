@@ -6,7 +6,7 @@ const retry = document.getElementById("retry");
 let countdown = null;
 
 export function say(words) {
-  status.textContent = words;
+  if (status.textContent !== words) status.textContent = words; // a live region speaks with every change
 }
 
 export function clearProblem() {
@@ -16,12 +16,12 @@ export function clearProblem() {
   clearInterval(countdown);
 }
 
-/** Shows a Problem; `again` is offered as a button where trying again may help, after the time the service asked for. */
+/** Shows a Problem; `again` is offered as a button, once the time is over that the service asks to wait. */
 export function showProblem(error, again = null) {
   clearProblem();
   say("");
   problem.append(paragraph(sentence(error.message)));
-  if (error.requestId) problem.append(paragraph(`Request ${error.requestId}`, "request"));
+  if (error.status >= 500 && error.requestId) problem.append(paragraph(`Request ${error.requestId}`, "request"));
   if (!again) return;
   retry.hidden = false;
   retry.onclick = () => {
@@ -32,7 +32,8 @@ export function showProblem(error, again = null) {
 }
 
 function holdRetry(seconds) {
-  if (seconds) problem.append(paragraph(`The service asks to wait ${seconds} ${seconds === 1 ? "second" : "seconds"}.`));
+  const unit = seconds === 1 ? "second" : "seconds";
+  if (seconds) problem.append(paragraph(`The service asks to wait ${seconds} ${unit}.`));
   const end = Date.now() + seconds * 1000;
   const tell = () => {
     const left = Math.ceil((end - Date.now()) / 1000);
@@ -52,7 +53,7 @@ function paragraph(words, className = "") {
 }
 
 /** The service's details begin small and end without a full stop; here they stand alone. */
-function sentence(words) {
+export function sentence(words) {
   const begun = words.charAt(0).toUpperCase() + words.slice(1);
   return /[.!?]$/.test(begun) ? begun : `${begun}.`;
 }

@@ -13,7 +13,7 @@ export class Overlay {
     this.svg = svg;
   }
 
-  /** Draws an answer; `mirrored` is for a picture shown as in a mirror. Elements stay while the same joints are shown. */
+  /** Draws an answer, over a picture shown as in a mirror if `mirrored`. The same joints keep their elements. */
   show(answer, limbs, mirrored = false) {
     const { width, height, poses } = answer;
     this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
@@ -58,11 +58,13 @@ function build(keypoints, limbs, person) {
     const side = sideOf(name);
     const data = { "data-joint": name, "data-person": person, "data-side": side };
     const fill = side === "right" ? "#fff" : colour;
-    const circle = element("circle", { fill, stroke: colour, role: "img", tabindex: -1, ...data }, element("title"));
+    const look = { fill, stroke: colour, color: colour };
+    const circle = element("circle", { ...look, ...data, role: "img", tabindex: -1 }, element("title"));
     const edge = element("circle", { fill: EDGE });
     return { circle, edge, group: element("g", {}, edge, circle) };
   });
-  return { lines, dots, group: element("g", { "data-person": person }, ...[...lines, ...dots].map(({ group }) => group)) };
+  const groups = [...lines, ...dots].map(({ group }) => group);
+  return { lines, dots, group: element("g", { "data-person": person }, ...groups) };
 }
 
 function place({ lines, dots }, keypoints, longestSide, toView, whose) {

@@ -7,8 +7,10 @@ export class People {
   /** `onJoint(person, name)` follows the pointer over the rows; both are null when it leaves them. */
   constructor(container, onJoint) {
     this.container = container;
-    const row = (event) => event.target.closest("tr[data-joint]");
-    container.addEventListener("pointerover", (event) => onJoint(row(event)?.dataset.person, row(event)?.dataset.joint));
+    container.addEventListener("pointerover", ({ target }) => {
+      const { person = null, joint = null } = target.closest("tr[data-joint]")?.dataset ?? {};
+      onJoint(person, joint);
+    });
     container.addEventListener("pointerleave", () => onJoint(null, null));
   }
 
@@ -32,11 +34,16 @@ function section(pose, person) {
   const swatch = make("span", { className: "swatch" });
   swatch.style.backgroundColor = colourOf(person);
   const title = make("h3", {}, `Person ${person + 1}`);
-  details.append(make("summary", {}, swatch, title, make("span", { className: "score" }, `score ${scoreText(pose.score)}`)));
+  const score = make("span", { className: "score" }, `score ${scoreText(pose.score)}`);
+  details.append(make("summary", {}, swatch, title, score));
   const heads = ["Joint", "Score", "x", "y"].map((text) => make("th", { scope: "col" }, text));
-  const table = make("table", {}, make("caption", { className: "unseen" }, `Joints of person ${person + 1}, in pixels`));
-  table.append(make("thead", {}, make("tr", {}, ...heads)));
-  table.append(make("tbody", {}, ...pose.keypoints.map((keypoint) => line(keypoint, person))));
+  const table = make(
+    "table",
+    {},
+    make("caption", { className: "unseen" }, `Joints of person ${person + 1}, in pixels`),
+    make("thead", {}, make("tr", {}, ...heads)),
+    make("tbody", {}, ...pose.keypoints.map((keypoint) => line(keypoint, person))),
+  );
   details.append(table);
   return details;
 }

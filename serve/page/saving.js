@@ -1,19 +1,20 @@
 // What can be taken away: the answer as JSON, and the photo with the skeleton as PNG.
 
-export function saveJson(answer, name) {
-  save(new Blob([`${JSON.stringify(answer, null, 2)}\n`], { type: "application/json" }), `${stem(name)}.pose.json`);
+export function saveJson({ answer, file }) {
+  const text = `${JSON.stringify(answer, null, 2)}\n`;
+  save(new Blob([text], { type: "application/json" }), `${stem(file.name)}.pose.json`);
 }
 
 /** The photo at its full size with the overlay's drawing on it. Rejects where the browser has no room for that. */
-export async function savePng(photo, svg, name) {
-  const [width, height] = [photo.naturalWidth, photo.naturalHeight];
+export async function savePng(photo, svg, { answer, file }) {
+  const { width, height } = answer;
   const canvas = Object.assign(document.createElement("canvas"), { width, height });
   const context = canvas.getContext("2d");
-  context.drawImage(photo, 0, 0);
+  context.drawImage(photo, 0, 0, width, height);
   context.drawImage(await asImage(svg, width, height), 0, 0, width, height);
   const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
   if (!blob) throw new Error("no room for the picture");
-  save(blob, `${stem(name)}.pose.png`);
+  save(blob, `${stem(file.name)}.pose.png`);
 }
 
 async function asImage(svg, width, height) {

@@ -26,9 +26,9 @@ export async function listModels() {
 }
 
 /** The limbs of the model that gave an answer, as pairs of indices into its keypoints. */
-export async function limbsFor(answer) {
-  const model = (await listModels()).find(({ name, version }) => name === answer.model.name && version === answer.model.version);
-  return model?.limbs ?? [];
+export async function limbsFor({ model }) {
+  const same = ({ name, version }) => name === model.name && version === model.version;
+  return (await listModels()).find(same)?.limbs ?? [];
 }
 
 /** The answer of `POST /pose` for an image file or blob. */

@@ -4,6 +4,7 @@ import { Problem, streamAddress } from "./service.js";
 
 const INTERVAL = 1000 / 15; // ms between frames at least
 const PATIENCE = 1000; // ms after which a frame counts as skipped: the service answers only the latest
+const REFUSED = "The service did not accept the stream; it may have as many as it can serve.";
 
 /**
  * Sends what `grab()` gives (a blob, or null when there is nothing) and calls `onAnswer(answer, ms)` until `signal`
@@ -11,12 +12,14 @@ const PATIENCE = 1000; // ms after which a frame counts as skipped: the service 
  */
 export async function streamPoses(options, grab, onAnswer, signal) {
   const socket = new WebSocket(...streamAddress(options));
+  let opened = false;
   const closed = new Promise((resolve) => socket.addEventListener("close", resolve));
+  socket.addEventListener("open", () => (opened = true));
   signal.addEventListener("abort", () => socket.close());
   try {
     await Promise.race([closed, new Promise((resolve) => socket.addEventListener("open", resolve))]);
     await Promise.race([closed, sendFrames(socket, grab, onAnswer, signal)]);
-    if (!signal.aborted) throw new Problem(await lost(closed));
+    if (!signal.aborted) throw new Problem(opened ? lost(await closed) : REFUSED);
   } finally {
     socket.close();
   }
@@ -43,8 +46,7 @@ async function sendFrames(socket, grab, onAnswer, signal) {
   }
 }
 
-async function lost(closed) {
-  const { reason } = await closed;
+function lost({ reason }) {
   return reason ? `The service ended the stream: ${reason}` : "The connection to the service was lost.";
 }
 

@@ -11,19 +11,23 @@ const REFUSALS = {
 export class Webcam {
   #stream = null;
   #camera = undefined; // the browser's choice, until another one is asked for
+  #canvas = document.createElement("canvas"); // one for all pictures: some browsers are slow to free them
 
   constructor(video) {
     this.video = video;
   }
 
-  /** Shows the camera. Throws Problem where there is none, or it may not be used. */
-  async start() {
+  /** Shows the camera, if it does not run yet. Throws Problem where there is none, or it may not be used. */
+  async start(signal) {
+    if (this.#stream) return;
     // Browsers give cameras to pages of https and of this machine only.
     if (!navigator.mediaDevices) throw new Problem("The webcam needs this page to come over https, or from localhost.");
     const deviceId = this.#camera && { exact: this.#camera };
     try {
-      this.#stream = await navigator.mediaDevices.getUserMedia({ video: { deviceId, width: { ideal: 1280 } } });
-      this.video.srcObject = this.#stream;
+      const stream = await navigator.mediaDevices.getUserMedia({ video: { deviceId, width: { ideal: 1280 } } });
+      if (signal.aborted) return end(stream); // while the browser asked its user
+      this.#stream = stream;
+      this.video.srcObject = stream;
       await this.video.play();
     } catch (error) {
       this.stop();
@@ -32,7 +36,7 @@ export class Webcam {
   }
 
   stop() {
-    this.#stream?.getTracks().forEach((track) => track.stop());
+    if (this.#stream) end(this.#stream);
     this.#stream = null;
     this.video.srcObject = null;
   }
@@ -57,7 +61,7 @@ export class Webcam {
     const { videoWidth, videoHeight, readyState } = this.video;
     if (readyState < HTMLMediaElement.HAVE_CURRENT_DATA) return null;
     const scale = Math.min(1, longestSide / Math.max(videoWidth, videoHeight));
-    const canvas = document.createElement("canvas");
+    const canvas = this.#canvas;
     canvas.width = Math.round(videoWidth * scale);
     canvas.height = Math.round(videoHeight * scale);
     canvas.getContext("2d").drawImage(this.video, 0, 0, canvas.width, canvas.height);
@@ -67,4 +71,8 @@ export class Webcam {
   get #track() {
     return this.#stream.getVideoTracks()[0];
   }
+}
+
+function end(stream) {
+  for (const track of stream.getTracks()) track.stop();
 }
