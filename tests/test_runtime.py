@@ -114,3 +114,29 @@ def test_a_file_that_is_not_onnx_is_refused(tmp_path, engine):
     (tmp_path / "x.onnx").write_bytes(b"not a model")
     with pytest.raises(ValueError, match="not a sound ONNX file"):
         open_runtime(tmp_path / "x.onnx", engine)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_copy_on_each_device_named(files, engine):
+    folder, spec = files
+    one = open_engine(folder, engine)
+    two = open_runtime(folder / f"small{'.safetensors' if engine == 'torch' else '.onnx'}", engine, "cpu,cpu", 1)
+    assert (two.copies, two.spec, two.engine) == (2, spec, engine)
+    assert one.copies == 1
+    with ThreadPoolExecutor(2) as pool:
+        for maps in pool.map(two.run, [batch(2)] * 4):
+            assert np.allclose(maps, one.run(batch(2)), atol=1e-5)
+
+
+@pytest.mark.parametrize("engine", ["openvino", "torch"])
+def test_bf16_is_near(files, engine):
+    suffix = ".safetensors" if engine == "torch" else ".onnx"
+    path = files[0] / f"small{suffix}"
+    exact, coarse = (open_runtime(path, engine, threads=1, precision=p).run(batch(2)) for p in ("fp32", "bf16"))
+    assert np.abs(exact - coarse).max() < 0.1
+
+
+@pytest.mark.parametrize(("precision", "message"), [("bf16", "as it is, not as bf16"), ("fp8", "no precision 'fp8'")])
+def test_a_precision_that_cannot_be(files, precision, message):
+    with pytest.raises(ValueError, match=message):
+        open_runtime(files[0] / "small.onnx", precision=precision)
