@@ -41,13 +41,17 @@ def read_labels(
         labels: dict[str, Any] = source.read_json(name)
         images = {i["file_name"]: (i["id"], (i["width"], i["height"])) for i in labels["images"]}
         people = [{key: annotation[key] for key in KEPT} for annotation in labels["annotations"]]
-        keypoints = labels["categories"][0]["keypoints"]
+        category = labels["categories"][0]
+        keypoints, own = category["keypoints"], category["id"]
     except (KeyError, TypeError, IndexError) as error:
         raise ValueError(f"{source.path}: {name} is not in COCO's layout of person keypoints ({error!r})") from error
     if tuple(keypoints) != skeleton.keypoints:
         raise ValueError(f"{source.path}: {name} must have the keypoints {', '.join(skeleton.keypoints)}")
     if len(images) != len(labels["images"]):
         raise ValueError(f"{source.path}: {name} lists an image file twice")
+    for person in people:
+        if person["category_id"] == own:
+            person["category_id"] = 1  # the one category of a prepared file
     return images, people
 
 

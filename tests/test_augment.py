@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ XY = np.stack(
     [np.linspace(50, 110, 14), np.array([240, 200, 150, 151, 201, 241, 120, 90, 60, 61, 91, 121, 50, 32.0])], 1
 )
 SIZE = (96, 128)
+STILL = RandomAffine(scale=(1, 1), rotation=0, rotation_probability=1, shift=0, flip=0, half_body=0)
 
 
 def person(labelled=np.ones(14, bool)) -> Record:  # noqa: B008  (never written to)
@@ -36,14 +38,13 @@ def test_half_a_body_needs_three_keypoints():
     few = np.zeros(14, bool)
     few[[0, 13]] = True
     assert half_body(np.random.default_rng(0), person(few), LSP) is BOX
-    shrunk = RandomAffine(scale=(1, 1), rotation=0, shift=0, flip=0, half_body=1.0)
-    affine, _ = shrunk.draw(np.random.default_rng(0), person(), LSP, SIZE, 1.25)
+    affine, _ = replace(STILL, half_body=1).draw(np.random.default_rng(0), person(), LSP, SIZE, 1.25)
     assert affine.zoom > 1.2 * Affine.fit(BOX, SIZE, 1.25).zoom
 
 
 @given(st.integers(0, 10_000))
 def test_the_affine_keeps_to_its_bounds(seed):
-    bounds = RandomAffine(scale=(0.8, 1.5), rotation=30, rotation_probability=1, shift=0.1, flip=0.5)
+    bounds = replace(STILL, scale=(0.8, 1.5), rotation=30, shift=0.1, flip=0.5)
     affine, mirrored = bounds.draw(np.random.default_rng(seed), person(), LSP, SIZE, 1.25)
     plain = Affine.fit(BOX, SIZE, 1.25)
     assert plain.zoom / 1.5 - 1e-9 <= affine.zoom <= plain.zoom / 0.8 + 1e-9
@@ -57,8 +58,7 @@ def test_the_affine_keeps_to_its_bounds(seed):
 
 @pytest.mark.parametrize("flip", [0.0, 1.0])
 def test_without_randomness_it_is_the_plain_crop(flip):
-    still = RandomAffine(scale=(1, 1), rotation=0, shift=0, flip=flip)
-    affine, mirrored = still.draw(np.random.default_rng(0), person(), LSP, SIZE, 1.25)
+    affine, mirrored = replace(STILL, flip=flip).draw(np.random.default_rng(0), person(), LSP, SIZE, 1.25)
     plain = Affine.fit(BOX, SIZE, 1.25)
     assert mirrored == bool(flip)
     assert affine([(50, 60)]) == pytest.approx((Affine.mirror(96) @ plain if flip else plain)([(50, 60)]))
@@ -66,10 +66,10 @@ def test_without_randomness_it_is_the_plain_crop(flip):
 
 def test_appearance_depends_on_the_seed_alone_and_strength_0_changes_nothing():
     image = np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8)
-    appearance = Appearance(1.0)
+    appearance = Appearance(1.0, 0.25)
     variants = [appearance(image, seed) for seed in range(12)]
     for seed in (3, 7):
-        assert np.array_equal(Appearance(1.0)(image, seed), variants[seed])
+        assert np.array_equal(Appearance(1.0, 0.25)(image, seed), variants[seed])
     assert len({variant.tobytes() for variant in variants}) > 6
     assert all(variant.shape == image.shape and variant.dtype == np.uint8 for variant in variants)
     assert np.array_equal(Appearance(0.0, 0.0)(image, 3), image)

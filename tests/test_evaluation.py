@@ -1,12 +1,17 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import prepare_mpii
 import pytest
 from conftest import ramp_image, ramp_joints
 from PIL import Image
+from scipy.io import savemat
+from test_prepare_mpii import person, zipped
 
-from unipose.evaluation import errors, predict_detections, predict_records, summarise, summarise_ap
+from unipose.evaluation import default_metric, errors, predict_detections, predict_records, summarise, summarise_ap
+from unipose.pose import Pose
 from unipose.predictor import Predictor
 from unipose.records import read_records
 from unipose.skeleton import SKELETONS
@@ -19,13 +24,14 @@ SIZES = [(310, 230), (250, 333), (300, 300)]
 def ramps(tmp_path: Path):
     """Three ramp images of one person each; `offset(i, k)` moves a label away from where the reader will find it."""
 
-    def write(offset=lambda i, k: (0, 0), people=1, first_id=1, **more):
+    def write(offset=lambda i, k: (0, 0), people=1, first_id=1, occluded=(), **more):
         images, annotations = [], []
         for i, (width, height) in enumerate(SIZES):
             Image.fromarray(ramp_image((width, height))).save(tmp_path / f"{i}.png")
             images.append({"id": i, "file_name": f"{i}.png", "width": width, "height": height})
             xy = ramp_joints((width, height)) + [offset(i, k) for k in range(14)]
-            keypoints = np.column_stack([xy, np.full(14, 2)]).ravel().tolist()
+            visibility = [1 if k in occluded else 2 for k in range(14)]
+            keypoints = np.column_stack([xy, visibility]).ravel().tolist()
             annotations += [
                 {"id": first_id + 10 * i + j, "image_id": i, "category_id": 1, "keypoints": keypoints, "iscrowd": 0,
                  "num_keypoints": 14, "bbox": [0.3 * width, 0.1 * height, 0.6 * width, 0.8 * height],
@@ -76,6 +82,42 @@ def test_pckh_needs_head_sizes(ramps, ramp_reader):
         summarise("pckh", bare, poses)
 
 
+def test_pckh_of_people_of_whom_one_has_no_head_size(ramps, ramp_reader):
+    """The smallest, who are a third by themselves."""
+    records = ramps(head_size=20)
+    smallest = min(range(3), key=lambda i: SIZES[i][0] * SIZES[i][1])
+    people = [replace(r, head_size=None) if i == smallest else r for i, r in enumerate(records.records)]
+    poses = predict_records(Predictor(ramp_reader), records)
+    summary = summarise("pckh", replace(records, records=tuple(people)), poses)
+    assert summary["instances"] == 28 and list(summary["by_size"].values()) == [None, 100, 100]
+
+
+def test_an_occluded_keypoint_counts_for_pck_and_not_for_pckh(ramps, ramp_reader):
+    wrist = LSP.keypoints.index("left_wrist")
+    records = ramps(lambda i, k: (300, 0) if k == wrist else (0, 0), occluded=(wrist,), head_size=20)
+    poses = predict_records(Predictor(ramp_reader), records)
+    for metric, mean, instances in (("pck", 100 * 13 / 14, 42), ("pckh", 100, 39)):
+        summary = summarise(metric, records, poses)
+        assert summary["mean"] == pytest.approx(mean) and summary["instances"] == instances
+
+
+def test_pckh_of_mpii(tmp_path):
+    """Head box 40 x 30: found 0.49 or 0.51 x 0.6 x 50 px away; pelvis and thorax are anywhere, ankles not labelled."""
+    savemat(tmp_path / "gt_valid.mat", {"headboxes_src": np.array([[[10], [20]], [[50], [50]]], float)})
+    source = zipped(tmp_path / "mpii.zip", [person()])
+    command = [str(source), "--out", str(tmp_path), "--head-boxes", str(tmp_path / "gt_valid.mat")]
+    assert prepare_mpii.main(command) == 0
+    records = read_records(tmp_path / "valid.json")
+    [truth] = records.records
+    away = np.full(16, 0.49 * 30)
+    away[[records.skeleton.keypoints.index(name) for name in ("left_wrist", "right_wrist")]] = 0.51 * 30
+    away[[records.skeleton.keypoints.index(name) for name in ("pelvis", "thorax")]] = 999
+    pose = Pose(truth.xy_image + away[:, None] * (0.6, 0.8), np.ones(16), truth.box_xyxy)
+    summary = summarise(default_metric(records), records, [pose])
+    assert summary["instances"] == 12 and summary["mean"] == pytest.approx(100 * 10 / 12)
+    assert summary["per_keypoint"]["pelvis"] == 0 and summary["per_keypoint"]["left_ankle"] is None
+
+
 def test_ap_is_pycocotools_own(ramps, ramp_reader):
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
@@ -84,13 +126,16 @@ def test_ap_is_pycocotools_own(ramps, ramp_reader):
     poses = predict_records(Predictor(ramp_reader), records)
     truth = COCO(str(records.path))
     rows = [pose.to_coco(record.image_id) for record, pose in zip(records.records, poses, strict=True)]
+    for row in rows:
+        del row["bbox"]  # COCO's form of keypoint results; from a box pycocotools would take a pose's size
     judge = COCOeval(truth, truth.loadRes(rows), "keypoints")
     judge.params.kpt_oks_sigmas = np.array(LSP.oks_sigmas)
     judge.evaluate()
     judge.accumulate()
     judge.summarize()
     summary = summarise("ap", records, poses)
-    assert summary["coco"]["AP"] == pytest.approx(100 * judge.stats[0])
+    numbers = [-1 if number is None else number / 100 for number in summary["coco"].values()]
+    assert numbers == pytest.approx(judge.stats)
     assert 0 < summary["mean"] < 100
 
 
@@ -105,8 +150,6 @@ def test_what_cannot_be_judged_is_refused(ramps, ramp_reader, boxes, people, mes
 
 
 def test_another_skeleton_is_refused(ramps, ramp_reader):
-    from dataclasses import replace
-
     records = replace(ramps(), skeleton=SKELETONS["coco17"])
     with pytest.raises(ValueError, match="the model's skeleton is lsp14, the data's coco17"):
         predict_records(Predictor(ramp_reader), records)
@@ -121,6 +164,30 @@ def test_an_annotation_0_is_refused_because_pycocotools_never_matches_it(ramps, 
     records = ramps(first_id=0)
     with pytest.raises(ValueError, match="annotation id 0"):
         summarise("ap", records, predict_records(Predictor(ramp_reader), records))
+
+
+def test_a_size_that_nobody_has_is_not_judged(ramps, ramp_reader):
+    records = ramps()  # all large
+    summary = summarise("ap", records, predict_records(Predictor(ramp_reader), records))
+    assert summary["coco"]["AP_medium"] is None and summary["coco"]["AP_large"] == pytest.approx(100)
+
+
+def test_the_size_of_a_pose_is_not_its_boxs(ramps, ramp_reader):
+    """A wrong pose in a box of medium size: its own is large, so that it counts against large people."""
+    records = ramps()
+    results = [pose.to_coco(i) for i, pose in enumerate(predict_records(Predictor(ramp_reader), records))]
+    wrong = dict(results[0], keypoints=[500.0, 500, 1, 0, 0, 1] * 7, score=2.0, bbox=[0, 0, 50, 50])
+    numbers = summarise_ap([*results, wrong], records)["coco"]
+    assert numbers["AP_large"] == numbers["AP"] < 100
+
+
+def test_nobody_who_can_be_judged_is_told(ramps, ramp_reader):
+    records = ramps()
+    poses = predict_records(Predictor(ramp_reader), records)
+    legs = tuple(replace(r, labelled=np.arange(14) < 2) for r in records.records)  # no torso to measure in
+    for metric, people in (("pck", legs), ("pck", ()), ("ap", ())):
+        with pytest.raises(ValueError, match=r"data.json has nobody whom (PCK@0.2|OKS AP) can judge"):
+            summarise(metric, replace(records, records=people), poses)
 
 
 def test_boxes_of_a_detection_file(ramps, ramp_reader, tmp_path):
@@ -138,9 +205,25 @@ def test_boxes_of_a_detection_file(ramps, ramp_reader, tmp_path):
     assert results[1]["score"] > 3 * results[2]["score"] >= 0
     assert summarise_ap(results, records)["mean"] == pytest.approx(100)
     assert summarise_ap(results[:1], records)["mean"] < 50
-    path.write_text(json.dumps([{**good, "image_id": 99, "bbox": [0, 0, 9, 9]}]))
-    with pytest.raises(ValueError, match="not a detection file"):
-        predict_detections(Predictor(ramp_reader), records, path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"image_id": 99}, "not a detection file for .*data.json: KeyError"),
+        ({"bbox": [0, 0, 9]}, "not a detection file"),
+        ({"bbox": None}, "not a detection file"),
+        ({"score": None}, "not a detection file"),
+        ({"category_id": 3}, "no detection of category 1"),
+    ],
+)
+def test_another_detection_file_is_refused(ramps, ramp_reader, tmp_path, change, message):
+    row = {"category_id": 1, "image_id": 0, "bbox": [0, 0, 9, 9], "score": 0.9}
+    path = tmp_path / "found.json"
+    path.write_text(json.dumps([row, row | change] if "category_id" not in change else [row | change]))
+    with pytest.raises(ValueError, match=message):
+        predict_detections(Predictor(ramp_reader), ramps(), path)
+    assert ramp_reader.batches == []
 
 
 def test_errors_are_in_box_diagonals(ramps, ramp_reader):

@@ -1,11 +1,12 @@
 """Published weights find their places with nothing left over, the trunks equal their twins, wrong files are told."""
 
-import hashlib
 import math
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import huggingface_hub
 import pytest
@@ -15,6 +16,7 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
+from unipose.files import sha256
 from unipose.model.classifier import Classifier
 from unipose.model.network import UniPose
 from unipose.model.pretrained import load_pretrained, map_weights
@@ -50,9 +52,7 @@ def random_state(module: nn.Module) -> State:
             return torch.zeros(like.shape, dtype=like.dtype)
         if like.ndim > 1:
             return torch.randn(like.shape) * math.sqrt(2 / like[0].numel())
-        return (
-            torch.empty(like.shape).uniform_(0.5, 1.5) if key.endswith(("weight", "var")) else torch.randn(like.shape)
-        )
+        return torch.rand(like.shape) + 0.5 if key.endswith(("weight", "var")) else torch.randn(like.shape)
 
     return {key: fill(key, like) for key, like in module.state_dict().items()}
 
@@ -119,17 +119,11 @@ def test_networks_trained_here_give_their_trunk() -> None:
 @pytest.mark.parametrize(
     ("name", "state_of", "complaint"),
     [
-        (
-            "resnet34",
-            "resnet18",
-            r"not of resnet34. Tensors missing 80 \(layer1.2.conv1.weight, layer1.2.bn1.weight, \S+ \.\.\.\)$",
-        ),
+        ("resnet34", "resnet18",
+         r"not of resnet34. Tensors missing 80 \(layer1.2.conv1.weight, layer1.2.bn1.weight, \S+ \.\.\.\)$"),
         ("resnet18", "resnet34", r"not of resnet18. Tensors left over 96 \(layer1.2.conv1.weight, "),
-        (
-            "resnet50",
-            "wide_resnet50_2",
-            r"Tensors of another shape 176 \(layer1.0.conv1.weight \(128, 64, 1, 1\) where \(64, 64, 1, 1\) is",
-        ),
+        ("resnet50", "wide_resnet50_2",
+         r"Tensors of another shape 176 \(layer1.0.conv1.weight \(128, 64, 1, 1\) where \(64, 64, 1, 1\) is"),
         ("resnet50", "resnet18", r"missing 165 \(layer1.0.conv3.weight, .*; of another shape 23 "),
         ("res2net50_26w_4s", "res2net50_v1b_26w_4s", r"missing 17 \(conv1.weight, .*; left over 33 \(conv1.0.weight, "),
         ("resnetv2_50_full_preact", "resnet50", r"missing \d+ \(stem.conv.weight, .*left over \d+ \(conv1.weight, "),
@@ -138,24 +132,28 @@ def test_networks_trained_here_give_their_trunk() -> None:
         ("ho_rk4_34", "resnet34", "no weights for ho_rk4_34"),
         ("resnet51", "resnet50", "no trunk 'resnet51'; choose from resnet18, "),
     ],
-)
+)  # fmt: skip
 def test_weights_of_another_net_are_told(name: str, state_of: str, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         map_weights(name, twin(state_of).state_dict())
 
 
 def test_another_trunk_trained_here_is_told() -> None:
-    with torch.device("meta"):
-        state = Classifier(Trunk(ZOO["resnet18"]), 10).state_dict()
-    with pytest.raises(
-        ValueError, match=r"not of resnet34. Tensors missing 80 \(trunk.stages.0.2.branches.0.0.weight, "
-    ):
+    state = Classifier(Trunk(ZOO["resnet18"]), 10).state_dict()
+    complaint = r"not of resnet34. Tensors missing 80 \(trunk.stages.0.2.branches.0.0.weight, "
+    with pytest.raises(ValueError, match=complaint):
         map_weights("resnet34", state)
 
 
 @pytest.fixture(scope="module")
 def published() -> State:
     return random_state(twin("resnet18"))
+
+
+def filled(source: str | Path, output_stride: int = 16) -> Trunk:
+    trunk = Trunk(ZOO["resnet18"], output_stride)
+    load_pretrained(trunk, "resnet18", source)
+    return trunk
 
 
 def assert_has(trunk: Trunk, published: State) -> None:
@@ -173,9 +171,7 @@ def save(state: State, path: Path) -> Path:
 
 @pytest.mark.parametrize("file", ["weights.safetensors", "weights.pth", "wrapped.pth"])
 def test_a_local_file_fills_a_trunk_of_any_output_stride(file: str, published: State, tmp_path: Path) -> None:
-    trunk = Trunk(ZOO["resnet18"], output_stride=8)
-    load_pretrained(trunk, "resnet18", save(published, tmp_path / file))
-    assert_has(trunk, published)
+    assert_has(filled(save(published, tmp_path / file), output_stride=8), published)
 
 
 @pytest.mark.parametrize(
@@ -185,32 +181,19 @@ def test_a_local_file_fills_a_trunk_of_any_output_stride(file: str, published: S
         ("damaged.pth", b"not weights", "damaged or holds no weights"),
         ("empty.pth", b"", "damaged or holds no weights"),
         ("damaged.safetensors", b"not weights", "damaged or holds no weights"),
+        ("other.pth", [1, 2], "a dict of tensors is needed"),
+        ("other.pth", {"epoch": 3}, "a dict of tensors is needed"),
+        ("other.pth", torch.zeros(3), "a dict of tensors is needed"),
+        ("another.pth", {"x": torch.zeros(3)}, "another.pth: these weights are not of resnet18"),
     ],
 )
-def test_what_is_no_file_of_weights_is_refused(
-    file: str, content: bytes | None, complaint: str, tmp_path: Path
-) -> None:
-    if content is not None:
+def test_what_is_no_file_of_weights_is_refused(file: str, content: Any, complaint: str, tmp_path: Path) -> None:
+    if isinstance(content, bytes):
         (tmp_path / file).write_bytes(content)
+    elif content is not None:
+        torch.save(content, tmp_path / file)
     with pytest.raises(ValueError, match=complaint):
-        load_pretrained(Trunk(ZOO["resnet18"]), "resnet18", tmp_path / file)
-
-
-@pytest.mark.parametrize("content", [[1, 2], {"epoch": 3}, torch.zeros(3)])
-def test_a_file_of_something_else_is_refused(content: object, tmp_path: Path) -> None:
-    torch.save(content, tmp_path / "other.pth")
-    with pytest.raises(ValueError, match="a dict of tensors is needed"):
-        load_pretrained(Trunk(ZOO["resnet18"]), "resnet18", tmp_path / "other.pth")
-
-
-def test_a_complaint_names_its_source(published: State, tmp_path: Path) -> None:
-    path = save(published, tmp_path / "weights.pth")
-    with pytest.raises(ValueError, match=r"weights.pth: these weights are not of resnet34"):
-        load_pretrained(Trunk(ZOO["resnet34"]), "resnet34", path)
-
-
-def digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+        filled(tmp_path / file)
 
 
 @pytest.mark.parametrize("right", [True, False])
@@ -219,17 +202,12 @@ def test_torchvision_downloads_and_checks_the_hash(
 ) -> None:
     """Its own download from a file's URL, whose name ends with the beginning of the hash."""
     path = save(published, tmp_path / "weights.pth")
-    path = path.rename(tmp_path / f"resnet18-{digest(path)[:8] if right else '01234567'}.pth")
+    path = path.rename(tmp_path / f"resnet18-{sha256(path)[:8] if right else '01234567'}.pth")
     weights = torchvision.models.ResNet18_Weights.IMAGENET1K_V1
     monkeypatch.setattr(type(weights), "url", path.as_uri())
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
-    trunk = Trunk(ZOO["resnet18"])
-    if right:
-        load_pretrained(trunk, "resnet18", "torchvision:ResNet18_Weights.IMAGENET1K_V1")
-        assert_has(trunk, published)
-    else:
-        with pytest.raises(RuntimeError, match="invalid hash value"):
-            load_pretrained(trunk, "resnet18", "torchvision:ResNet18_Weights.IMAGENET1K_V1")
+    with nullcontext() if right else pytest.raises(RuntimeError, match="invalid hash value"):
+        assert_has(filled("torchvision:ResNet18_Weights.IMAGENET1K_V1"), published)
 
 
 @pytest.mark.parametrize("right", [True, False])
@@ -239,23 +217,14 @@ def test_timm_weights_come_from_its_hub_and_are_checked(
     path = save(published, tmp_path / "model.safetensors")
     asked: list[tuple[str, str]] = []
 
-    def download(repository: str, file: str) -> str:
-        asked.append((repository, file))
-        return str(path)
-
     def metadata(url: str) -> SimpleNamespace:
         assert url.endswith("timm/resnet18.a1_in1k/resolve/main/model.safetensors")
-        return SimpleNamespace(etag=digest(path) if right else "0" * 64)
+        return SimpleNamespace(etag=sha256(path) if right else "0" * 64)
 
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", lambda *file: asked.append(file) or str(path))
     monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", metadata)
-    trunk = Trunk(ZOO["resnet18"])
-    if right:
-        load_pretrained(trunk, "resnet18", "timm:resnet18.a1_in1k")
-        assert_has(trunk, published)
-    else:
-        with pytest.raises(ValueError, match="delete it and download again"):
-            load_pretrained(trunk, "resnet18", "timm:resnet18.a1_in1k")
+    with nullcontext() if right else pytest.raises(ValueError, match="delete it and download again"):
+        assert_has(filled("timm:resnet18.a1_in1k"), published)
     assert asked == [("timm/resnet18.a1_in1k", "model.safetensors")]
 
 
@@ -272,10 +241,10 @@ def test_timm_weights_come_from_its_hub_and_are_checked(
 )
 def test_a_name_that_nobody_publishes_is_refused(source: str, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
-        load_pretrained(Trunk(ZOO["resnet18"]), "resnet18", source)
+        filled(source)
 
 
 def test_without_timm_its_weights_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(ValueError, match="pip install timm"):
-        load_pretrained(Trunk(ZOO["resnet18"]), "resnet18", "timm:resnet18.a1_in1k")
+        filled("timm:resnet18.a1_in1k")

@@ -159,14 +159,9 @@ def assert_exports(trunk: Trunk, row: Row) -> None:
     """
     batch = {0: torch.export.Dim("batch")}
     program = torch.onnx.export(
-        trunk,
-        (images(row),),
-        dynamo=True,
-        dynamic_shapes=(batch,),
-        input_names=["images"],
-        optimize=False,
+        trunk, (images(row),), dynamo=True, dynamic_shapes=(batch,), input_names=["images"], optimize=False,
         verbose=False,
-    )
+    )  # fmt: skip
     assert program is not None
     session = onnxruntime.InferenceSession(program.model_proto.SerializeToString(), providers=["CPUExecutionProvider"])
     x = images(row, batch=3)
@@ -191,15 +186,9 @@ def test_every_family_learns(row: Row) -> None:
 @pytest.mark.parametrize("back", [2, 3], ids=["16", "8"])
 @pytest.mark.parametrize(
     "name",
-    [
-        "resnetv2_50_full_preact",
-        "resnext50_32x4d",
-        "res2net50_26w_4s",
-        "res2net50_v1b_26w_4s",
-        "ho_gill4_34",
-    ]
-    + ["cifar_resnetv2_110_original", "cifar_wrn_16_8"],
-)
+    ["resnetv2_50_full_preact", "resnext50_32x4d", "res2net50_26w_4s", "res2net50_v1b_26w_4s", "ho_gill4_34",
+     "cifar_resnetv2_110_original", "cifar_wrn_16_8"],
+)  # fmt: skip
 def test_families_export(name: str, back: int) -> None:
     row = tiny(ZOO[name])
     assert_exports(trained(row, row.strides[-back]), row)

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from prepare_coco import main
 
+from unipose.evaluation import average_precision
 from unipose.records import read_records
 from unipose.skeleton import SKELETONS
 
@@ -64,6 +65,18 @@ def test_every_person_stays_and_only_labelled_ones_train(tmp_path, capsys):
     assert record.labelled.tolist() == [True, True] + [False] * 15
 
 
+def test_people_are_of_category_1_whatever_their_number_was(tmp_path):
+    """Results name category 1, so that pycocotools would match nobody of another."""
+    content = labels()
+    content["categories"][0]["id"] = 7
+    for annotation in content["annotations"]:
+        annotation["category_id"] = 7
+    source = zipped(tmp_path / "coco.zip", {LABELS: json.dumps(content).encode(), PICTURE: jpeg()})
+    assert main([str(source), "--out", str(tmp_path / "out")]) == 0
+    written = json.loads((tmp_path / "out" / "val2017.json").read_text())
+    assert {person["category_id"] for person in written["annotations"]} == {1} == {written["categories"][0]["id"]}
+
+
 def test_labels_and_images_may_come_apart(tmp_path):
     """As COCO publishes them: labels of both splits in one file, each split's images in another."""
     text = json.dumps(labels()).encode()
@@ -105,6 +118,7 @@ NAMED = "annotation 3 (000000000007.jpg)"
         (changed("images", value=[]), jpeg(), f"{LABELS} lists no images"),
         (changed("categories", 0, "keypoints", value=["nose"]), jpeg(), f"{LABELS} must have the keypoints nose,"),
         (changed(*FIRST, "image_id", value=8), jpeg(), f"{LABELS}: annotation 3: image 8 is not in the list of images"),
+        (changed(*FIRST, "category_id", value=2), jpeg(), f"{NAMED}: category 2 is not in the list of categories"),
         (changed(*FIRST, "id", value=4), jpeg(), f"{LABELS}: annotations: an id is used twice"),
         (changed(*FIRST, "keypoints", value=[1, 2, 2]), jpeg(), f"{NAMED}: needs 51 keypoint values"),
         (changed(*FIRST, "keypoints", 0, value=float("nan")), jpeg(), f"{NAMED}: keypoints and bbox"),
@@ -113,15 +127,9 @@ NAMED = "annotation 3 (000000000007.jpg)"
         (changed(*FIRST, "bbox", 2, value=None), jpeg(), f"{NAMED}: keypoints and bbox"),
     ],
 )  # fmt: skip
-def test_damaged_input_is_refused_by_name(tmp_path, capsys, text, picture, message):
+def test_damaged_input_is_refused_by_name(tmp_path, refused, text, picture, message):
     content = {LABELS: text} | ({PICTURE: picture} if picture is not None else {})
-    source, out = zipped(tmp_path / "coco.zip", content), tmp_path / "out"
-    assert main([str(source), "--out", str(out)]) == 2
-    error = capsys.readouterr().err
-    assert error.startswith(f"error: {source}: ")
-    assert message in error
-    assert error.count("\n") == 1
-    assert not out.exists()
+    refused(main, zipped(tmp_path / "coco.zip", content), message)
 
 
 def test_a_source_without_labels_is_refused(tmp_path, capsys):
@@ -169,3 +177,5 @@ def test_pycocotools_finds_the_same_ap_in_real_coco(tmp_path, real_data, archive
         expected = ap(original, found)
         assert 0.2 < expected[0] < 0.95
         np.testing.assert_array_equal(ap(tmp_path / f"{split}.json", found), expected)
+        ours = average_precision(found, read_records(tmp_path / f"{split}.json"))
+        np.testing.assert_array_equal(list(ours.values()), expected)

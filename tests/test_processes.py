@@ -13,6 +13,8 @@ from unipose.engine import Trainer
 from unipose.loss import LOSSES
 from unipose.processes import Batches
 
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+
 
 def test_alone():
     assert (processes.rank(), processes.world()) == (0, 1)
@@ -84,8 +86,7 @@ def learn(out: Path) -> None:
 def test_two_processes_learn_what_one_does(tmp_path):
     """torchrun with gloo: the same loss of every batch and the same weights, up to the order of float32's sums."""
     learn(tmp_path / "one.pt")
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    subprocess.run([*torchrun, __file__, str(tmp_path / "two.pt")], check=True, capture_output=True)
+    subprocess.run([*TORCHRUN, __file__, str(tmp_path / "two.pt")], check=True, capture_output=True)
     one, two = torch.load(tmp_path / "one.pt"), torch.load(tmp_path / "two.pt")
     assert len(one["losses"]) == 9 and one["losses"][-1] < 0.6 * one["losses"][0]
     for name, expected in one.items():

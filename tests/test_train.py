@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from test_processes import TORCHRUN
 
 from unipose.checkpoint import load_model
 from unipose.compose import SAMPLE_CONFIG, compose, read_data
@@ -59,7 +60,6 @@ def losses(run):
 
 
 TRAIN = [sys.executable, "-m", "unipose.train"]
-TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
 
 
 def kill_and_resume(words, run, kill_in):
@@ -152,6 +152,16 @@ def test_errors_come_before_the_first_step(sample, tmp_path, capsys, override, m
     assert main(arguments(sample, tmp_path / "run", override)) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ") and message in error
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_validation_set_that_cannot_be_judged_is_told_before_the_first_step(sample, tmp_path, capsys):
+    content = json.loads((sample / "test.json").read_text())
+    for person in content["annotations"]:
+        person["keypoints"][6:9] = [0, 0, 0]  # the right hip, where the torso ends
+    (sample / "no_torso.json").write_text(json.dumps(content))
+    assert main(arguments(sample, tmp_path / "run", f"data.val={sample}/no_torso.json")) == 2
+    assert "no_torso.json has nobody whom PCK@0.2 can judge" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
 
 

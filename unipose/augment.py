@@ -24,12 +24,12 @@ class RandomAffine:
     often left and right are swapped; `half_body`: how often the box shrinks to the upper or lower half's keypoints.
     """
 
-    scale: tuple[float, float] = (0.75, 1.4)
-    rotation: float = 40.0
-    rotation_probability: float = 0.6
-    shift: float = 0.1
-    flip: float = 0.5
-    half_body: float = 0.0
+    scale: tuple[float, float]
+    rotation: float
+    rotation_probability: float
+    shift: float
+    flip: float
+    half_body: float
 
     def draw(
         self, rng: np.random.Generator, record: Record, skeleton: Skeleton, input_wh: tuple[int, int], margin: float
@@ -65,7 +65,7 @@ def half_body(rng: np.random.Generator, record: Record, skeleton: Skeleton) -> N
 class Appearance:
     """Colour, blur, noise, compression and occlusion; moves no pixel, so keypoints stay where they are."""
 
-    def __init__(self, strength: float = 1.0, occlusion: float = 0.25):
+    def __init__(self, strength: float, occlusion: float):
         """`strength` scales the probabilities of all but `occlusion`, which is its own; (0, 0) changes nothing."""
         self.transform = A.Compose(
             [

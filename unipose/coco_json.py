@@ -83,17 +83,20 @@ def document(
 
 
 def check(content: Record, keypoints: int) -> None:
-    """Raises ValueError, naming the record, for repeated ids, unknown images, keypoints and boxes of a wrong form."""
+    """Raises ValueError, naming the record, for ids used twice or unknown, and for wrong keypoints, boxes or counts."""
     for kind in ("images", "annotations"):
         ids = [record["id"] for record in content[kind]]
         if len(set(ids)) != len(ids):
             raise ValueError(f"{kind}: an id is used twice")
     names = {image["id"]: image["file_name"] for image in content["images"]}
+    categories = {category["id"] for category in content["categories"]}
     for annotation in content["annotations"]:
         where = f"annotation {annotation['id']}"
         if annotation["image_id"] not in names:
             raise ValueError(f"{where}: image {annotation['image_id']} is not in the list of images")
         where += f" ({names[annotation['image_id']]})"
+        if annotation["category_id"] not in categories:
+            raise ValueError(f"{where}: category {annotation['category_id']} is not in the list of categories")
         flat = np.asarray(annotation["keypoints"], np.float64)
         box = np.asarray(annotation["bbox"], np.float64)
         if flat.shape != (3 * keypoints,) or box.shape != (4,):

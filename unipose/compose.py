@@ -136,7 +136,10 @@ def joint_weights(skeleton: Skeleton, by_name: dict[str, float]) -> torch.Tensor
 
 
 def random_affine(a: AugmentConfig) -> RandomAffine:
-    return RandomAffine(a.scale, a.rotation, a.rotation_probability, a.shift, a.flip, a.half_body)
+    return RandomAffine(
+        scale=a.scale, rotation=a.rotation, rotation_probability=a.rotation_probability, shift=a.shift, flip=a.flip,
+        half_body=a.half_body,
+    )  # fmt: skip
 
 
 def make_spec(m: ModelConfig, skeleton: Skeleton, activation: str, provenance: dict[str, object]) -> ModelSpec:

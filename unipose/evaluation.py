@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import Any
 
@@ -74,25 +74,27 @@ def predict_detections(
 ) -> list[dict[str, Any]]:
     """COCO keypoint results for a detector's result file: [{"image_id", "category_id", "bbox", "score"}, ...].
 
-    A pose scores what its box scored times the mean of its keypoints. Raises ValueError for another file, or images
-    that the set does not know.
+    A pose scores what its box scored times the mean of its keypoints. Raises ValueError for another file, for images
+    that the set does not know, and where nothing was detected.
     """
     _same_skeleton(predictor, record_set)
     try:
         rows = [row for row in json.loads(path.read_text()) if row["category_id"] == 1]
         rows.sort(key=lambda row: row["image_id"])
+        scores = [float(row["score"]) for row in rows]
         by_image = {key: list(people) for key, people in groupby(rows, lambda row: row["image_id"])}
         looks = [
             Look(record_set.images[key], np.array([row["bbox"] for row in people], np.float64) @ _EDGES)
             for key, people in by_image.items()
         ]
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is not a detection file for {record_set.path}: {error!r}") from error
-    found = predict_looks(predictor, looks, progress)
+    if not rows:
+        raise ValueError(f"{path} has no detection of category 1, a person")
+    poses = chain.from_iterable(predict_looks(predictor, looks, progress))
     return [
-        pose.to_coco(key) | {"score": row["score"] * pose.person_score}
-        for (key, people), poses in zip(by_image.items(), found, strict=True)
-        for row, pose in zip(people, poses, strict=True)
+        pose.to_coco(row["image_id"]) | {"score": score * pose.person_score}
+        for row, score, pose in zip(rows, scores, poses, strict=True)
     ]
 
 
@@ -112,17 +114,19 @@ def score_pck(records: Sequence[Record], poses: Sequence[Pose], record_set: Reco
 
 def score_pckh(records: Sequence[Record], poses: Sequence[Pose], record_set: RecordSet) -> Correct:
     """PCKh@0.5 over visible keypoints. Raises ValueError for a set without head sizes."""
-    head_size = np.array([r.head_size if r.head_size else np.nan for r in records], np.float64)
-    if np.isnan(head_size).all():
+    if not any(r.head_size for r in record_set.records):
         raise ValueError(f"{record_set.path} has no head_size: PCKh needs data/prepare_mpii.py's output")
+    head_size = np.array([r.head_size if r.head_size else np.nan for r in records], np.float64)
     counted = np.array([r.visible for r in records])
     return pckh(_found(poses), _truth(records), counted, head_size, record_set.skeleton)
 
 
 def average_precision(results: Sequence[dict[str, Any]], record_set: RecordSet) -> dict[str, float]:
-    """COCO's ten OKS numbers, AP first, by pycocotools, the only judge.
+    """COCO's ten OKS numbers, AP first, by pycocotools, the only judge; NaN for a size that nobody has.
 
-    Raises ValueError for an annotation id 0, which pycocotools takes for "not matched".
+    Results are judged in COCO's own form of keypoint results, without boxes: from a box pycocotools would take the
+    pose's size, and AP_medium and AP_large would not be those of published result files. Raises ValueError for an
+    annotation id 0, which pycocotools takes for "not matched".
     """
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
@@ -131,14 +135,17 @@ def average_precision(results: Sequence[dict[str, Any]], record_set: RecordSet) 
         raise ValueError(f"{record_set.path} has an annotation id 0, which would count as missed: number from 1")
     with redirect_stdout(StringIO()):  # pycocotools prints its progress
         truth = COCO(str(record_set.path))
-        evaluation = COCOeval(truth, truth.loadRes(list(results)), "keypoints")
+        found = truth.loadRes([{key: row[key] for key in _RESULT} for row in results])
+        evaluation = COCOeval(truth, found, "keypoints")
         evaluation.params.kpt_oks_sigmas = np.array(record_set.skeleton.oks_sigmas)
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
     names = ("AP", "AP50", "AP75", "AP_medium", "AP_large", "AR", "AR50", "AR75", "AR_medium", "AR_large")
-    return {name: float(value) for name, value in zip(names, evaluation.stats, strict=True)}
+    return {name: float(value) if value >= 0 else np.nan for name, value in zip(names, evaluation.stats, strict=True)}
 
+
+_RESULT = ("image_id", "category_id", "keypoints", "score")
 
 METRICS = {"pck": "PCK@0.2", "pckh": "PCKh@0.5", "ap": "OKS AP"}
 _CORRECT: dict[str, Callable[..., Correct]] = {"pck": score_pck, "pckh": score_pckh}
@@ -153,15 +160,19 @@ def default_metric(record_set: RecordSet) -> str:
 def summarise(metric: str, record_set: RecordSet, poses: Sequence[Pose]) -> dict[str, Any]:
     """{"metric", "people", "mean", "per_keypoint": {name: share}, "by_size": {...}} in percent, or COCO's for "ap".
 
-    Raises ValueError for a metric that is no row of `METRICS`.
+    Raises ValueError for a metric that is no row of `METRICS`, and where it can judge nobody.
     """
     if metric not in METRICS:
         raise ValueError(f"no metric {metric!r}; choose one of {', '.join(METRICS)}")
     records = record_set.records
+    if not records:
+        raise _nobody(metric, record_set)
     if metric == "ap":
         results = [pose.to_coco(record.image_id) for record, pose in zip(records, poses, strict=True)]
         return summarise_ap(results, record_set)
     score = _CORRECT[metric](records, poses, record_set)
+    if not score.instances:
+        raise _nobody(metric, record_set)
     order = np.argsort([np.prod(r.box_xyxy[2:] - r.box_xyxy[:2]) for r in records], kind="stable")
     by_size = {
         name: _percent(_CORRECT[metric]([records[i] for i in part], [poses[i] for i in part], record_set).mean)
@@ -181,8 +192,19 @@ def summarise(metric: str, record_set: RecordSet, poses: Sequence[Pose]) -> dict
 def summarise_ap(results: Sequence[dict[str, Any]], record_set: RecordSet) -> dict[str, Any]:
     """The same form for COCO results; COCO's own sizes are among its numbers."""
     numbers = average_precision(results, record_set)
+    if np.isnan(numbers["AP"]):
+        raise _nobody("ap", record_set)
     coco = {name: _percent(value) for name, value in numbers.items()}
     return {"metric": METRICS["ap"], "people": len(record_set.records), "mean": coco["AP"], "coco": coco}
+
+
+def _nobody(metric: str, record_set: RecordSet) -> ValueError:
+    return ValueError(f"{record_set.path} has nobody whom {METRICS[metric]} can judge")
+
+
+def annotated(record: Record) -> Pose:
+    """The annotation as a pose: its labelled keypoints score 1."""
+    return Pose(record.xy_image, record.labelled.astype(np.float64), record.box_xyxy)
 
 
 def errors(record_set: RecordSet, poses: Sequence[Pose]) -> Float:

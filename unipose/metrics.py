@@ -26,7 +26,7 @@ class Correct:
 
 
 def pck(xy: Float, truth: Float, counted: Bool, skeleton: Skeleton, threshold: float = 0.2) -> Correct:
-    """Percentage of correct keypoints: nearer than `threshold` torsos of the same person (Yang & Ramanan, 2013).
+    """Percentage of correct keypoints: at most `threshold` torsos of the same person away (Yang & Ramanan, 2013).
 
     The torso reaches from the left shoulder to the right hip. A person whose torso is not wholly counted is left out.
     """
@@ -39,7 +39,7 @@ def pck(xy: Float, truth: Float, counted: Bool, skeleton: Skeleton, threshold: f
 def pckh(
     xy: Float, truth: Float, counted: Bool, head_size: Float, skeleton: Skeleton, threshold: float = 0.5
 ) -> Correct:
-    """PCKh (Andriluka et al., CVPR 2014): nearer than `threshold` head sizes (N,).
+    """PCKh (Andriluka et al., CVPR 2014): at most `threshold` head sizes (N,) away.
 
     People without a head size (NaN) are left out; `skeleton.pckh_excluded` are left out of the mean, not of the row.
     """
@@ -52,7 +52,7 @@ def pckh(
 
 
 def _correct(xy: Float, truth: Float, counted: Bool, reach: Float) -> Correct:
-    right = counted & (np.linalg.norm(xy - truth, axis=-1) < reach[:, None])
+    right = counted & (np.linalg.norm(xy - truth, axis=-1) <= reach[:, None])
     instances = counted.sum(axis=0)
     per_keypoint = np.where(instances > 0, right.sum(axis=0) / np.maximum(instances, 1), np.nan)
     total = int(instances.sum())

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from unipose.draw import contact_sheet, draw_poses
-from unipose.evaluation import errors
+from unipose.evaluation import annotated, errors
 from unipose.image import RGB, read_image
 from unipose.pose import Pose
 from unipose.records import RecordSet
@@ -32,8 +32,7 @@ def gallery(record_set: RecordSet, poses: Sequence[Pose], count: int = 24) -> RG
     for i in worst:
         record = record_set.records[i]
         image = read_image(record.image_path)
-        truth = Pose(record.xy_image, record.labelled.astype(np.float64), record.box_xyxy)
-        tiles += [draw_poses(image, [pose], record_set.skeleton) for pose in (truth, poses[i])]
+        tiles += [draw_poses(image, [pose], record_set.skeleton) for pose in (annotated(record), poses[i])]
     return contact_sheet(tiles, columns=6, tile=200)
 
 

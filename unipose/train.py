@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 from unipose import processes
 from unipose.compose import compose, configure, read_data
 from unipose.config import Config, to_dict
+from unipose.evaluation import annotated, default_metric, summarise
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -38,6 +39,8 @@ def train(config: Config, resume: bool = False) -> None:
         raise ValueError(f"{t.run} already holds a run: add --resume to go on with it, or choose another train.run=")
     with processes.joined(t.device) as device:
         training, validation = read_data(config.data, t.run / "data", console)
+        if validation:  # what cannot be judged is told now, not when the first epoch is over
+            summarise(default_metric(validation), validation, [annotated(record) for record in validation.records])
         job = compose(config, training, validation, device)
         if resume:
             job.restore()
