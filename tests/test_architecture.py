@@ -10,11 +10,13 @@ import pytest
 ROOT = Path(__file__).parent.parent
 # Each module with the layer it lives in; a module imports from lower layers, or from its own where MAY says so.
 LAYERS = [
-    {"skeleton", "geometry", "files"},
+    {"skeleton", "geometry", "files", "people", "onnx_graph"},
     {"heatmap", "pose", "image", "spec"},
     {"metrics", "draw", "records", "coco_json", "figure"},
     {"sample"},
-    {"runtime", "detect"},
+    {"runtime", "onnx_layout"},
+    {"onnx_detector", "torchvision_detector"},
+    {"detect"},
     {"predictor"},
     {"evaluation"},
 ]
@@ -30,7 +32,7 @@ TORCH_RING = {
     "config": set(),
 }
 WITHIN_LAYER = {"heatmap": {"geometry"}, "image": {"geometry"}, "pose": {"skeleton"}, "spec": {"skeleton"}}
-JOB = {"journal", "job", "report", "compose"}  # wires the torch ring and the evaluation
+JOB = {"journal", "job", "report", "compose", "throughput"}  # wires the torch ring and the evaluation
 ENTRY_POINTS = {"train", "evaluate", "predict", "export", "models", "bench", "pretrain", "study", "cli"}
 
 

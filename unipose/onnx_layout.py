@@ -61,7 +61,9 @@ class Layout:
 
 
 def feed_yolox(image: RGB, input_wh: Size) -> Tensors:
-    """BGR, 0 to 255, made to fit into the top left of a grey field (YOLOX's yolox/data/data_augment.py)."""
+    """BGR, 0 to 255, made to fit into the top left of a grey field: YOLOX's yolox/data/data_augment.py, from version
+    0.1.1 on (the weights before it, its legacy ones, expect normalised RGB).
+    """
     width, height = fitted((image.shape[1], image.shape[0]), input_wh)
     field = np.full((input_wh[1], input_wh[0], 3), GREY, np.uint8)
     field[:height, :width] = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)[..., ::-1]
