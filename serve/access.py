@@ -1,15 +1,17 @@
 """Access: a request's id, its line in the log and its place in the numbers, whatever becomes of it."""
 
+import asyncio
 import logging
 import re
 from time import perf_counter
 from uuid import uuid4
 
+from fastapi import HTTPException
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serve.metrics import Metrics
-from serve.problem import problem, request_id
+from serve.problem import SOON, problem, request_id
 
 HEADER = "X-Request-ID"
 _SOUND = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -51,6 +53,11 @@ class Access:
             if status:
                 raise
             await problem(error)(scope, receive, record)
+        except asyncio.CancelledError:  # what takes longer than a stop may
+            if status:
+                raise
+            detail = "the service stopped before this was answered; try again soon"
+            await problem(HTTPException(503, detail, headers=SOON))(scope, receive, record)
         finally:
             self.metrics.end()
             seconds = perf_counter() - began

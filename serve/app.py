@@ -73,7 +73,9 @@ def create_app(settings: Settings, predictor: Predictor, sha256: str | None = No
 
     async def require_ready() -> None:
         if not service.ready:
-            raise HTTPException(503, "the model is not ready, or the service is stopping", headers=SOON)
+            # A connection that goes on would be cut under its next request.
+            headers = {**SOON, "Connection": "close"}
+            raise HTTPException(503, "the model is not ready, or the service is stopping", headers=headers)
 
     async def require_key(given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> None:
         keys.require(given.credentials if given else None)

@@ -12,11 +12,14 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from serve.settings import Settings
 
+# A terminal, or systemd, tells every process of a service to stop, and the supervisor then tells its workers again.
+ONE_STOP_SECONDS = 1.0
+
 
 class Server(uvicorn.Server):
     """At SIGTERM or SIGINT new requests get 503; once none is under way, or `stop_seconds` later, it exits.
 
-    `announce` is called when it listens. A second signal stops at once.
+    `announce` is called when it listens. A second signal stops at once, unless it comes with the first.
     """
 
     def __init__(self, app: FastAPI, settings: Settings, announce: Callable[[], None]):
@@ -43,10 +46,13 @@ class Server(uvicorn.Server):
         self._announce()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if self._asked_to_stop is not None or not self.started:
+        if not self.started:
             return super().handle_exit(sig, frame)
-        self._asked_to_stop = monotonic()
-        self._app.state.service.ready = False
+        if self._asked_to_stop is None:
+            self._asked_to_stop = monotonic()
+            self._app.state.service.ready = False
+        elif monotonic() - self._asked_to_stop > ONE_STOP_SECONDS:
+            super().handle_exit(sig, frame)
 
     async def on_tick(self, counter: int) -> bool:
         if self._asked_to_stop is not None:

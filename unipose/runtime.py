@@ -172,21 +172,22 @@ def open_runtime(
 
 
 def open_session(path: str | Path, device: str = "cpu", threads: int = 0) -> Any:
-    """Any ONNX file on ONNX Runtime. `threads`: inside one call; 0 means one per core.
+    """Any ONNX file on ONNX Runtime. `device`: cpu, cuda or cuda:N. `threads`: inside one call; 0 means one per core.
 
     Raises ValueError for a file that is not sound, or a device that is not there.
     """
     import onnxruntime
 
     providers = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
-    if providers.get(device) not in onnxruntime.get_available_providers():
+    kind, _, index = device.partition(":")
+    if providers.get(kind) not in onnxruntime.get_available_providers() or (index and not index.isdecimal()):
         raise ValueError(f"ONNX Runtime has no device {device!r} here; use one of: {', '.join(providers)}")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or cores()
-    return _session(path, options, providers[device])
+    return _session(path, options, (providers[kind], {"device_id": index} if index else {}))
 
 
-def _session(path: str | Path, options: Any, provider: str) -> Any:
+def _session(path: str | Path, options: Any, provider: str | tuple[str, dict[str, str]]) -> Any:
     from onnxruntime import InferenceSession
     from onnxruntime.capi import onnxruntime_pybind11_state as errors
 

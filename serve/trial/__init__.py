@@ -1,0 +1,1 @@
+"""What `serve.load` and `serve.soak` put a service through: it is no part of the service."""
