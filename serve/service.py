@@ -65,12 +65,14 @@ class PoseService:
         self._threads = ThreadPoolExecutor(settings.image_threads, thread_name_prefix="image")
 
     async def start(self) -> None:
-        """Warm up with a black image: from here on answers take their usual time."""
+        """Warm up, with a black image and every size of batch: from here on answers take their usual time."""
         self._batcher.start()
         width, height = self._predictor.spec.input_wh
-        black = np.zeros((height, width, 3), np.uint8)
-        await self._drive(self._predictor.flow(black, np.array([[0, 0, width, height]])))
-        await self._drive(self._predictor.flow(black))
+        await self._drive(self._predictor.flow(np.zeros((height, width, 3), np.uint8)))
+        size = 1
+        while size <= self._predictor.max_batch:
+            await self._batcher.run(np.zeros((size, 3, height, width), np.float32))
+            size *= 2
         self.ready = True
 
     async def stop(self) -> None:

@@ -86,7 +86,7 @@ def test_past_the_deadline_is_504_and_what_was_not_run_is_never_run(spec):
     with_service(spec, use, deadline_seconds=0.4)
 
 
-@pytest.mark.parametrize(("budget", "batches"), [(100_000, [1, 1, 1]), (300_000, [1, 2])])
+@pytest.mark.parametrize(("budget", "batches"), [(100_000, 3), (300_000, 2)])
 def test_decoded_pixels_wait_for_their_budget(spec, budget, batches):
     """While the first is in the model the others would queue for a batch of two, if their pixels fitted."""
 
@@ -96,7 +96,7 @@ def test_decoded_pixels_wait_for_their_budget(spec, budget, batches):
         await asyncio.sleep(0.2)
         runtime.gate.set()
         await asyncio.gather(*tasks)
-        assert runtime.batches == batches
+        assert (len(runtime.batches), sum(runtime.batches)) == (batches, 3)
 
     with_service(spec, use, pixel_budget=budget, max_pixels=100_000)
 
