@@ -1,5 +1,6 @@
 """Compose: a configuration to a Job; all wiring of a training in one place."""
 
+import os
 from collections.abc import Sequence
 from difflib import get_close_matches
 from functools import partial
@@ -91,7 +92,7 @@ def compose(config: Config, training: Sequence[RecordSet], validation: RecordSet
         batch_sampler=batches,
         num_workers=t.workers,
         pin_memory=device.type == "cuda",
-        worker_init_fn=one_thread,
+        worker_init_fn=aside if device.type == "cpu" else one_thread,
     )
     plain = build_network(spec)
     if config.model.pretrained:
@@ -125,6 +126,13 @@ PRECISIONS = {"auto": None, "fp32": torch.float32, "bf16": torch.bfloat16, "fp16
 def one_thread(worker: int) -> None:
     """A loader's worker works beside the training: OpenCV's own threads would only take its cores."""
     cv2.setNumThreads(0)
+
+
+def aside(worker: int) -> None:
+    """Beside a training on the same cores, only in its pauses: each of its threads waits for the slowest."""
+    one_thread(worker)
+    if hasattr(os, "nice"):
+        os.nice(19)
 
 
 def joint_weights(skeleton: Skeleton, by_name: dict[str, float]) -> torch.Tensor:
