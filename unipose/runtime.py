@@ -184,6 +184,7 @@ def open_session(path: str | Path, device: str = "cpu", threads: int = 0) -> Any
         raise ValueError(f"ONNX Runtime has no device {device!r} here; use one of: {', '.join(providers)}")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or cores()
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # others need the cores in its pauses
     return _session(path, options, (providers[kind], {"device_id": index} if index else {}))
 
 
