@@ -61,6 +61,7 @@ def create_app(settings: Settings, predictor: Predictor, sha256: str | None = No
         description="Human pose from photos: joints by name, in pixels of the upright image.",
         docs_url=None,  # its page comes from another host
         redoc_url=None,
+        redirect_slashes=False,  # to where the client's own Host header says
         lifespan=lifespan,
         middleware=[
             Middleware(Access, metrics=metrics),
@@ -80,6 +81,8 @@ def create_app(settings: Settings, predictor: Predictor, sha256: str | None = No
     async def require_key(given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> None:
         keys.require(given.credentials if given else None)
 
+    guards = [Depends(require_key)] if settings.api_keys else []  # OpenAPI asks for a key where there is one
+
     async def require_place() -> None:
         await require_ready()
         if not service.has_place():  # refused before the body is read; again, for certain, after it
@@ -95,7 +98,7 @@ def create_app(settings: Settings, predictor: Predictor, sha256: str | None = No
     @app.post(
         "/pose",
         summary="The poses of the people in an image",
-        dependencies=[Depends(require_key), Depends(require_place)],
+        dependencies=[*guards, Depends(require_place)],
         responses=describe(401, 408, 413, 415, 422, 429, 500, 503, 504),
         openapi_extra={"requestBody": REQUEST_BODY},
     )
@@ -112,7 +115,7 @@ def create_app(settings: Settings, predictor: Predictor, sha256: str | None = No
     @app.post(
         "/pose/batch",
         summary="The poses of the people in each of several images",
-        dependencies=[Depends(require_key), Depends(require_place)],
+        dependencies=[*guards, Depends(require_place)],
         responses=describe(401, 408, 413, 422, 429, 500, 503),
         openapi_extra={"requestBody": BATCH_BODY},
     )
@@ -153,7 +156,7 @@ def create_app(settings: Settings, predictor: Predictor, sha256: str | None = No
     async def frame(data: bytes, query: AnswerQuery, asked: Question) -> dict[str, Any]:
         return (await answer(data, query, asked)).model_dump()
 
-    add_status(app, describe_model(settings, predictor, sha256), metrics, require_ready, [Depends(require_key)])
+    add_status(app, describe_model(settings, predictor, sha256), metrics, require_ready, guards)
     add_site(app)
     return app
 

@@ -3,6 +3,7 @@
 import json
 import logging
 import logging.config
+import warnings
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,7 +36,11 @@ FORMATS = {"text": Text, "json": Json}
 
 
 def set_up(level: str, form: str) -> None:
-    """All loggers, the server's too, to standard error. `form`: a row of `FORMATS`."""
+    """All loggers, the server's too, to standard error; Pillow's remarks on odd files are not for it. `form`: a row of
+    `FORMATS`.
+    """
+    warnings.filterwarnings("ignore", module="PIL")
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)
     handler = logging.StreamHandler()
     handler.setFormatter(FORMATS[form]())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

@@ -1,6 +1,5 @@
 """Server: uvicorn that gives a silent connection up, and that answers what it has accepted before it stops."""
 
-import asyncio
 from collections.abc import Callable
 from time import monotonic
 from types import FrameType
@@ -8,8 +7,8 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from serve.connection import protocols
 from serve.settings import Settings
 
 # A terminal, or systemd, tells every process of a service to stop, and the supervisor then tells its workers again.
@@ -23,9 +22,11 @@ class Server(uvicorn.Server):
     """
 
     def __init__(self, app: FastAPI, settings: Settings, announce: Callable[[], None]):
+        http, stream = protocols(settings.header_seconds, settings.body_seconds)
         config = uvicorn.Config(
             app,
-            http=_protocol(settings.header_seconds),
+            http=http,
+            ws=stream,
             ws_max_size=settings.max_bytes,
             ws_max_queue=2,
             limit_concurrency=settings.max_connections,
@@ -59,36 +60,3 @@ class Server(uvicorn.Server):
             late = monotonic() - self._asked_to_stop >= self._stop_seconds
             self.should_exit = self.should_exit or late or not self._app.state.metrics.under_way
         return await super().on_tick(counter)
-
-
-def _protocol(header_seconds: float) -> type[HttpToolsProtocol]:
-    """HTTP whose connections have `header_seconds` for each request's head, and for what follows a refused one."""
-
-    class Protocol(HttpToolsProtocol):
-        _silence: asyncio.TimerHandle | None = None
-
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-            super().connection_made(transport)
-            self._expect()
-
-        def on_headers_complete(self) -> None:
-            self._stop_expecting()
-            super().on_headers_complete()
-
-        def on_response_complete(self) -> None:
-            super().on_response_complete()
-            self._expect()
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            self._stop_expecting()
-            super().connection_lost(exc)
-
-        def _expect(self) -> None:
-            self._stop_expecting()
-            self._silence = self.loop.call_later(header_seconds, self.transport.close)
-
-        def _stop_expecting(self) -> None:
-            if self._silence:
-                self._silence.cancel()
-
-    return Protocol

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import FastAPI, Response
+from fastapi.responses import PlainTextResponse
 
 from serve.metrics import MEDIA_TYPE, Metrics
 from serve.problem import describe
@@ -21,7 +22,10 @@ def add_status(
     async def models() -> Models:
         return Models(models=[served])
 
-    @app.get("/metrics", summary="Numbers for Prometheus", dependencies=guards, responses=describe(401))
+    @app.get(
+        "/metrics", summary="Numbers for Prometheus", dependencies=guards, responses=describe(401),
+        response_class=PlainTextResponse,
+    )  # fmt: skip
     async def exposition() -> Response:
         return Response(metrics.text(), media_type=MEDIA_TYPE)
 

@@ -54,6 +54,10 @@ class _InMemory(MultiPartParser):
     spool_max_size = 2**40  # the body is limited and wanted as bytes: no detour over the disk
     complete = False
 
+    def on_part_begin(self) -> None:
+        super().on_part_begin()
+        self._charset = "utf-8"  # not the client's choice among Python's codecs, of which some fail and some are slow
+
     def on_end(self) -> None:
         self.complete = True
 

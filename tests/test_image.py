@@ -83,6 +83,12 @@ def test_exif_orientation(kind, orientation):
     assert pixels.shape == ((45, 30, 3) if orientation >= 5 else (30, 45, 3))
 
 
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+@pytest.mark.parametrize("exif", [b"Exif\0\0junk", b"Exif\0\0II*\0\x08"])
+def test_exif_that_cannot_be_read_says_nothing_of_the_pixels(kind, exif):
+    assert read_image(encoded(Image.fromarray(PIXELS), kind, exif=exif)).shape == PIXELS.shape
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF"])
 def test_truncated_anywhere_is_damaged(kind):
     data = encoded(Image.fromarray(np.tile(PIXELS, (4, 4, 1))), kind)
@@ -154,6 +160,22 @@ def test_warp_of_a_very_long_image():
     assert warp(image, Affine.fit((0, 0, 60_000, 1), (64, 96)), (64, 96)).shape == (96, 64, 3)
     near = warp(image, Affine.translate(-59_000, 0), (64, 4))
     assert (near[0] == 200).all()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (45, 30), (1, 60_000), (60_000, 1)])
+@pytest.mark.parametrize("box", [(-1e6, -1e6, 1e6, 1e6), (-1e6, 0, 1e6, 1), (0, -1e6, 1, 1e6)])
+def test_warp_of_a_box_far_larger_than_the_image_takes_no_more_memory(size, box, monkeypatch):
+    """It may be made larger to have whole cells, by less than it is."""
+    grow = cv2.copyMakeBorder
+
+    def grow_a_little(image, above, below, left, right, *how):
+        assert (above, left) == (0, 0)
+        assert below < image.shape[0] and right < image.shape[1]
+        return grow(image, above, below, left, right, *how)
+
+    monkeypatch.setattr(cv2, "copyMakeBorder", grow_a_little)
+    image = np.full((size[1], size[0], 3), 200, np.uint8)
+    assert warp(image, Affine.fit(box, (64, 96), 1.25), (64, 96)).shape == (96, 64, 3)
 
 
 def test_normalise():

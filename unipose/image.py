@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from unipose.bomb import find_bomb
 from unipose.geometry import Affine
 
 RGB = NDArray[np.uint8]
@@ -28,6 +29,7 @@ SIGNATURES: dict[bytes, str] = {
     b"MM\x00*": "TIFF",
 }
 _ORIENTATION_TAG = 0x0112
+_EXIF_BYTES = 256 * 1024  # most of EXIF data, whose numbers become objects; cameras write up to 64 KB
 # Grey with more than 8 bits: how far to shift into 8.
 _DEEP_GREY = {"I;16": 8, "I;16L": 8, "I;16B": 8, "I;16N": 8}
 # What Pillow raises on damaged data, by format and place of the damage.
@@ -35,7 +37,7 @@ _DAMAGE = (OSError, SyntaxError, ValueError, EOFError, TypeError, IndexError, Ke
 
 
 class ImageTooLarge(ValueError):
-    """More bytes or pixels than the limits allow."""
+    """More bytes or pixels than the limits allow, or more of what makes decoding long (`bomb.py`)."""
 
 
 class NotAnImage(ValueError):
@@ -86,10 +88,14 @@ def _opened(data: bytes, limits: Limits, name: str) -> Iterator[Image.Image]:
     if kind is None:
         raise NotAnImage(f"{name} is not a {', '.join(dict.fromkeys(SIGNATURES.values()))} file by its first bytes")
     try:
+        if bomb := find_bomb(data, kind, limits.max_pixels):
+            raise ImageTooLarge(f"{name} has {bomb}")
         with Image.open(io.BytesIO(data), formats=[kind]) as image:
             width, height = image.size
             if width * height > limits.max_pixels:
                 raise ImageTooLarge(f"{name} has {width} x {height} pixels; at most {limits.max_pixels:,} are accepted")
+            if len(image.info.get("exif", b"")) > _EXIF_BYTES:
+                raise ImageTooLarge(f"{name} has more than {_EXIF_BYTES:,} bytes of EXIF data")
             yield image
     except ImageTooLarge:
         raise
@@ -123,7 +129,10 @@ def _rgb(image: Image.Image) -> RGB:
 
 
 def _orientation(image: Image.Image) -> int:
-    value = image.getexif().get(_ORIENTATION_TAG, 1)
+    try:
+        value = image.getexif().get(_ORIENTATION_TAG, 1)
+    except (SyntaxError, struct.error):  # EXIF that cannot be read says nothing of the pixels
+        return 1
     return value if isinstance(value, int) else 1
 
 
@@ -150,14 +159,16 @@ def warp(image: RGB, affine: Affine, size_wh: tuple[int, int]) -> RGB:
     right, bottom = (min(limit, ceil(c)) for limit, c in zip((width, height), corners.max(axis=0) + 2, strict=True))
     if left >= right or top >= bottom:
         return np.zeros((size_wh[1], size_wh[0], 3), np.uint8)
-    image = image[top:bottom, left:right]
     affine = affine @ Affine.translate(left, top)
-    step = int(1 / affine.zoom)
-    if step >= 2:
-        seen_wh = (right - left, bottom - top)
-        reduced_wh = (ceil(seen_wh[0] / step), ceil(seen_wh[1] / step))
-        image = cv2.resize(image, reduced_wh, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-        affine = affine @ Affine.resize(reduced_wh, seen_wh)
+    step = max(1, int(1 / affine.zoom))
+    across, down = min(step, right - left), min(step, bottom - top)  # a box may be far larger than the image
+    columns, rows = ceil((right - left) / across), ceil((bottom - top) / down)
+    image = image[top : top + rows * down, left : left + columns * across]
+    if max(across, down) >= 2:  # whole cells, for which averaging is several times as fast
+        below, beside = rows * down - image.shape[0], columns * across - image.shape[1]
+        image = cv2.copyMakeBorder(image, 0, below, 0, beside, cv2.BORDER_CONSTANT).astype(np.uint8, copy=False)
+        image = cv2.resize(image, (columns, rows), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+        affine = affine @ Affine.scale(across, down)
     return cv2.warpAffine(image, affine.matrix, size_wh, flags=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
 
 

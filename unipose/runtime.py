@@ -42,7 +42,7 @@ class OnnxRuntime:
     """An ONNX file on ONNX Runtime."""
 
     engine = "onnxruntime"
-    copies = 1
+    copies = 2  # its threads wait for the slowest of them at every layer: a second call uses those pauses
 
     def __init__(self, path: str | Path, device: str = "cpu", threads: int = 0, precision: str = "auto"):
         """Raises ValueError as `open_session` does, for a file without a spec, and for another precision than fp32."""
@@ -125,9 +125,10 @@ class Copies:
     """The same model on several devices; `run` takes one that is free, or waits for it."""
 
     def __init__(self, runtimes: Sequence[Runtime]):
-        self.spec, self.engine, self.copies = runtimes[0].spec, runtimes[0].engine, len(runtimes)
+        self.spec, self.engine = runtimes[0].spec, runtimes[0].engine
+        self.copies = sum(runtime.copies for runtime in runtimes)
         self._free: queue.SimpleQueue[Runtime] = queue.SimpleQueue()
-        for runtime in runtimes:
+        for runtime in [r for turn in range(self.copies) for r in runtimes if turn < r.copies]:
             self._free.put(runtime)
 
     def run(self, batch: Float32) -> Float32:
