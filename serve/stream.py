@@ -69,4 +69,4 @@ async def run_stream(socket: WebSocket, answer: Callable[[bytes], Awaitable[dict
     finally:
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.wait(tasks)  # not gather, which would forget who cancelled us
