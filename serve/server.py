@@ -29,6 +29,7 @@ class Server(uvicorn.Server):
             ws=stream,
             ws_max_size=settings.max_bytes,
             ws_max_queue=2,
+            ws_per_message_deflate=False,  # images are packed already
             limit_concurrency=settings.max_connections,
             timeout_graceful_shutdown=1,  # for what is over `stop_seconds`, and for streams
             server_header=False,
