@@ -24,7 +24,7 @@ def test_each_frame_gets_its_native_answer(client):
             assert (said["width"], said["height"]) == size
             assert (
                 abs(joints(said["poses"][0]) - ramp_joints(size)).max() < 0.6
-            )  # averaging rounds halves of a level up
+            )  # averages round up
 
 
 def test_the_query_counts_for_every_frame(client):
