@@ -1,5 +1,8 @@
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +12,8 @@ from conftest import SMALL_NETWORK
 from unipose.checkpoint import build_network, deployed, load_model, save_model
 from unipose.export import export
 from unipose.runtime import ENGINES, open_runtime
+
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="module")
@@ -139,3 +144,26 @@ def test_bf16_is_near(files, engine):
 def test_a_precision_that_cannot_be(files, precision, message):
     with pytest.raises(ValueError, match=message):
         open_runtime(files[0] / "small.onnx", precision=precision)
+
+
+def test_openvino_leaves_the_threads_signal_stack_alone():
+    """A stack of its own, freed with the model, would crash the process at the next signal that Python handles."""
+    code = """
+import ctypes
+from unipose.runtime import open_runtime
+from unipose.weights import default_model
+
+class Stack(ctypes.Structure):
+    _fields_ = (("start", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t))
+
+def signal_stack():
+    stack = Stack()
+    ctypes.CDLL(None).sigaltstack(None, ctypes.byref(stack))
+    return stack.start, stack.size
+
+before = signal_stack()
+runtime = open_runtime(default_model(), "openvino")
+assert signal_stack() == before
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -22,9 +22,7 @@ def test_each_frame_gets_its_native_answer(client):
             said = stream.receive_json()
             assert said["frame"] == number
             assert (said["width"], said["height"]) == size
-            assert (
-                abs(joints(said["poses"][0]) - ramp_joints(size)).max() < 0.6
-            )  # averages round up
+            assert abs(joints(said["poses"][0]) - ramp_joints(size)).max() < 0.6  # averages round up
 
 
 def test_the_query_counts_for_every_frame(client):

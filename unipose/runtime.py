@@ -6,6 +6,7 @@ Engines are optional, so each is imported where it is used.
 import os
 import queue
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -73,7 +74,10 @@ class OpenVino:
             "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
             "INFERENCE_NUM_THREADS": threads or cores(),
         }
-        self._model = openvino.Core().compile_model(str(path), device.upper(), settings)
+        # OpenVINO gives the thread that compiles a signal stack, and frees it with the model: in a thread that lives
+        # on, Python's next signal handler would run on freed memory.
+        with ThreadPoolExecutor(1) as apart:
+            self._model = apart.submit(openvino.Core().compile_model, str(path), device.upper(), settings).result()
 
     def run(self, batch: Float32) -> Float32:
         request = self._model.create_infer_request()  # a request is not thread-safe, the model is
