@@ -42,5 +42,5 @@ def test_a_table_of_all_designs_and_nothing_is_trained_twice(tmp_path, capfd):
 
 
 def test_a_failing_training_stops_the_study(tmp_path, capfd):
-    assert main([f"train.run={tmp_path}", "data.train=[none.json]", "--seeds", "1"]) == 2
+    assert main([f"train.run={tmp_path}", "data.train=[none.json]", "data.val=none.json", "--seeds", "1"]) == 2
     assert "the training in" in capfd.readouterr().err
