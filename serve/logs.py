@@ -2,7 +2,6 @@
 
 import json
 import logging
-import logging.config
 import warnings
 from datetime import UTC, datetime
 from typing import Any

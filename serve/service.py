@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import perf_counter
 from typing import TypeVar
 
 import numpy as np
 from fastapi import HTTPException
 
-from serve.batcher import Batcher
+from serve.batcher import Batcher, Float32
 from serve.boxes import Boxes, require_overlap
 from serve.budget import Budget
 from serve.metrics import Metrics
@@ -42,7 +42,7 @@ class Found:
 
     width: int
     height: int
-    poses: list[Pose] = field(default_factory=list)
+    poses: list[Pose]
 
 
 class PoseService:
@@ -68,7 +68,8 @@ class PoseService:
         """Warm up, with a black image and every size of batch: from here on answers take their usual time."""
         self._batcher.start()
         width, height = self._predictor.spec.input_wh
-        await self._drive(self._predictor.flow(np.zeros((height, width, 3), np.uint8)))
+        flow = self._predictor.flow(np.zeros((height, width, 3), np.uint8))
+        await self._drive(flow, await self._in_thread(advance, flow, None))
         size = 1
         while size <= self._predictor.max_batch:
             await self._batcher.run(np.zeros((size, 3, height, width), np.float32))
@@ -107,7 +108,7 @@ class PoseService:
     async def _find(self, data: bytes, question: Question) -> Found:
         most = min(self._max_people, question.max_people or self._max_people)
 
-        def open_flow() -> tuple[tuple[int, int], Flow, object]:
+        def open_flow() -> tuple[tuple[int, int], Flow, Float32 | list[Pose]]:
             with self._timed("decode"):
                 image = read_image(data, self._limits)
             height, width = image.shape[:2]
@@ -122,14 +123,12 @@ class PoseService:
         poses = await self._drive(flow, step)
         return Found(width, height, question.select(poses)[:most])
 
-    async def _drive(self, flow: Flow, step: object = None) -> list[Pose]:
-        """A flow to its end, from its first inputs where they are known."""
-        step = await self._in_thread(advance, flow, None) if step is None else step
-        while isinstance(step, np.ndarray):
+    async def _drive(self, flow: Flow, step: Float32 | list[Pose]) -> list[Pose]:
+        """A flow to its end, from the first step that it has taken."""
+        while not isinstance(step, list):
             maps = await self._batcher.run(step)
             with self._batcher.coming(), self._timed("read"):
                 step = await self._in_thread(advance, flow, maps)
-        assert isinstance(step, list)
         return step
 
     @contextmanager
