@@ -28,7 +28,7 @@ TORCH_RING = {
     "processes": set(),
     "dataset": {"heatmap", "image", "augment", "geometry", "records", "spec"},
     "engine": {"dataset", "loss", "processes"},
-    "checkpoint": {"files", "spec", "model.network", "model.trunk"},
+    "checkpoint": {"files", "skeleton", "spec", "model.network", "model.trunk"},
     "config": set(),
     "replay": set(),
 }

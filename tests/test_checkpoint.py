@@ -4,7 +4,8 @@ import pytest
 import torch
 from conftest import SMALL_NETWORK
 
-from unipose.checkpoint import build_network, deployed, load_model, load_state, save_model, save_state
+from unipose.checkpoint import build_network, deployed, load_model, load_state, save_model, save_state, start_from
+from unipose.skeleton import SKELETONS
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
@@ -52,3 +53,31 @@ def test_other_files_are_refused(spec, tmp_path):
 def test_an_unknown_trunk_names_the_known_ones(spec):
     with pytest.raises(ValueError, match=r"no trunk 'x'.*res2net50_26w_4s"):
         build_network(replace(spec, network={**SMALL_NETWORK, "trunk": "x"}))
+
+
+def test_training_starts_from_a_model_file(spec, tmp_path):
+    spec = replace(spec, network=SMALL_NETWORK)
+    trained = build_network(spec)
+    save_model(tmp_path / "m.safetensors", trained.state_dict(), spec)
+    fresh = build_network(spec)
+    start_from(fresh, tmp_path / "m.safetensors", spec.skeleton)
+    assert all(torch.equal(a, b) for a, b in zip(trained.parameters(), fresh.parameters(), strict=True))
+
+
+def test_another_skeleton_starts_with_its_own_last_convolution(spec, tmp_path):
+    spec = replace(spec, network=SMALL_NETWORK, skeleton=SKELETONS["lsp14"])
+    trained = build_network(spec)
+    save_model(tmp_path / "m.safetensors", trained.state_dict(), spec)
+    fresh = build_network(replace(spec, skeleton=SKELETONS["coco17"]))
+    own = fresh.decoder.maps.weight.clone()
+    start_from(fresh, tmp_path / "m.safetensors", SKELETONS["coco17"])
+    assert torch.equal(fresh.decoder.maps.weight, own)
+    assert torch.equal(fresh.wasp.mixes[0].weight, trained.wasp.mixes[0].weight)
+
+
+def test_another_network_cannot_be_started_from(spec, tmp_path):
+    spec = replace(spec, network=SMALL_NETWORK)
+    save_model(tmp_path / "m.safetensors", build_network(spec).state_dict(), spec)
+    other = build_network(replace(spec, network={**SMALL_NETWORK, "wasp_channels": 48}))
+    with pytest.raises(ValueError, match="is of another network than the one to be trained"):
+        start_from(other, tmp_path / "m.safetensors", spec.skeleton)

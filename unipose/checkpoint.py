@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from unipose.files import write_whole
 from unipose.model.network import UniPose, deployable
 from unipose.model.trunk import ZOO, Trunk
+from unipose.skeleton import Skeleton
 from unipose.spec import METADATA_KEY, ModelSpec
 
 
@@ -57,6 +58,21 @@ def load_model(path: str | Path) -> tuple[nn.Module, ModelSpec]:
     network = build_network(spec)
     network.load_state_dict(weights)
     return deployed(network, spec).eval(), spec
+
+
+def start_from(network: UniPose, path: str | Path, skeleton: Skeleton) -> None:
+    """Take over a model file's weights; where its skeleton is another one, all but those of the last convolution.
+
+    Raises ValueError for a file of another network.
+    """
+    module, spec = load_model(path)
+    weights = module[0].state_dict()  # type: ignore[index]
+    if spec.skeleton.keypoints != skeleton.keypoints:
+        weights |= {name: tensor for name, tensor in network.state_dict().items() if name.startswith("decoder.maps.")}
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ValueError(f"{path} is of another network than the one to be trained: {error}") from error
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:

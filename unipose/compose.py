@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 
 from unipose import __version__, processes
 from unipose.augment import Appearance, RandomAffine
-from unipose.checkpoint import build_network
+from unipose.checkpoint import build_network, start_from
 from unipose.config import AugmentConfig, Config, DataConfig, ModelConfig, TrainConfig, read_config
 from unipose.dataset import PoseDataset
 from unipose.engine import Trainer
@@ -79,9 +79,7 @@ def compose(config: Config, training: Sequence[RecordSet], validation: RecordSet
     torch.manual_seed(t.seed)
     if t.threads:
         torch.set_num_threads(t.threads)
-    spec = make_spec(
-        config.model, skeleton, LOSSES[t.loss].activation, provenance(config.model.pretrained, t, training)
-    )
+    spec = make_spec(config.model, skeleton, LOSSES[t.loss].activation, provenance(config.model, t, training))
     records = [record for records in training for record in records.records]
 
     appearance = Appearance(config.augment.appearance, config.augment.occlusion)
@@ -97,6 +95,8 @@ def compose(config: Config, training: Sequence[RecordSet], validation: RecordSet
     plain = build_network(spec)
     if config.model.pretrained:
         load_pretrained(plain.trunk, config.model.trunk, config.model.pretrained)
+    if config.model.start:
+        start_from(plain, config.model.start, skeleton)
     plain = plain.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     network = processes.share(plain, device)
     optimizer = OPTIMIZERS[t.optimizer](parameter_groups(plain, t.weight_decay), t.lr, t.momentum)
@@ -163,14 +163,15 @@ def make_spec(m: ModelConfig, skeleton: Skeleton, activation: str, provenance: d
     )  # fmt: skip
 
 
-def provenance(pretrained: str | None, t: TrainConfig, training: Sequence[RecordSet]) -> dict[str, object]:
+def provenance(m: ModelConfig, t: TrainConfig, training: Sequence[RecordSet]) -> dict[str, object]:
     """What the weights were made from, for the model file."""
     data = [
         {"file": "/".join(records.path.parts[-2:]), "people": len(records.records), "sha256": sha256(records.path)}
         for records in training
     ]
     return {
-        "pretrained": pretrained,
+        "pretrained": m.pretrained,
+        "start": m.start and {"file": Path(m.start).name, "sha256": sha256(Path(m.start))},
         "data": data,
         "seed": t.seed,
         "epochs": t.epochs,

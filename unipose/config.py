@@ -20,6 +20,8 @@ class ModelConfig:
     """A row of the zoo (`unipose models`)."""
     pretrained: str | None = None
     """The trunk's weights: a file, torchvision:ResNet50_Weights.IMAGENET1K_V2 or timm:res2net50_26w_4s.in1k."""
+    start: str | None = None
+    """A model file (.safetensors) of the same network, to train on from; another skeleton gets fresh maps."""
     output_stride: Literal[8, 16, 32] = 16
     multi_grid: tuple[int, ...] = (1, 2, 4)
     wasp_channels: int = 256
