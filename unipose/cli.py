@@ -7,6 +7,7 @@ from unipose import __version__
 
 VERBS = {
     "predict": "joints of photographs: overlay pictures and JSON",
+    "video": "a video, webcam or stream: people followed, overlay and joints of every frame",
     "train": "train a network; without arguments, on a drawn sample set",
     "pretrain": "train a trunk as a classifier first, on an image folder or CIFAR",
     "evaluate": "PCK, PCKh or OKS AP of a model file on a data set",
@@ -34,7 +35,8 @@ def main(argv: list[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("unipose"):
             raise
-        print(f"error: {verb} needs {error.name}: pip install 'unipose[train]'", file=sys.stderr)
+        extra = "video" if verb == "video" else "train"
+        print(f"error: {verb} needs {error.name}: pip install 'unipose[{extra}]'", file=sys.stderr)
         return 2
     code: int = module.main(rest)
     return code

@@ -15,7 +15,10 @@ COLOURS = {"left": (0, 158, 255), "right": (255, 120, 0), "middle": (0, 190, 110
 
 
 def draw_poses(image: RGB, poses: Sequence[Pose], skeleton: Skeleton, min_score: float = 0.1) -> RGB:
-    """A copy of the image (H, W, 3) with limbs, and keypoints of at least `min_score`; left blue, right orange."""
+    """A copy of the image (H, W, 3) with limbs, and keypoints of at least `min_score`; left blue, right orange.
+
+    People with a `track_id` have it written above them.
+    """
     canvas = np.ascontiguousarray(image).copy()
     height, width = canvas.shape[:2]
     thickness = max(1, round(max(height, width) / 250))
@@ -30,7 +33,18 @@ def draw_poses(image: RGB, poses: Sequence[Pose], skeleton: Skeleton, min_score:
             if visible:
                 cv2.circle(canvas, point, 2 * thickness, (255, 255, 255), -1, cv2.LINE_AA)
                 cv2.circle(canvas, point, 2 * thickness, COLOURS[side(name)], max(1, thickness // 2), cv2.LINE_AA)
+        if pose.track_id is not None and shown.any():
+            top = min(
+                (point for point, visible in zip(points, shown, strict=True) if visible), key=lambda point: point[1]
+            )
+            _write(canvas, str(pose.track_id), (top[0], top[1] - 4 * thickness), thickness)
     return canvas
+
+
+def _write(canvas: RGB, text: str, at: tuple[int, int], thickness: int) -> None:
+    """White on a dark rim, the text's left bottom corner at a point."""
+    for colour, width in (((0, 0, 0), 3 * thickness), ((255, 255, 255), thickness)):
+        cv2.putText(canvas, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.4 * thickness, colour, width, cv2.LINE_AA)
 
 
 def contact_sheet(images: Sequence[RGB], columns: int = 4, tile: int = 224) -> RGB:

@@ -29,13 +29,14 @@ def suppress(boxes: Boxes, overlap: float) -> Boxes:
     while len(boxes):
         best, boxes = boxes[:1], boxes[1:]
         kept = np.concatenate([kept, best])
-        shared = np.minimum(boxes[:, 2:], best[:, 2:]) - np.maximum(boxes[:, :2], best[:, :2])
-        intersection = np.maximum(shared, 0).prod(axis=1)
-        union = _area(boxes) + _area(best) - intersection
-        boxes = boxes[intersection <= overlap * union]
+        boxes = boxes[iou(best, boxes)[0] <= overlap]
     return kept
 
 
-def _area(boxes: Boxes) -> Boxes:
-    area: Boxes = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
-    return area
+def iou(a: Boxes, b: Boxes) -> Boxes:
+    """Intersection over union of each of box_xyxy (N, 4) with each of (M, 4), none of them empty -> (N, M)."""
+    shared = np.minimum(a[:, None, 2:], b[None, :, 2:]) - np.maximum(a[:, None, :2], b[None, :, :2])
+    intersection: Boxes = np.maximum(shared, 0).prod(axis=2)
+    areas = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (a, b)]
+    out: Boxes = intersection / (areas[0][:, None] + areas[1][None] - intersection)
+    return out

@@ -8,18 +8,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from unipose.detect import DETECTORS, WEIGHTS, open_detector
 from unipose.draw import draw_poses
 from unipose.image import RGB, read_image
+from unipose.options import add_predictor_options, open_predictor
 from unipose.predictor import Predictor
-from unipose.runtime import ENGINES, open_runtime
-from unipose.weights import default_model
 
 
 def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
-        predictor = load_predictor(arguments)
+        if arguments.box is not None and arguments.detector != "whole":
+            raise ValueError("--box says where the person is and --detector asks: give one of them")
+        predictor = open_predictor(arguments)
         names = _names(arguments.images)
         arguments.out.mkdir(parents=True, exist_ok=True)
     except ImportError as error:
@@ -46,35 +46,11 @@ def _parser() -> argparse.ArgumentParser:
         "images", nargs="+", type=Path, metavar="IMAGE", help="photographs; of one person, or see below"
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for NAME.jpg (overlay) and NAME.json")
-    parser.add_argument("--model", type=Path, default=default_model(), help="an .onnx or .safetensors file")
-    parser.add_argument("--engine", choices=tuple(ENGINES), help="default: the one for the model's kind of file")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--flip", action="store_true", help="average with the mirrored image: slower, a little better")
     parser.add_argument(
         "--box", type=float, nargs=4, metavar=("X1", "Y1", "X2", "Y2"), help="the person's box, for all"
     )
-    parser.add_argument(
-        "--detector", choices=tuple(DETECTORS), default="whole",
-        help="who finds the people; whole, the default, takes each image to show one",
-    )  # fmt: skip
-    parser.add_argument(
-        "--detector-weights", metavar="W", help="; ".join(f"for {name} {what}" for name, what in WEIGHTS.items())
-    )
-    parser.add_argument(
-        "--detector-threshold", type=float, default=0.5, metavar="T", help="the least score of a person (default 0.5)"
-    )
+    add_predictor_options(parser)
     return parser
-
-
-def load_predictor(arguments: argparse.Namespace) -> Predictor:
-    """Raises ValueError, OSError or ImportError for a model or a detector that cannot be opened."""
-    if arguments.box is not None and arguments.detector != "whole":
-        raise ValueError("--box says where the person is and --detector asks: give one of them")
-    runtime = open_runtime(arguments.model, arguments.engine, arguments.device)
-    detector = open_detector(
-        arguments.detector, arguments.detector_weights, arguments.detector_threshold, arguments.device
-    )
-    return Predictor(runtime, detector, arguments.flip)
 
 
 def predict_file(predictor: Predictor, path: Path, out: Path, box: list[float] | None) -> None:

@@ -1,0 +1,52 @@
+"""Small real video files, whose frames say which they are and which way up."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+
+def numbered(number: int, size_wh: tuple[int, int] = (64, 48)) -> np.ndarray:
+    """A grey that grows with the number, up to 69, with a white left upper quarter."""
+    width, height = size_wh
+    image = np.full((height, width, 3), 20 + 3 * number % 210, np.uint8)
+    image[: height // 2, : width // 2] = 255
+    return image
+
+
+def number_of(image: np.ndarray) -> int:
+    """Which `numbered` picture it is, after compression."""
+    return round((float(np.median(image[-8:, -8:])) - 20) / 3)
+
+
+def write_video(
+    path: Path, count: int = 20, rate: Fraction = Fraction(25), pts: list[int] | None = None,
+    time_base: Fraction | None = None, rotation: int = 0, sound: bool = False, size_wh: tuple[int, int] = (64, 48),
+    codec: str = "libx264",
+) -> Path:  # fmt: skip
+    """`pts` in units of `time_base`, or even ones; the sound is a tone as long as the pictures."""
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream(codec, rate=rate, options={"g": "10"})
+        stream.width, stream.height, stream.pix_fmt = *size_wh, "yuv420p"
+        stream.codec_context.time_base = stream.time_base = time_base or 1 / rate
+        if rotation:
+            stream.set_display_rotation(rotation)
+        tone = out.add_stream("aac", rate=16_000, layout="mono") if sound else None
+        for i in range(count):
+            picture = av.VideoFrame.from_ndarray(numbered(i, size_wh), format="rgb24")
+            picture.pts, picture.time_base = (pts[i] if pts else i), time_base or 1 / rate
+            out.mux(stream.encode(picture))
+        if tone:
+            samples = np.sin(np.arange(int(16_000 * count / rate)) * 0.17).astype(np.float32)[None]
+            audio = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
+            audio.sample_rate, audio.pts = 16_000, 0
+            out.mux(tone.encode(audio))
+            out.mux(tone.encode(None))
+        out.mux(stream.encode(None))
+    return path
+
+
+def times(path: Path) -> list[float]:
+    with av.open(str(path)) as container:
+        return [frame.time for frame in container.decode(video=0)]

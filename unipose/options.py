@@ -1,0 +1,35 @@
+"""Options: what a command line says of the model and the detector, and the Predictor they make."""
+
+import argparse
+from pathlib import Path
+
+from unipose.detect import DETECTORS, WEIGHTS, open_detector
+from unipose.predictor import Predictor
+from unipose.runtime import ENGINES, open_runtime
+from unipose.weights import default_model
+
+
+def add_predictor_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", type=Path, default=default_model(), help="an .onnx or .safetensors file")
+    parser.add_argument("--engine", choices=tuple(ENGINES), help="default: the one for the model's kind of file")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--flip", action="store_true", help="average with the mirrored image: slower, a little better")
+    parser.add_argument(
+        "--detector", choices=tuple(DETECTORS), default="whole",
+        help="who finds the people; whole, the default, takes each image to show one",
+    )  # fmt: skip
+    parser.add_argument(
+        "--detector-weights", metavar="W", help="; ".join(f"for {name} {what}" for name, what in WEIGHTS.items())
+    )
+    parser.add_argument(
+        "--detector-threshold", type=float, default=0.5, metavar="T", help="the least score of a person (default 0.5)"
+    )
+
+
+def open_predictor(arguments: argparse.Namespace) -> Predictor:
+    """Raises ValueError, OSError or ImportError for a model or a detector that cannot be opened."""
+    runtime = open_runtime(arguments.model, arguments.engine, arguments.device)
+    detector = open_detector(
+        arguments.detector, arguments.detector_weights, arguments.detector_threshold, arguments.device
+    )
+    return Predictor(runtime, detector, arguments.flip)

@@ -1,0 +1,64 @@
+"""Smooth: the One-Euro filter (Casiez, Roussel & Vogel, CHI 2012) on keypoints, in seconds and body sizes."""
+
+from dataclasses import dataclass
+from math import tau
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class OneEuro:
+    """A first-order low-pass per keypoint, its cutoff rising with the keypoint's speed: calm at rest, prompt in motion.
+
+    cutoff = `min_cutoff` + `beta` x speed, in Hz, the speed in body sizes per second (so that it means the same for
+    near and far people) and itself low-passed at `speed_cutoff` Hz. The delay behind a slow motion is
+    1 / (2 pi cutoff) seconds: `delay`.
+    """
+
+    min_cutoff: float = 1.0
+    beta: float = 10.0
+    speed_cutoff: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.min_cutoff <= 0 or self.beta < 0 or self.speed_cutoff <= 0:
+            raise ValueError(f"the cutoffs are positive frequencies and beta is not negative, got {self}")
+
+    def delay(self, speed: float) -> float:
+        """Seconds by which a keypoint of this steady speed (body sizes per second) is behind."""
+        return 1 / (tau * (self.min_cutoff + self.beta * speed))
+
+
+class Smoother:
+    """One person's keypoints through a One-Euro filter, frame by frame, at whatever times the frames have."""
+
+    def __init__(self, settings: OneEuro):
+        self._settings = settings
+        self._time = 0.0
+        self._seen: Float | None = None
+        self._calm = self._velocity = np.zeros((0, 2))
+
+    def __call__(self, xy: Float, size: float, time: float) -> Float:
+        """xy (K, 2) in pixels, the person's size in pixels, the frame's time in seconds -> xy (K, 2), smoothed.
+
+        Times grow from call to call.
+        """
+        if self._seen is None:
+            self._seen, self._calm, self._velocity, self._time = xy, xy, np.zeros_like(xy), time
+            return xy
+        elapsed, self._time = time - self._time, time
+        s = self._settings
+        # Casiez et al., equations 3 to 6
+        velocity = (xy - self._seen) / (size * elapsed)
+        self._velocity = self._velocity + share(s.speed_cutoff, elapsed) * (velocity - self._velocity)
+        cutoff = s.min_cutoff + s.beta * np.linalg.norm(self._velocity, axis=1, keepdims=True)
+        self._calm = self._calm + share(cutoff, elapsed) * (xy - self._calm)
+        self._seen = xy
+        return self._calm
+
+
+def share(cutoff: float | Float, elapsed: float) -> Float:
+    """How much of the new value a first-order low-pass takes over after `elapsed` seconds."""
+    return 1 / (1 + 1 / (tau * np.asarray(cutoff) * elapsed))

@@ -1,0 +1,52 @@
+"""Sound: the sound of one file copied, packet by packet and undecoded, into another."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import av
+
+log = logging.getLogger(__name__)
+
+
+class Sound:
+    """Raises ValueError where the new file's kind cannot hold this sound."""
+
+    def __init__(self, path: Path, origin: float, out: av.container.OutputContainer):
+        """`origin`: seconds that are taken from its times."""
+        self._path, self._origin, self._out = path, origin, out
+        self._container = av.open(str(path))
+        audio = self._container.streams.audio
+        for stream in audio:
+            if stream.codec_context.name not in out.supported_codecs:
+                raise ValueError(
+                    f"{stream.codec_context.name} sound, as {path} has it, does not fit into {out.format.name}: "
+                    "write .mkv, or leave the sound out with --no-sound"
+                )
+        self._streams = {stream.index: out.add_stream_from_template(stream) for stream in audio}
+        self._packets = self._container.demux(*audio)
+        self._waiting: av.Packet[Any] | None = None
+
+    def copy(self, until: float) -> None:
+        """What begins at most `until` seconds after the start and has not been copied yet."""
+        while (packet := self._waiting or self._next()) is not None:
+            shift = round(self._origin / packet.time_base)
+            assert packet.dts is not None  # or it would not be the next
+            if float((packet.dts - shift) * packet.time_base) > until:
+                self._waiting = packet
+                return
+            self._waiting = None
+            packet.pts, packet.dts = (packet.dts if packet.pts is None else packet.pts) - shift, packet.dts - shift
+            packet.stream = self._streams[packet.stream.index]
+            self._out.mux(packet)
+
+    def close(self) -> None:
+        self._container.close()
+
+    def _next(self) -> "av.Packet[Any] | None":
+        """The next packet that has a time; the last one of a file has none."""
+        try:
+            return next((packet for packet in self._packets if packet.dts is not None), None)
+        except av.error.FFmpegError as error:  # the pictures, which are what was asked for, go on
+            log.warning("the sound of %s ends here: %s", self._path, error.strerror)
+            return None
