@@ -2,7 +2,9 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -87,14 +89,11 @@ def test_a_damaged_middle_is_left_out(tmp_path):
     data[middle : middle + 2000] = bytes(2000)
     path.write_bytes(data)
     frames = []
-    with open_video(str(path)) as video:
-        try:
-            frames.extend(video.frames)
-        except EndsEarly as error:
-            assert "damaged" in str(error)
+    with open_video(str(path)) as video, suppress(EndsEarly):
+        frames.extend(video.frames)
     assert len(frames) > 40
     assert number_of(frames[-1].image) == 59  # what comes after is read
-    assert all(a.pts < b.pts for a, b in zip(frames, frames[1:], strict=False))
+    assert all(a.pts < b.pts for a, b in pairwise(frames))
 
 
 @pytest.mark.parametrize(
@@ -176,7 +175,7 @@ def test_a_stream_that_breaks_off_is_connected_again(tmp_path, stream):
     numbers = [number_of(frame.image) for frame in frames]
     assert numbers.count(0) == numbers.count(25) == 2  # the last ones are lost with the connection
     assert [frame.index for frame in frames] == list(range(len(frames)))
-    assert all(a.pts < b.pts and a.time < b.time for a, b in zip(frames, frames[1:], strict=False))
+    assert all(a.pts < b.pts and a.time < b.time for a, b in pairwise(frames))
 
 
 def test_a_stream_that_nobody_sends_is_refused_at_once():

@@ -48,7 +48,9 @@ def test_odd_sides_grow_and_other_sizes_are_fitted(tmp_path):
 def sound_of(path):
     with av.open(str(path)) as container:
         return [
-            (float(p.dts * p.time_base), bytes(p)) for p in container.demux(container.streams.audio) if p.dts is not None
+            (float(p.dts * p.time_base), bytes(p))
+            for p in container.demux(container.streams.audio)
+            if p.dts is not None
         ]
 
 

@@ -23,9 +23,14 @@ class Sound:
                     f"{stream.codec_context.name} sound, as {path} has it, does not fit into {out.format.name}: "
                     "write .mkv, or leave the sound out with --no-sound"
                 )
-        self._streams = {stream.index: out.add_stream_from_template(stream) for stream in audio}
+        self._streams: dict[int, av.AudioStream] = {}
         self._packets = self._container.demux(*audio)
         self._waiting: av.Packet[Any] | None = None
+
+    def add_streams(self) -> None:
+        """To be called when the new file has its pictures' stream, which players want first, and before `copy`."""
+        audio = self._container.streams.audio
+        self._streams = {stream.index: self._out.add_stream_from_template(stream) for stream in audio}
 
     def copy(self, until: float) -> None:
         """What begins at most `until` seconds after the start and has not been copied yet."""

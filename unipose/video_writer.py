@@ -62,6 +62,8 @@ class VideoWriter:
         assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = width + width % 2, height + height % 2, "yuv420p"
         stream.codec_context.time_base = stream.time_base = self._time_base
+        if self._sound:
+            self._sound.add_streams()
         return stream
 
     @staticmethod

@@ -1,0 +1,222 @@
+import json
+import signal
+import subprocess
+import sys
+import time
+from fractions import Fraction
+
+import av
+import cv2
+import numpy as np
+import pytest
+from video_files import number_of, numbered, times, write_video
+
+from unipose.frames import Frame
+from unipose.image import read_image
+from unipose.video import BATCH_BYTES, batches, main
+
+ANYBODY = ["--min-score", "0"]  # these pictures show nobody
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.fixture
+def outputs(tmp_path):
+    return tmp_path / "out.mp4", tmp_path / "out.jsonl"
+
+
+def run(source, outputs, *options):
+    return main([str(source), "-o", str(outputs[0]), "--json", str(outputs[1]), *ANYBODY, *options])
+
+
+def test_a_file_with_sound_and_uneven_times(tmp_path, outputs, capsys):
+    pts = [0, 40, 41, 300, 310, 400, 410, 420, 500, 600, 650]
+    source = write_video(tmp_path / "in.mp4", len(pts), pts=pts, time_base=Fraction(1, 1000), sound=True)
+    assert run(source, outputs) == 0
+    assert [round(1000 * at) for at in times(outputs[0])] == pts
+    assert [(line["frame"], round(1000 * line["time"])) for line in lines(outputs[1])] == list(enumerate(pts))
+    with av.open(str(outputs[0])) as container:
+        assert [stream.type for stream in container.streams] == ["video", "audio"]
+        assert container.streams.video[0].codec_context.name == "h264"
+    assert "11 frames written" in capsys.readouterr().err
+
+
+def test_a_folder_of_images(tmp_path, outputs):
+    (tmp_path / "in").mkdir()
+    for i in range(12):
+        cv2.imwrite(str(tmp_path / "in" / f"{i}.png"), numbered(i))
+    assert run(tmp_path / "in", outputs, "--rate", "10") == 0
+    assert np.allclose(times(outputs[0]), np.arange(12) / 10)
+    assert [line["time"] for line in lines(outputs[1])] == [i / 10 for i in range(12)]
+
+
+@pytest.mark.parametrize("form", ["coco", "openpose", "csv"])
+def test_other_lines_to_the_standard_output(tmp_path, form, capsys):
+    source = write_video(tmp_path / "in.mp4", 6)
+    assert main([str(source), "--json", "-", "--format", form, *ANYBODY]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[0].startswith("frame,time,track_id" if form == "csv" else "{")
+    assert len(out) >= 6
+
+
+def test_people_keep_one_id_and_are_drawn(real_data, tmp_path, outputs):
+    """Five seconds of a real video in which one person stands and turns."""
+    source = tmp_path / "in.mp4"
+    with av.open(str(real_data / "people_walking.mp4")) as container, av.open(str(source), "w") as out:
+        stream = out.add_stream("libx264", rate=10, options={"crf": "18"})
+        container.seek(26_000_000)
+        pictures = [picture for picture, _ in zip(container.decode(video=0), range(50), strict=False)]
+        stream.width, stream.height, stream.pix_fmt = pictures[0].width, pictures[0].height, "yuv420p"
+        for i, picture in enumerate(pictures):
+            picture.pts, picture.time_base = i, Fraction(1, 10)
+            out.mux(stream.encode(picture))
+        out.mux(stream.encode(None))
+    assert main([str(source), "-o", str(outputs[0]), "--json", str(outputs[1])]) == 0
+    assert [[pose["track_id"] for pose in line["poses"]] for line in lines(outputs[1])] == [[1]] * 50
+    with av.open(str(source)) as before, av.open(str(outputs[0])) as after:
+        pairs = zip(before.decode(video=0), after.decode(video=0), strict=True)
+        apart = [np.abs(a.to_ndarray(format="rgb24").astype(int) - b.to_ndarray(format="rgb24")) for a, b in pairs]
+    assert all((difference.max(axis=2) > 60).sum() > 500 for difference in apart)  # the skeleton
+    assert all(np.median(difference) < 3 for difference in apart)  # and nothing else
+
+
+def test_a_truncated_file_leaves_what_could_be_read(tmp_path, outputs, capsys):
+    source = write_video(tmp_path / "in.mkv", 60, size_wh=(320, 240))
+    source.write_bytes(source.read_bytes()[: int(source.stat().st_size * 0.6)])
+    assert run(source, outputs) == 1
+    assert "breaks off after" in capsys.readouterr().err
+    assert 10 < len(times(outputs[0])) == len(lines(outputs[1])) < 60
+
+
+SLOWLY = """
+import sys, time
+from unipose import video
+from unipose.follow import Follower
+patient = Follower.__call__
+def slow(self, images, times):
+    time.sleep(0.2)
+    return patient(self, images, times)
+Follower.__call__ = slow
+sys.exit(video.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_stopping_leaves_a_video_and_lines_up_to_there(tmp_path, outputs, how):
+    source = write_video(tmp_path / "in.mp4", 200, sound=True)
+    command = [sys.executable, "-c", SLOWLY, str(source), "-o", str(outputs[0]), "--json", str(outputs[1]), *ANYBODY]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    for _ in range(300):
+        time.sleep(0.1)
+        if outputs[1].exists() and len(outputs[1].read_text().splitlines()) >= 8:
+            break
+    process.send_signal(how)
+    _, said = process.communicate(timeout=20)
+    assert process.returncode == 130 and "interrupted:" in said and "Traceback" not in said
+    assert 8 <= len(lines(outputs[1])) == len(times(outputs[0])) < 200
+
+
+def pictures(path):
+    with av.open(str(path)) as container:
+        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+
+
+@pytest.mark.parametrize("part", ["read", "follow", "write"])
+def test_an_error_anywhere_surfaces_soon(tmp_path, outputs, part, monkeypatch, capsys):
+    source = write_video(tmp_path / "in.mp4", 60)
+
+    def broken(*_):
+        raise OSError(28, "No space left on device")
+
+    if part == "follow":
+        monkeypatch.setattr("unipose.follow.Follower.__call__", broken)
+    elif part == "write":
+        monkeypatch.setattr("unipose.video_writer.VideoWriter.write", broken)
+    else:
+        monkeypatch.setattr("unipose.frames._upright", broken)
+    began = time.monotonic()
+    assert run(source, outputs) == 2
+    assert time.monotonic() - began < 10
+    assert "No space left on device" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "say what to write: -o OUT.mp4, --json OUT.jsonl, or both"),
+        (["-o", "{source}"], "would overwrite what it is made from"),
+        (["-o", "{folder}/out.gif"], "a video is written as"),
+        (["--json", "{folder}/out.jsonl", "--batch", "0"], "from 1 up, got 0"),
+        (["--json", "{folder}/out.jsonl", "--detect-every", "0"], "from 1 up, got 0"),
+        (["--json", "{folder}/none/out.jsonl"], "No such file or directory"),
+        (["--json", "{folder}/out.jsonl", "--model", "none.onnx"], "no model file none.onnx"),
+        (["--json", "{folder}/out.jsonl", "--detector", "onnx"], "needs weights"),
+    ],
+)
+def test_what_cannot_be_is_told_in_a_line(tmp_path, options, message, capsys):
+    source = write_video(tmp_path / "in.mp4", 4)
+    before = source.read_bytes()
+    assert main([str(source), *(option.format(source=source, folder=tmp_path) for option in options)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and message in error and error.count("\n") == 1
+    assert source.read_bytes() == before
+
+
+def test_a_missing_source_is_told(tmp_path, capsys):
+    assert main([str(tmp_path / "none.mp4"), "--json", str(tmp_path / "out.jsonl")]) == 2
+    assert "no file or folder" in capsys.readouterr().err
+
+
+def test_batches_hold_a_bounded_number_of_bytes():
+    small = [Frame(np.zeros((10, 10, 3), np.uint8), i, i, float(i)) for i in range(10)]
+    assert [[frame.index for frame in batch] for batch in batches(small, 4)] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+    large = np.zeros((2000, BATCH_BYTES // 2 // 6000, 3), np.uint8)
+    assert [len(batch) for batch in batches([Frame(large, i, i, float(i)) for i in range(5)], 4)] == [2, 2, 1]
+    assert [len(batch) for batch in batches([Frame(np.repeat(large, 3, 0), 0, 0, 0.0)] * 2, 4)] == [1, 1]
+
+
+@pytest.mark.slow
+def test_ten_minutes_take_no_more_memory_than_one(real_data, tmp_path):
+    """Peak memory of processes that follow one minute and ten of 768x432."""
+    peaks = []
+    for minutes in (1, 10):
+        out = tmp_path / f"{minutes}.jsonl"
+        source = repeated(real_data / "people_walking.mp4", 600 * minutes, tmp_path / f"in{minutes}.mp4")
+        code = (
+            "import sys, resource; from unipose.video import main; status = main(sys.argv[1:]);"
+            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024); sys.exit(status)"
+        )
+        command = [sys.executable, "-c", code, str(source), "--json", str(out), "-o", str(tmp_path / f"{minutes}.mp4")]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert len(lines(out)) == 600 * minutes
+        peaks.append(int(done.stdout))
+    print(f"peak memory, MB: one minute {peaks[0]}, ten minutes {peaks[1]}")
+    assert peaks[1] < peaks[0] + 40
+
+
+def repeated(path, frames, out_path):
+    """The same pictures over and over, undecoded, so many frames of them."""
+    with av.open(str(out_path), "w") as out:
+        stream, count, shift = None, 0, 0
+        while count < frames:
+            with av.open(str(path)) as container:
+                source = container.streams.video[0]
+                stream = stream or out.add_stream_from_template(source)
+                for packet in container.demux(source):
+                    if packet.dts is None or count == frames:
+                        break
+                    packet.pts, packet.dts, packet.stream = packet.pts + shift, packet.dts + shift, stream
+                    out.mux(packet)
+                    count += 1
+                shift += source.duration
+    return out_path
+
+
+def test_one_image_is_a_video_of_one_frame(tmp_path, outputs):
+    cv2.imwrite(str(tmp_path / "one.png"), numbered(3, (96, 64)))
+    assert run(tmp_path / "one.png", outputs) == 0
+    assert number_of(pictures(outputs[0])[0]) == 3
+    assert read_image(tmp_path / "one.png").shape == (64, 96, 3)
