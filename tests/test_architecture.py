@@ -33,7 +33,7 @@ TORCH_RING = {
     "config": set(),
     "replay": set(),
 }
-WITHIN_LAYER = {"heatmap": {"geometry"}, "pose": {"skeleton"}, "spec": {"skeleton"}}
+WITHIN_LAYER = {"heatmap": {"geometry"}, "options": {"weights"}, "pose": {"skeleton"}, "spec": {"skeleton"}}
 JOB = {"journal", "job", "report", "compose", "throughput"}  # wires the torch ring and the evaluation
 ENTRY_POINTS = {"train", "evaluate", "predict", "video", "export", "models", "bench", "pretrain", "study", "cli"}
 
