@@ -6,18 +6,24 @@ from pathlib import Path
 
 from source import command
 
+from unipose.clips import draw_clips
 from unipose.sample import draw_sample
 
 
 def make(args: argparse.Namespace) -> str:
-    train, test = draw_sample(args.out, args.count, args.seed, (args.width, args.height))
-    return f"{args.count} figures -> {train} and {test}"
+    size_wh = (args.width, args.height)
+    if args.frames is None:
+        train, test = draw_sample(args.out, args.count, args.seed, size_wh)
+        return f"{args.count} figures -> {train} and {test}"
+    train, test = draw_clips(args.out, args.count, args.frames, args.seed, size_wh)
+    return f"{args.count} clips of {args.frames} frames -> {train} and {test}"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Draw figures on cluttered backgrounds as COCO-keypoint JSON")
     parser.add_argument("--out", type=Path, required=True, help="folder for images/, train.json and test.json")
-    parser.add_argument("--count", type=int, default=1500, help="images; the last fifth becomes test.json")
+    parser.add_argument("--count", type=int, default=1500, help="images, or clips; the last fifth becomes test.json")
+    parser.add_argument("--frames", type=int, help="draw clips of so many frames, of figures that move, not images")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--width", type=int, default=192)
     parser.add_argument("--height", type=int, default=160)

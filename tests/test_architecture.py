@@ -14,6 +14,7 @@ LAYERS = [
     {"heatmap", "pose", "image", "spec"},
     {"metrics", "draw", "records", "coco_json", "figure"},
     {"sample"},
+    {"clips"},
     {"runtime", "onnx_layout"},
     {"onnx_detector", "torchvision_detector"},
     {"detect"},

@@ -2,7 +2,8 @@
 
 Points are pixel-centre coordinates in the stored image; `bbox` is (x, y, width, height) at pixel edges, so the whole
 image is (0, 0, width, height). Visibility: 0 = not labelled (x = y = 0), 1 = labelled but occluded, 2 = visible.
-`info.image_root` is the images' folder, relative to the JSON file; `file_name` is relative to that folder.
+`info.image_root` is the images' folder, relative to the JSON file; `file_name` is relative to that folder. Frames of
+clips say so as COCO's relatives for video do: `video_id` and `frame_id` of an image, and a list of `videos`.
 """
 
 import json
@@ -21,6 +22,15 @@ Record = dict[str, Any]
 
 def image_record(image_id: int, file_name: str, size_wh: tuple[int, int]) -> Record:
     return {"id": image_id, "file_name": file_name, "width": size_wh[0], "height": size_wh[1]}
+
+
+def video_record(video_id: int, name: str) -> Record:
+    return {"id": video_id, "name": name}
+
+
+def frame_record(image_id: int, file_name: str, size_wh: tuple[int, int], video_id: int, frame_id: int) -> Record:
+    """An image that is a frame of a video; consecutive frames have consecutive numbers."""
+    return image_record(image_id, file_name, size_wh) | {"video_id": video_id, "frame_id": frame_id}
 
 
 def person_record(
@@ -62,7 +72,12 @@ def box_around(xy_image: NDArray[np.floating], size_wh: tuple[int, int], padding
 
 
 def document(
-    skeleton: Skeleton, images: Sequence[Record], annotations: Sequence[Record], description: str, image_root: str
+    skeleton: Skeleton,
+    images: Sequence[Record],
+    annotations: Sequence[Record],
+    description: str,
+    image_root: str,
+    videos: Sequence[Record] = (),
 ) -> Record:
     """The whole file's content; `check` has passed it. Raises ValueError where the records contradict each other."""
     category = {
@@ -77,6 +92,7 @@ def document(
         "images": list(images),
         "annotations": list(annotations),
         "categories": [category],
+        **({"videos": list(videos)} if videos else {}),
     }
     check(content, len(skeleton.keypoints))
     return content
@@ -84,10 +100,15 @@ def document(
 
 def check(content: Record, keypoints: int) -> None:
     """Raises ValueError, naming the record, for ids used twice or unknown, and for wrong keypoints, boxes or counts."""
-    for kind in ("images", "annotations"):
-        ids = [record["id"] for record in content[kind]]
+    for kind in ("images", "annotations", "videos"):
+        ids = [record["id"] for record in content.get(kind, ())]
         if len(set(ids)) != len(ids):
             raise ValueError(f"{kind}: an id is used twice")
+    frames = [(image["video_id"], image["frame_id"]) for image in content["images"] if "video_id" in image]
+    if len(set(frames)) != len(frames):
+        raise ValueError("images: a frame of a video is there twice")
+    if {video for video, _ in frames} != {video["id"] for video in content.get("videos", ())}:
+        raise ValueError("images: their video_ids are not those of the list of videos")
     names = {image["id"]: image["file_name"] for image in content["images"]}
     categories = {category["id"] for category in content["categories"]}
     for annotation in content["annotations"]:

@@ -93,48 +93,75 @@ CIRCLE = np.column_stack([np.cos(_ANGLES), np.sin(_ANGLES)])
 
 
 class Figure:
-    """A person: `xy` has the image position of each of LSP's 14 joints, `size` its standing height in pixels."""
+    """A person: `xy` has the image position of each of LSP's 14 joints, `size` its standing height in pixels.
 
-    def __init__(self, rng: np.random.Generator, size_wh: tuple[int, int]) -> None:
+    `angles` are those of its joints by name, in radians, within what a body can do; `stand` gives it others.
+    """
+
+    def __init__(
+        self, rng: np.random.Generator, size_wh: tuple[int, int], room: tuple[float, float] = (0.65, 0.9)
+    ) -> None:
+        """`room`: how much of the image the figure takes, from-to."""
         self.faces_us = bool(rng.random() < 0.6)
         self.turn = float(
             rng.uniform(-0.9, 0.9)
         )  # radians about the upright axis; positive turns the face to our right
-        self.lean = float(np.clip(rng.normal(0.0, 0.2), -0.6, 0.6))  # radians to our right
-        self.up, self.rightwards = _upwards(self.lean), _upwards(self.lean + np.pi / 2)
-        joints = self._pose(rng)
-        low, high = np.min(list(joints.values()), axis=0), np.max(list(joints.values()), axis=0)
-        room = np.array(size_wh) * rng.uniform(0.65, 0.9)
-        self.size = float((room / (high - low)).min())
+        self.angles = {"lean": float(np.clip(rng.normal(0.0, 0.2), -0.6, 0.6))}  # to our right
+        self.lengths: dict[str, float] = {}  # in standing heights
+        self._grow(rng)
+        self.size = 1.0
+        self.stand(self.angles, np.zeros(2))
+        low, high = np.min(list(self.xy.values()), axis=0), np.max(list(self.xy.values()), axis=0)
+        space = np.array(size_wh) * rng.uniform(*room)
+        self.size = float((space / (high - low)).min())
         corner = (np.array(size_wh) - self.size * (high - low)) * rng.uniform(0.25, 0.75, 2) - 0.5
-        self.xy = {name: corner + self.size * (xy - low) for name, xy in joints.items()}
+        self.stand(self.angles, corner - self.size * low)
 
-    def _pose(self, rng: np.random.Generator) -> dict[str, Float]:
-        """Joints about the pelvis at (0, 0), in standing heights; angles in radians, within what a body can do."""
+    def _grow(self, rng: np.random.Generator) -> None:
+        """Draw lengths and angles. An angle of 0 hangs down along the body's axis, pi / 2 points outwards."""
 
-        def length(mean: float, shortest: float = 1.0) -> float:
-            return mean * float(rng.normal(1.0, 0.05) * rng.uniform(shortest, 1.0))  # below 1: foreshortened
+        def grow(name: str, mean: float, shortest: float = 1.0) -> None:  # below 1: foreshortened
+            self.lengths[name] = mean * float(rng.normal(1.0, 0.05) * rng.uniform(shortest, 1.0))
 
-        neck = self.up * length(0.33)
-        joints = {"neck": neck, "head_top": neck + _upwards(self.lean + rng.normal(0.0, 0.2)) * length(0.2)}
-        shoulders, hips = (length(mean) * np.cos(self.turn) for mean in (0.135, 0.085))
+        grow("neck", 0.33)
+        self.angles["nod"] = float(rng.normal(0.0, 0.2))
+        for name, mean in (("head", 0.2), ("shoulders", 0.135), ("hips", 0.085)):
+            grow(name, mean)
+        for side in SIDES:
+            arm = float(rng.uniform(0.7, 2.9) if rng.random() < 0.4 else rng.normal(0.35, 0.3))
+            elbow = float(np.clip(rng.normal(0.0, 0.6), -1.6, 1.6))
+            thigh = float(np.clip(rng.normal(0.25, 0.25), -0.15, 1.1))
+            knee = float(np.clip(rng.normal(-0.15, 0.3), -1.1, 0.5))
+            for name, angle in (("shoulder", arm), ("elbow", elbow), ("hip", thigh), ("knee", knee)):
+                self.angles[f"{side}_{name}"] = angle
+            for name, mean in (("upper_arm", 0.18), ("forearm", 0.17), ("thigh", 0.25), ("shin", 0.24)):
+                grow(f"{side}_{name}", mean, 0.85)
+
+    def stand(self, angles: dict[str, float], pelvis_xy: Float) -> None:
+        """Take a pose: the angles of the joints, and where in the image the pelvis is."""
+        lean, lengths = angles["lean"], self.lengths
+        self.pelvis_xy, self.up, self.rightwards = pelvis_xy, _upwards(lean), _upwards(lean + np.pi / 2)
+        neck = self.up * lengths["neck"]
+        joints = {"neck": neck, "head_top": neck + _upwards(lean + angles["nod"]) * lengths["head"]}
         for side in SIDES:
             outwards = self.rightwards if (side == "left") == self.faces_us else -self.rightwards
-            arm = float(rng.uniform(0.7, 2.9) if rng.random() < 0.4 else rng.normal(0.35, 0.3))
-            forearm = arm + float(np.clip(rng.normal(0.0, 0.6), -1.6, 1.6))
-            thigh = float(np.clip(rng.normal(0.25, 0.25), -0.15, 1.1))
-            shin = thigh + float(np.clip(rng.normal(-0.15, 0.3), -1.1, 0.5))
-            joint = neck - 0.03 * self.up + shoulders * outwards
-            for name, angle, reach in (
-                ("shoulder", 0.0, 0.0), ("elbow", arm, length(0.18, 0.85)), ("wrist", forearm, length(0.17, 0.85)),
-                ("hip", 0.0, 0.0), ("knee", thigh, length(0.25, 0.85)), ("ankle", shin, length(0.24, 0.85)),
-            ):  # fmt: skip
-                if name == "hip":
-                    joint = hips * outwards
-                # An angle of 0 hangs down along the body's axis, pi / 2 points outwards.
-                joint = joint + reach * (np.sin(angle) * outwards - np.cos(angle) * self.up)
-                joints[f"{side}_{name}"] = joint
-        return joints
+            wide = np.cos(self.turn) * outwards
+            for start, names, parts in (
+                (
+                    neck - 0.03 * self.up + lengths["shoulders"] * wide,
+                    ("shoulder", "elbow", "wrist"),
+                    ("upper_arm", "forearm"),
+                ),
+                (lengths["hips"] * wide, ("hip", "knee", "ankle"), ("thigh", "shin")),
+            ):
+                joint, angle = start, 0.0
+                joints[f"{side}_{names[0]}"] = joint
+                for bends, end, part in zip(names[:-1], names[1:], parts, strict=True):
+                    angle += angles[f"{side}_{bends}"]
+                    reach = lengths[f"{side}_{part}"]
+                    joint = joint + reach * (np.sin(angle) * outwards - np.cos(angle) * self.up)
+                    joints[f"{side}_{end}"] = joint
+        self.xy = {name: pelvis_xy + self.size * xy for name, xy in joints.items()}
 
     def draw(self, rng: np.random.Generator, canvas: Canvas) -> None:
         """Back to front: what is nearer hides what is further away."""

@@ -43,7 +43,7 @@ def draw_sample(
 def draw_image(rng: np.random.Generator, size_wh: tuple[int, int]) -> tuple[Byte, Float, NDArray[np.int64], Float]:
     """One figure: RGB image (H, W, 3), xy_image (14, 2), visibility (14,) of 1 or 2, and its box_xyxy (4,)."""
     canvas = Canvas(size_wh)
-    _background(rng, canvas, size_wh)
+    background(rng, canvas, size_wh)
     figure = Figure(rng, size_wh)
     figure.draw(rng, canvas)
     left, top, width, height = cv2.boundingRect((canvas.owner != NOBODY).astype(np.uint8))
@@ -55,44 +55,51 @@ def draw_image(rng: np.random.Generator, size_wh: tuple[int, int]) -> tuple[Byte
     return _photograph(rng, canvas.image, size_wh), xy_image, visibility, box_xyxy
 
 
-def _background(rng: np.random.Generator, canvas: Canvas, size_wh: tuple[int, int]) -> None:
+def background(rng: np.random.Generator, canvas: Canvas, size_wh: tuple[int, int]) -> None:
     """Soft blotches, then polygons, then sticks and balls of the colours and sizes of limbs and heads."""
     height, width = canvas.owner.shape
-    blotches = _dull(rng) + rng.normal(0, 20, (rng.integers(2, 7), rng.integers(2, 7), 3))
+    blotches = dull(rng) + rng.normal(0, 20, (rng.integers(2, 7), rng.integers(2, 7), 3))
     canvas.image[:] = cv2.resize(
         np.clip(blotches, 10, 245).astype(np.uint8), (width, height), interpolation=cv2.INTER_CUBIC
     )
     reach = min(size_wh)
     for _ in range(rng.integers(2, 7)):
         corners = rng.normal(rng.uniform((0, 0), size_wh), rng.uniform(0.05, 0.3) * reach, (5, 2)).astype(np.float32)
-        canvas.polygon(cv2.convexHull(corners)[:, 0], _dull(rng))
+        canvas.polygon(cv2.convexHull(corners)[:, 0], dull(rng))
     for _ in range(rng.integers(1, 5)):
         _stick(rng, canvas, size_wh)
     for _ in range(rng.integers(0, 3)):
-        canvas.disc(rng.uniform((0, 0), size_wh), rng.uniform(0.03, 0.08) * reach, _limb_colour(rng))
+        canvas.disc(rng.uniform((0, 0), size_wh), rng.uniform(0.03, 0.08) * reach, limb_colour(rng))
 
 
 def _stick(rng: np.random.Generator, canvas: Canvas, size_wh: tuple[int, int]) -> None:
     reach = min(size_wh)
     start, angle, radius = rng.uniform((0, 0), size_wh), rng.uniform(0, 2 * np.pi), rng.uniform(0.012, 0.035) * reach
     end = start + rng.uniform(0.1, 0.4) * reach * np.array([np.cos(angle), np.sin(angle)])
-    canvas.limb(start, end, (radius, radius * rng.uniform(0.6, 1.0)), _limb_colour(rng))
+    canvas.limb(start, end, (radius, radius * rng.uniform(0.6, 1.0)), limb_colour(rng))
 
 
-def _dull(rng: np.random.Generator) -> NDArray[np.integer]:
+def dull(rng: np.random.Generator) -> NDArray[np.integer]:
     """A colour not far from grey."""
     return (rng.integers(40, 190) + rng.integers(-30, 31, 3)).clip(0, 255)
 
 
-def _limb_colour(rng: np.random.Generator) -> Colour:
+def limb_colour(rng: np.random.Generator) -> Colour:
     return (skin(rng), cloth(rng, SHIRT), cloth(rng, TROUSERS))[rng.integers(3)]
 
 
 def _photograph(rng: np.random.Generator, canvas_image: Byte, size_wh: tuple[int, int]) -> Byte:
-    """Averaged down to the image's size, now and then out of focus, with a brightness and noise of its own."""
-    image = cv2.resize(canvas_image, size_wh, interpolation=cv2.INTER_AREA)
-    if rng.random() < 0.3:
-        image = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.5, 1.2)))
-    grain = rng.normal(0.0, rng.uniform(1.0, 8.0), image.shape)
-    exposed: NDArray[np.floating] = image * rng.uniform(0.7, 1.2) + grain
+    """Now and then out of focus, with a brightness and noise of its own."""
+    blur = float(rng.uniform(0.5, 1.2)) if rng.random() < 0.3 else 0.0
+    grain = rng.normal(0.0, rng.uniform(1.0, 8.0), (size_wh[1], size_wh[0], 3))
+    return develop(canvas_image, blur, grain, brightness=float(rng.uniform(0.7, 1.2)))
+
+
+def develop(canvas_image: Byte, blur: float, grain: Float, brightness: float) -> Byte:
+    """A canvas averaged down to the size of `grain` (H, W, 3), out of focus by `blur` pixels -> RGB image (H, W, 3)."""
+    height, width, _ = grain.shape
+    image = cv2.resize(canvas_image, (width, height), interpolation=cv2.INTER_AREA)
+    if blur:
+        image = cv2.GaussianBlur(image, (0, 0), blur)
+    exposed: NDArray[np.floating] = image * brightness + grain
     return exposed.clip(0, 255).astype(np.uint8)
