@@ -14,7 +14,7 @@ VERBS = {
     "export": "a trained model as ONNX, compared with PyTorch before it is written",
     "models": "the zoo with parameters and GMAC",
     "study": "the residual designs compared on pose at equal parameters",
-    "bench": "how fast this machine trains, as ratios in one run",
+    "bench": "how fast this machine trains; what smoothing does to keypoints",
 }
 
 
