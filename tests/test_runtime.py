@@ -175,19 +175,19 @@ def test_every_engine_steps_through_clips(files, tmp_path, engine):
     _, plain = files
     spec = replace(plain, network=WITH_MEMORY)
     network = build_network(spec)
-    for layer in (network.refine[-1], network.lstm.gates, network.frame.decoder.maps):
-        torch.nn.init.normal_(layer.weight)  # as if it were trained
+    torch.nn.init.normal_(network.refine[-1].weight)
     save_model(tmp_path / "small.safetensors", network.state_dict(), spec)
     export(*load_model(tmp_path / "small.safetensors"), tmp_path / "small.onnx")
     runtime = open_engine(tmp_path, engine)
     first, state = runtime.step(batch(3), no_state(spec, 3))
     np.testing.assert_allclose(runtime.run(batch(3)), first, atol=1e-6)
-    later, _ = Copies([runtime]).step(batch(3, seed=1), state)
-    assert np.abs(later - runtime.run(batch(3, seed=1))).max() > 1e-3
+    later, carried = Copies([runtime]).step(batch(3, seed=1), state)
+    _, fresh = runtime.step(batch(3, seed=1), no_state(spec, 3))
+    assert np.abs(carried - fresh).max() > 1e-2
     with torch.inference_mode():
         window = torch.from_numpy(np.stack([batch(3), batch(3, seed=1)], axis=1))
         expected = network.activation(network.eval()(window)[:, 1])
-    np.testing.assert_allclose(later, expected, atol=1e-4)
+    np.testing.assert_allclose(later, expected, atol=1e-5)
 
     without = open_engine(files[0], engine)
     maps, state = without.step(batch(2), no_state(plain, 2))
