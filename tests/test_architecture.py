@@ -45,7 +45,6 @@ ENTRY_POINTS = {
     "export",
     "models",
     "bench",
-    "quantize",
     "pretrain",
     "study",
     "cli",
