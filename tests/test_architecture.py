@@ -44,6 +44,7 @@ ENTRY_POINTS = {
     "video",
     "export",
     "models",
+    "quantize",
     "bench",
     "pretrain",
     "study",

@@ -12,6 +12,7 @@ VERBS = {
     "pretrain": "train a trunk as a classifier first, on an image folder or CIFAR",
     "evaluate": "PCK, PCKh or OKS AP of a model file on a data set",
     "export": "a trained model as ONNX, compared with PyTorch before it is written",
+    "quantize": "an exported model with 8-bit weights and activations, for CPUs",
     "models": "the zoo with parameters and GMAC",
     "study": "the residual designs compared on pose at equal parameters",
     "bench": "how fast this machine trains; what smoothing does to keypoints",
