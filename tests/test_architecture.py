@@ -36,7 +36,7 @@ TORCH_RING = {
     "replay": set(),
 }
 WITHIN_LAYER = {"heatmap": {"geometry"}, "options": {"weights"}, "pose": {"skeleton"}, "spec": {"skeleton"}}
-JOB = {"journal", "job", "report", "compose", "throughput"}  # wires the torch ring and the evaluation
+JOB = {"journal", "job", "report", "compose", "throughput", "inference"}  # wires the torch ring and the evaluation
 ENTRY_POINTS = {
     "train",
     "evaluate",

@@ -5,6 +5,7 @@ import pytest
 from unipose.bench import main
 from unipose.clips import draw_clips
 from unipose.sample import draw_sample
+from unipose.weights import default_model
 
 ROWS = ("each frame", "smoothed")
 
@@ -41,3 +42,16 @@ def test_images_that_are_no_clips_are_told(tmp_path, capsys):
     train, _ = draw_sample(tmp_path, count=5, seed=0)
     assert main(["calm", str(train)]) == 2
     assert "clips need images with video_id and frame_id" in capsys.readouterr().err
+
+
+def test_engines_are_timed_against_the_peak(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr("unipose.inference.SECONDS", 0.0)
+    monkeypatch.setattr("unipose.throughput.ROUNDS", 1)
+    monkeypatch.setattr("torch.compile", lambda module: module)  # which takes a minute
+    assert main(["infer", "--no-peers", "--int8", str(default_model())]) == 0
+    out = capsys.readouterr().out
+    rows = [line for line in out.splitlines() if "unipose-lsp-s" in line]
+    assert len(rows) == 9  # PyTorch and compiled, twice each; ONNX Runtime twice; OpenVINO three times
+    assert all(re.search(r"│\s+1\.2 │(\s+[\d.]+ │){4}", row) for row in rows)
+    assert sum("%" in row for row in rows) == 7

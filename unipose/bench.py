@@ -1,4 +1,4 @@
-"""`unipose bench train | calm`: how fast this machine trains; what smoothing does to keypoints."""
+"""`unipose bench train | infer | calm`: how fast this machine trains and finds poses; what smoothing does to them."""
 
 import argparse
 import sys
@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
@@ -19,6 +20,7 @@ from unipose.calm import MOVING, STILL, acceleration, lag, smoothed, speed
 from unipose.compose import compose, configure, read_data
 from unipose.config import Config, DataConfig
 from unipose.image import read_image
+from unipose.inference import Contender, ours, peak, peers, seconds
 from unipose.metrics import pck
 from unipose.predictor import Predictor
 from unipose.records import RecordSet, clips, read_records
@@ -26,7 +28,7 @@ from unipose.runtime import Runtime, open_runtime
 from unipose.sample import draw_sample
 from unipose.smooth import OneEuro
 from unipose.throughput import both, loader, measure_in_turn, step
-from unipose.weights import default_model
+from unipose.weights import default_model, default_weights
 
 PHOTO_WH = (640, 480)
 
@@ -37,6 +39,11 @@ def main(argv: list[str] | None = None) -> int:
     train = what.add_parser("train", help="images/s of loader, training step and both, as ratios in one run")
     train.add_argument("config", nargs="*", help="as `unipose train` takes them; without data: drawn 640x480 JPEGs")
     train.add_argument("--batches", type=int, default=12, help="batches in each of the rounds")
+    infer = what.add_parser("infer", help="ms per person of a model on every engine, and of the peers' architectures")
+    infer.add_argument("--weights", type=Path, default=default_weights(), help="its .safetensors file, for PyTorch")
+    infer.add_argument("--exported", type=Path, default=default_model(), help="its .onnx file")
+    infer.add_argument("--int8", type=Path, help="the same, quantized")
+    infer.add_argument("--no-peers", action="store_true", help="leave the peers out, which take minutes")
     calm = what.add_parser("calm", help="what smoothing does to labelled clips: trembling, lag and PCK")
     calm.add_argument("sets", nargs="+", type=Path, metavar="SET.json", help="clips with a person in each frame")
     calm.add_argument("--model", type=Path, default=default_model(), help="an .onnx or .safetensors file")
@@ -45,6 +52,9 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if arguments.what == "train":
             bench_train(configure(arguments.config), arguments.batches)
+        elif arguments.what == "infer":
+            rows = ours(arguments.weights, arguments.exported, arguments.int8)
+            bench_infer([*rows, *([] if arguments.no_peers else peers())])
         else:
             bench_calm(arguments.sets, open_runtime(arguments.model), arguments.rate)
     except (ValueError, OSError) as error:
@@ -78,6 +88,25 @@ def bench_train(config: Config, batches: int) -> None:
         f"both / step alone: {rates['both'] / rates['step alone']:.2f}"
     )
     console.print(out)
+
+
+def bench_infer(contenders: Sequence[Contender]) -> None:
+    """Print milliseconds per person, people/s and the share of a matrix product's FLOP/s, all in one run, in turn."""
+    dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16}
+    measures = {f"peak {name}": partial(peak, dtype) for name, dtype in dtypes.items()}
+    calls = {(i, batch): partial(c.run, batch) for i, c in enumerate(contenders) for batch in (1, 8)}
+    values = measure_in_turn({**measures, **{key: partial(seconds, call) for key, call in calls.items()}})
+    peaks = {name: median(values[f"peak {name}"]) for name in dtypes}
+    out = Table(title=", ".join(f"matrix product {name}: {value / 1e9:.0f} GFLOP/s" for name, value in peaks.items()))
+    for column in ("network", "engine", "", "GFLOP", "ms, one", "ms each of 8", "people/s", "GFLOP/s", "of the peak"):
+        out.add_column(column, justify="left" if column in ("network", "engine", "") else "right")
+    for i, c in enumerate(contenders):
+        one, eight = (median(values[i, batch]) / batch for batch in (1, 8))
+        speed = c.flops / eight
+        share = f"{speed / peaks[c.precision]:.0%}" if c.precision in peaks else ""
+        cells = (c.flops / 1e9, 1000 * one, 1000 * eight, 1 / eight, speed / 1e9)
+        out.add_row(c.name, c.engine, c.precision, *(f"{cell:.1f}" for cell in cells), share)
+    Console().print(out)
 
 
 def bench_calm(paths: Sequence[Path], runtime: Runtime, rate: float) -> None:
