@@ -1,6 +1,6 @@
 # UniPose in a container. Targets: cpu, the default, needs no torch; gpu has torch with CUDA.
 #   docker build --target cpu -t unipose .
-# BASE is any image with Python 3.11 or later and its venv. The last stages only copy and run nothing: no shell is needed.
+# BASE is any image with Python 3.11 or later and its venv. The last stages only copy: what is built needs no shell.
 ARG BASE=docker.io/library/python:3.11-slim
 
 FROM ${BASE} AS cpu-dependencies
@@ -15,7 +15,7 @@ RUN python3 -c 'import pathlib, tomllib; \
     [pathlib.Path(f"{name}.txt").write_text("\n".join(needs)) for name, needs in lists.items()]'
 RUN /opt/pip/bin/pip --python /opt/unipose/bin/python install --no-cache-dir \
     --constraint requirements.lock -r core.txt -r serve.txt -r video.txt
-# What neither serve nor video loads: the packages' own tests and sources, ONNX Runtime's library for C programs and its tools.
+# What no verb here loads: the packages' own tests and sources, ONNX Runtime's library for C programs and its tools.
 RUN cd /opt/unipose/lib/python3*/site-packages \
  && find . -type d -name tests -prune -exec rm -r {} + \
  && find . -name '*.py[ix]' -delete -o -name '*.pxd' -delete -o -name '*.[ch]' -delete \

@@ -1,6 +1,8 @@
 """What several test modules share: real data where UNIPOSE_DATA names it, models that find known points, a browser."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 import torch
 from bright_service import running, write_model
 from page_browser import DESKTOP, Visit, open_browser
+from video_files import SENDER
 
 from unipose import heatmap
 from unipose.sample import draw_image
@@ -55,6 +58,7 @@ SMALL_NETWORK = {
     "dropout": 0.1,
     "activation": "softmax",
 }
+WITH_MEMORY = SMALL_NETWORK | {"lstm_channels": 4, "lstm_kernel": 3}
 
 
 @pytest.fixture
@@ -167,3 +171,20 @@ def shoot(tmp_path):
     folder = Path(os.environ.get("UNIPOSE_SCREENSHOTS", tmp_path))
     folder.mkdir(parents=True, exist_ok=True)
     return lambda page, name: page.screenshot(path=folder / f"page-{name}.png", animations="disabled")
+
+
+@pytest.fixture
+def stream():
+    """Starts a server that sends a file, at a pace, to so many clients one after another -> its address."""
+    senders = []
+
+    def start(path, clients, pause=0.0):
+        command = [sys.executable, "-c", SENDER, str(path), str(clients), str(pause)]
+        sender = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        senders.append(sender)
+        return f"http://127.0.0.1:{sender.stdout.readline().strip()}/live.ts"
+
+    yield start
+    for sender in senders:
+        sender.kill()
+        sender.communicate()

@@ -25,7 +25,7 @@ trap finish EXIT
 say() { printf '%4d s  %s\n' "$SECONDS" "$*"; }
 fail() { echo "error: $*" >&2; exit 1; }
 size() { podman image inspect --format '{{.Size}}' "$1"; }
-# podman asks systemd to time health checks; where it does not run, that is said on stderr and the check asked for below.
+# Health checks are asked for below: podman would have systemd time them, and says on stderr where there is none.
 run() { podman run --read-only --tmpfs /tmp --cap-drop all --security-opt no-new-privileges --memory 2g "$@"; }
 python() { run --rm --volume "$folder:/data" --entrypoint python "$image" -c "$1" 2> /dev/null; }
 
@@ -34,7 +34,7 @@ if ! podman image exists "$base"; then
   mkdir "$folder/root"
   debootstrap --variant=minbase --include=python3-venv,ca-certificates bookworm "$folder/root" > "$folder/log" \
     || fail "debootstrap: $(tail -3 "$folder/log")"
-  rm -rf "$folder"/root/var/lib/apt/lists/* "$folder"/root/var/cache/apt/* "$folder"/root/usr/share/{doc,man,info,locale}/*
+  rm -rf "$folder"/root/{var/lib/apt/lists,var/cache/apt,usr/share/{doc,man,info,locale}}/*
   tar -C "$folder/root" -c . | podman import - "$base" > /dev/null 2>&1
   rm -rf "$folder/root"
 fi
@@ -44,7 +44,8 @@ say "base $base: $(($(size "$base") / 1000000)) MB"
 podman build --pull=never --format docker --network host ${BUILD_OPTIONS:-} --build-arg BASE="$base" \
   --target "$target" --tag "$image" . > "$folder/log" 2>&1 || fail "the build: $(tail -20 "$folder/log")"
 megabytes=$(($(size "$image") / 1000000))
-say "built $image: $megabytes MB; its layers: $(podman history --format '{{.Size}}' "$image" | grep -v '^0 B' | paste -sd,)"
+layers=$(podman history --format '{{.Size}}' "$image" | grep -v '^0 B' | paste -sd,)
+say "built $image: $megabytes MB; its layers, code, dependencies and base: $layers"
 [ "$target" != cpu ] || [ $megabytes -lt 700 ] || fail "the image has 700 MB or more"
 
 # As `docker run -p 8000:8000 IMAGE` serves, with all that can be taken away taken away, the shell included.
@@ -69,7 +70,8 @@ say "healthy"
 say "not root, read-only, without a shell"
 began=$(date +%s%N)
 podman stop --time 10 "$server" > /dev/null 2>&1
-[ "$(podman inspect --format '{{.State.ExitCode}}' "$server")" = 0 ] || fail "stopped: $(podman logs "$server" 2>&1 | tail -3)"
+status=$(podman inspect --format '{{.State.ExitCode}}' "$server")
+[ "$status" = 0 ] || fail "stopped with $status: $(podman logs "$server" 2>&1 | tail -3)"
 say "stopped by SIGTERM with 0 in $((($(date +%s%N) - began) / 1000000)) ms"
 
 # `docker run -v DIR:/data IMAGE video /data/in.mp4 -o /data/out.mp4`, in a folder of the first user of a machine.

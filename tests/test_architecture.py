@@ -19,7 +19,8 @@ LAYERS = [
     {"onnx_detector", "torchvision_detector"},
     {"detect"},
     {"predictor"},
-    {"evaluation", "follow", "options"},
+    {"stream", "options"},
+    {"evaluation", "follow"},
 ]
 CORE = set().union(*LAYERS)
 TORCH_RING = {
@@ -29,11 +30,11 @@ TORCH_RING = {
     "processes": set(),
     "dataset": {"heatmap", "image", "augment", "geometry", "records", "spec"},
     "engine": {"dataset", "loss", "processes"},
-    "checkpoint": {"files", "skeleton", "spec", "model.network", "model.trunk"},
+    "checkpoint": {"files", "skeleton", "spec", "model.network", "model.temporal", "model.trunk"},
     "config": set(),
     "replay": set(),
 }
-WITHIN_LAYER = {"heatmap": {"geometry"}, "pose": {"skeleton"}, "spec": {"skeleton"}}
+WITHIN_LAYER = {"heatmap": {"geometry"}, "options": {"weights"}, "pose": {"skeleton"}, "spec": {"skeleton"}}
 JOB = {"journal", "job", "report", "compose", "throughput"}  # wires the torch ring and the evaluation
 ENTRY_POINTS = {"train", "evaluate", "predict", "video", "export", "models", "bench", "pretrain", "study", "cli"}
 
@@ -72,7 +73,7 @@ def test_the_torch_ring_has_no_upward_arrow(name):
     assert {n.removeprefix("unipose.") for n in imports(modules()[name], True)} <= TORCH_RING[name]
 
 
-MODEL = ["branch", "runge_kutta", "residual", "trunk", "network", "classifier", "pretrained", "cost"]
+MODEL = ["branch", "runge_kutta", "residual", "trunk", "network", "temporal", "classifier", "pretrained", "cost"]
 
 
 @pytest.mark.parametrize("name", [name for name in modules() if name.startswith("model.")])

@@ -1,5 +1,3 @@
-import subprocess
-import sys
 import threading
 import time
 from contextlib import suppress
@@ -125,43 +123,6 @@ def test_sound_alone_is_no_video(tmp_path):
 def test_a_missing_file_is_told(tmp_path):
     with pytest.raises(FileNotFoundError, match="no file or folder"):
         read(tmp_path / "none.mp4")
-
-
-SENDER = """
-import socket, sys, time
-data = open(sys.argv[1], "rb").read()
-server = socket.create_server(("127.0.0.1", 0))
-print(server.getsockname()[1], flush=True)
-for turn in range(int(sys.argv[2])):
-    client, _ = server.accept()
-    client.recv(65536)
-    client.sendall(b"HTTP/1.0 200 OK\\r\\nContent-Type: video/mp2t\\r\\n\\r\\n")
-    try:
-        for start in range(0, len(data), 4096):
-            client.sendall(data[start : start + 4096])
-            time.sleep(float(sys.argv[3]))
-    except OSError:
-        pass
-    client.close()
-server.close()
-"""
-
-
-@pytest.fixture
-def stream(tmp_path):
-    """Starts a server that sends a file, at a pace, to so many clients one after another -> its address."""
-    senders = []
-
-    def start(path, clients, pause=0.0):
-        command = [sys.executable, "-c", SENDER, str(path), str(clients), str(pause)]
-        sender = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        senders.append(sender)
-        return f"http://127.0.0.1:{sender.stdout.readline().strip()}/live.ts"
-
-    yield start
-    for sender in senders:
-        sender.kill()
-        sender.communicate()
 
 
 def test_a_stream_that_breaks_off_is_connected_again(tmp_path, stream):

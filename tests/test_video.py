@@ -1,8 +1,11 @@
 import json
+import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from fractions import Fraction
 
 import av
@@ -11,6 +14,7 @@ import numpy as np
 import pytest
 from video_files import number_of, numbered, times, write_video
 
+from unipose.follow import Follower
 from unipose.frames import Frame
 from unipose.image import read_image
 from unipose.video import BATCH_BYTES, batches, main
@@ -90,6 +94,23 @@ def test_a_truncated_file_leaves_what_could_be_read(tmp_path, outputs, capsys):
     assert 10 < len(times(outputs[0])) == len(lines(outputs[1])) < 60
 
 
+def test_of_a_stream_the_latest_frame_is_looked_at(tmp_path, outputs, stream, monkeypatch, capsys):
+    patient = Follower.__call__
+
+    def slow(self, images, times):
+        time.sleep(0.2)
+        return patient(self, images, times)
+
+    monkeypatch.setattr(Follower, "__call__", slow)
+    address = stream(write_video(tmp_path / "v.ts", 60, size_wh=(320, 240)), 2, pause=0.1)
+    assert run(address, outputs, "--patience", "1") == 1
+    assert "no frame for" in capsys.readouterr().err
+    told = lines(outputs[1])
+    assert 3 <= len(told) == len(times(outputs[0])) < 60
+    assert told[-1]["frame"] >= 50  # numbers are those of the frames that came, most of which nobody waited for
+    assert np.allclose([line["time"] for line in told], times(outputs[0]), atol=0.01)
+
+
 SLOWLY = """
 import sys, time
 from unipose import video
@@ -116,6 +137,23 @@ def test_stopping_leaves_a_video_and_lines_up_to_there(tmp_path, outputs, how):
     _, said = process.communicate(timeout=20)
     assert process.returncode == 130 and "interrupted:" in said and "Traceback" not in said
     assert 8 <= len(lines(outputs[1])) == len(times(outputs[0])) < 200
+
+
+def test_a_terminal_sees_speed_and_time_left(tmp_path):
+    source = write_video(tmp_path / "in.mp4", 100)
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-c", SLOWLY, str(source), "--json", str(tmp_path / "out.jsonl"), *ANYBODY]
+    process = subprocess.Popen(command, stderr=theirs, env={**os.environ, "TERM": "xterm", "COLUMNS": "120"})
+    os.close(theirs)
+    said = b""
+    with suppress(OSError):  # what reading a terminal that is left raises
+        while data := os.read(ours, 65536):
+            said += data
+    os.close(ours)
+    assert process.wait(20) == 0
+    plain = re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]", b"", said)  # without colours and movements
+    assert re.search(rb"\d+/100 \d+\.\d frames/s \d:\d\d:\d\d \d:\d\d:\d\d", plain)
+    assert b"100 frames written" in said
 
 
 def pictures(path):
@@ -185,14 +223,14 @@ def test_ten_minutes_take_no_more_memory_than_one(real_data, tmp_path):
         out = tmp_path / f"{minutes}.jsonl"
         source = repeated(real_data / "people_walking.mp4", 600 * minutes, tmp_path / f"in{minutes}.mp4")
         code = (
-            "import sys, resource; from unipose.video import main; status = main(sys.argv[1:]);"
-            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024); sys.exit(status)"
+            "import re, sys; from unipose.video import main; status = main(sys.argv[1:]);"
+            "print(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1]); sys.exit(status)"
         )
         command = [sys.executable, "-c", code, str(source), "--json", str(out), "-o", str(tmp_path / f"{minutes}.mp4")]
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         assert len(lines(out)) == 600 * minutes
-        peaks.append(int(done.stdout))
+        peaks.append(int(done.stdout) // 1024)
     print(f"peak memory, MB: one minute {peaks[0]}, ten minutes {peaks[1]}")
     assert peaks[1] < peaks[0] + 40
 

@@ -50,3 +50,24 @@ def write_video(
 def times(path: Path) -> list[float]:
     with av.open(str(path)) as container:
         return [frame.time for frame in container.decode(video=0)]
+
+
+# Sends a file to so many clients, one after another, with a pause after each 4 KB.
+SENDER = """
+import socket, sys, time
+data = open(sys.argv[1], "rb").read()
+server = socket.create_server(("127.0.0.1", 0))
+print(server.getsockname()[1], flush=True)
+for turn in range(int(sys.argv[2])):
+    client, _ = server.accept()
+    client.recv(65536)
+    client.sendall(b"HTTP/1.0 200 OK\\r\\nContent-Type: video/mp2t\\r\\n\\r\\n")
+    try:
+        for start in range(0, len(data), 4096):
+            client.sendall(data[start : start + 4096])
+            time.sleep(float(sys.argv[3]))
+    except OSError:
+        pass
+    client.close()
+server.close()
+"""

@@ -117,12 +117,13 @@ def run(arguments: argparse.Namespace, console: Console, counts: Counts) -> None
         ahead = stack.enter_context(Ahead(batches(video.frames, size), 1, video.live))
         behind = stack.enter_context(Behind(output.write, size))
         progress = stack.enter_context(progress_bar(console))
-        task = progress.add_task("", total=video.total)
+        task = progress.add_task("", total=video.total, pace="")
         for batch in ahead:
             poses = follower([frame.image for frame in batch], [frame.time for frame in batch])
             for done in zip(batch, poses, strict=True):
                 behind.put(done)
-            progress.advance(task, len(batch))
+            speed = progress.tasks[task].speed
+            progress.update(task, advance=len(batch), pace=f"{speed:.1f} frames/s" if speed else "")
 
 
 class Output:
@@ -183,7 +184,7 @@ def progress_bar(console: Console) -> Progress:
     columns = (
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.speed:.1f} frames/s"),
+        TextColumn("{task.fields[pace]}"),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
