@@ -12,6 +12,7 @@ from conftest import SMALL_NETWORK, WITH_MEMORY
 from unipose.checkpoint import build_network, deployed, load_model, save_model
 from unipose.export import export
 from unipose.runtime import ENGINES, Copies, no_state, open_runtime
+from unipose.weights import default_model
 
 ROOT = Path(__file__).parent.parent
 
@@ -167,6 +168,12 @@ assert signal_stack() == before
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_nothing_is_reported_to_the_makers_of_an_engine(tmp_path):
+    code = f"from unipose.runtime import open_runtime; open_runtime({str(default_model())!r})"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, env={"HOME": str(tmp_path)}).returncode == 0
+    assert not list(tmp_path.iterdir())  # where ONNX Runtime's reports wait for a network
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -1,5 +1,7 @@
-"""`unipose VERB ...`: the one console command; each verb is also `python -m unipose.VERB`."""
+"""`unipose VERB ...`: the one console command; each verb is also `python -m unipose.VERB`, or `python -m serve`."""
 
+import os
+import signal
 import sys
 from importlib import import_module
 
@@ -8,6 +10,7 @@ from unipose import __version__
 VERBS = {
     "predict": "joints of photographs: overlay pictures and JSON",
     "video": "a video, webcam or stream: people followed, overlay and joints of every frame",
+    "serve": "a web page and an API that find joints",
     "train": "train a network; without arguments, on a drawn sample set",
     "pretrain": "train a trunk as a classifier first, on an image folder or CIFAR",
     "evaluate": "PCK, PCKh or OKS AP of a model file on a data set",
@@ -20,6 +23,8 @@ VERBS = {
 
 
 def main(argv: list[str] | None = None) -> int:
+    if os.getpid() == 1:  # in a container, where the kernel keeps from the first process what it does not handle
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     verb, *rest = (sys.argv[1:] if argv is None else argv) or ["--help"]
     if verb in ("-h", "--help"):
         print(f"unipose {__version__}\nusage: unipose VERB ... (unipose VERB --help says more)\n")
@@ -32,11 +37,11 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: no verb {verb!r}; choose one of {', '.join(VERBS)}", file=sys.stderr)
         return 2
     try:
-        module = import_module(f"unipose.{verb}")
+        module = import_module("serve.__main__" if verb == "serve" else f"unipose.{verb}")
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.startswith("unipose"):
+        if error.name is None or error.name.startswith(("unipose", "serve")):
             raise
-        extra = "video" if verb == "video" else "train"
+        extra = verb if verb in ("serve", "video") else "train"
         print(f"error: {verb} needs {error.name}: pip install 'unipose[{extra}]'", file=sys.stderr)
         return 2
     code: int = module.main(rest)
