@@ -15,11 +15,6 @@ RUN python3 -c 'import pathlib, tomllib; \
     [pathlib.Path(f"{name}.txt").write_text("\n".join(needs)) for name, needs in lists.items()]'
 RUN /opt/pip/bin/pip --python /opt/unipose/bin/python install --no-cache-dir \
     --constraint requirements.lock -r core.txt -r serve.txt -r video.txt
-# What no verb here loads: the packages' own tests and sources, ONNX Runtime's library for C programs and its tools.
-RUN cd /opt/unipose/lib/python3*/site-packages \
- && find . -type d -name tests -prune -exec rm -r {} + \
- && find . -name '*.py[ix]' -delete -o -name '*.pxd' -delete -o -name '*.[ch]' -delete \
- && rm -r onnxruntime/capi/libonnxruntime.so.* onnxruntime/quantization onnxruntime/tools onnxruntime/transformers
 
 FROM cpu-dependencies AS gpu-dependencies
 RUN /opt/pip/bin/pip --python /opt/unipose/bin/python install --no-cache-dir --constraint requirements.lock -r torch.txt

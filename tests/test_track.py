@@ -1,3 +1,5 @@
+from itertools import permutations
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -5,7 +7,7 @@ from hypothesis import strategies as st
 
 from unipose.pose import Pose
 from unipose.skeleton import SKELETONS
-from unipose.track import Tracker
+from unipose.track import Tracker, pair
 
 LSP = SKELETONS["lsp14"]
 FIGURE = np.stack([np.linspace(-20, 25, 14), np.linspace(-60, 55, 14) * (np.arange(14) * 5 % 7 / 7 + 0.3)], 1)
@@ -84,3 +86,13 @@ def test_ids_never_multiply(count, seed):
         seen = [person(*(start[p] + velocity[p] * i + rng.normal(0, 2, 2))) for p in range(count) if rng.random() > 0.2]
         told |= {pose.track_id for pose in tracker.update(seen, i / 25)}
     assert len(told) <= count
+
+
+@given(st.integers(0, 5), st.integers(0, 5), st.integers(0, 2**32 - 1))
+def test_pairs_are_the_best_there_are(rows, columns, seed):
+    likeness = np.random.default_rng(seed).random((rows, columns))
+    pairs = pair(likeness)
+    assert len({row for row, _ in pairs}) == len({column for _, column in pairs}) == min(rows, columns)
+    given, other = (likeness, columns) if rows <= columns else (likeness.T, rows)
+    best = max(sum(given[i, j] for i, j in enumerate(order)) for order in permutations(range(other), len(given)))
+    assert sum(likeness[row, column] for row, column in pairs) == pytest.approx(best)

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import lap
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from unipose.metrics import oks
 from unipose.people import iou
@@ -73,7 +73,7 @@ class Tracker:
         self.tracks = [track for track in self.tracks if time - track.time <= self._memory]
         poses = self.singled([pose for pose in poses if pose.person_score >= self._threshold])
         likeness = self._likeness(self.tracks, poses, time)
-        pairs = [(t, p) for t, p in zip(*linear_sum_assignment(-likeness), strict=True) if likeness[t, p] >= SAME]
+        pairs = [(t, p) for t, p in pair(likeness) if likeness[t, p] >= SAME]
         for t, p in pairs:
             self.tracks[t].see(poses[p], time)
         for p in sorted(set(range(len(poses))) - {p for _, p in pairs}):
@@ -107,6 +107,14 @@ class Tracker:
         sure = (a.score >= SURE) & (b.score >= SURE)
         similarity = oks(xy_a[None], xy_b[None], sure[None], area, self._skeleton)[0] if sure.any() else 0.0
         return float(similarity + iou(box_a[None], box_b[None])[0, 0]) / 2
+
+
+def pair(likeness: Float) -> list[tuple[int, int]]:
+    """(N, M) -> the rows and columns that together are most alike, min(N, M) of them (Jonker & Volgenant, 1987)."""
+    if not likeness.size:
+        return []
+    _, columns, _ = lap.lapjv(1 - likeness, extend_cost=True)
+    return [(row, int(column)) for row, column in enumerate(columns) if column >= 0]
 
 
 def around(pose: Pose) -> Float:
