@@ -143,3 +143,18 @@ def test_it_learns_where_something_went_that_is_no_longer_seen():
         alone = network(images[:, -1:])[:, -1].flatten(1).argmax(dim=1)
     assert (found == cells[:, -1]).float().mean() > 0.9
     assert (alone == cells[:, -1]).float().mean() < 0.2
+
+
+def test_frozen_only_the_memory_changes():
+    frame = UniPose(Trunk(ZOO["res2net_s"]), 2, wasp_channels=8, wasp_rates=(1,), decoder_stride=4, decoder_channels=8)
+    network = UniPoseLSTM(frame, nn.Identity(), channels=4, kernel=3)
+    network.freeze()
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    optimizer = torch.optim.AdamW(network.parameters(), 0.1, weight_decay=0.5)
+    for _ in range(2):  # the last convolution begins at zero, so the first step reaches no other
+        network.train()(clip(1, 2)).square().sum().backward()
+        optimizer.step()
+    changed = {name for name, tensor in network.state_dict().items() if not torch.equal(tensor, before[name])}
+    assert changed == {name for name in before if not name.startswith("frame.")}
+    assert not frame.training and network.training
+    assert network.eval().train(False) is network

@@ -98,6 +98,8 @@ def compose(config: Config, training: Sequence[RecordSet], validation: RecordSet
         load_pretrained(frame.trunk, config.model.trunk, config.model.pretrained)
     if config.model.start:
         start_from(plain, config.model.start, skeleton)
+    if isinstance(plain, UniPoseLSTM) and config.model.lstm_alone:
+        plain.freeze()
     plain = plain.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     network = processes.share(plain, device)
     optimizer = OPTIMIZERS[t.optimizer](parameter_groups(plain, t.weight_decay), t.lr, t.momentum)

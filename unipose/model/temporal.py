@@ -51,6 +51,17 @@ class UniPoseLSTM(nn.Module):
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)  # type: ignore[arg-type]  # this one has a bias
 
+    def freeze(self) -> None:
+        """From now on training changes the memory alone: `frame` keeps its weights and its batch norm's statistics."""
+        self.frame.requires_grad_(False)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> "UniPoseLSTM":
+        super().train(mode)
+        if not any(parameter.requires_grad for parameter in self.frame.parameters()):
+            self.frame.eval()
+        return self
+
     def forward(self, images: Tensor) -> Tensor:
         frames = self.frame(images.flatten(0, 1)).unflatten(0, images.shape[:2]).unbind(1)
         state = frames[0].new_zeros(images.shape[0], sum(self.parts), *frames[0].shape[-2:])
