@@ -102,8 +102,8 @@ class ClipDataset(PoseDataset):
     """Windows of T consecutive frames, in which one affine and one change of appearance keep the motion true.
 
     The crop is that of the window's mean box, so that people are as large in it as in a single frame's. A clip's
-    windows lie side by side, the last ends with it; one shorter than T has none. Raises ValueError where no clip is long
-    enough.
+    windows lie side by side, the last ends with it; one shorter than T has none. Raises ValueError where no clip is
+    long enough.
     """
 
     def __init__(
