@@ -204,6 +204,7 @@ def test_a_memory_is_trained_on_windows_judged_over_clips_and_exported(film, tmp
     [
         (["data.window=3"], "data.window=3 needs a network with memory: set model.lstm_channels"),
         ([*MEMORY, "data.window=7"], "no clip has 7 consecutive frames"),
+        ([*MEMORY, "model.lstm_alone=true"], "model.lstm_alone needs model.lstm_channels, and model.start"),
         ([*MEMORY, "train.batch_size=16"], "8 samples do not fill a batch of 16"),
     ],
 )
