@@ -15,7 +15,7 @@ def make(args: argparse.Namespace) -> str:
     if args.frames is None:
         train, test = draw_sample(args.out, args.count, args.seed, size_wh)
         return f"{args.count} figures -> {train} and {test}"
-    train, test = draw_clips(args.out, args.count, args.frames, args.seed, size_wh)
+    train, test = draw_clips(args.out, args.count, args.frames, args.seed, size_wh, args.occluders)
     return f"{args.count} clips of {args.frames} frames -> {train} and {test}"
 
 
@@ -24,6 +24,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder for images/, train.json and test.json")
     parser.add_argument("--count", type=int, default=1500, help="images, or clips; the last fifth becomes test.json")
     parser.add_argument("--frames", type=int, help="draw clips of so many frames, of figures that move, not images")
+    parser.add_argument(
+        "--occluders", type=float, default=3.0, help="of clips: how many things pass a second, on average"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--width", type=int, default=192)
     parser.add_argument("--height", type=int, default=160)

@@ -38,7 +38,7 @@ def test_a_window_is_the_step_repeated(network):
     for frame, wanted in zip(images.unbind(1), expected.unbind(1), strict=True):
         maps, state = network.step(frame, state)
         assert state.shape == (2, 2 * 6 + 5 + 1, 16, 12)
-        torch.testing.assert_close(maps, wanted, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(maps, wanted, rtol=1e-4, atol=1e-4)
 
 
 @torch.inference_mode()
@@ -48,7 +48,7 @@ def test_what_came_before_matters_and_what_comes_after_does_not(network):
     other[:, 0] = 0
     maps, changed = network(images), network(other)
     assert (maps[:, 2] - changed[:, 2]).abs().max() > 1e-3
-    torch.testing.assert_close(network(images[:, :2]), maps[:, :2], rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(network(images[:, :2]), maps[:, :2], rtol=1e-4, atol=1e-4)
 
 
 @torch.inference_mode()
@@ -58,8 +58,8 @@ def test_a_batch_mixes_first_frames_with_later_ones(network):
     _, later = network.step(images[:, 0], first(network, 2))
     mixed = torch.cat([later[:1], first(network, 1)])
     maps, _ = network.step(images[:, 1], mixed)
-    torch.testing.assert_close(maps[:1], network(images[:1])[:, 1], rtol=1e-5, atol=1e-5)
-    torch.testing.assert_close(maps[1:], network(images[1:, 1:])[:, 0], rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(maps[:1], network(images[:1])[:, 1], rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(maps[1:], network(images[1:, 1:])[:, 0], rtol=1e-4, atol=1e-4)
 
 
 def test_untrained_it_answers_as_its_frame_network():
@@ -93,7 +93,7 @@ def test_the_gates_are_the_papers():
 def test_the_deployed_form_gives_heatmaps(network):
     images = clip(2, 2)
     maps, state = Streamed(network)(images[:, 0], first(network, 2))
-    torch.testing.assert_close(maps, network.activation(network(images)[:, 0]), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(maps, network.activation(network(images)[:, 0]), rtol=1e-4, atol=1e-4)
     assert torch.equal(state[:, 12:17], maps)
     assert torch.equal(state[:, 17], torch.ones(2, 16, 12))
 
@@ -143,3 +143,18 @@ def test_it_learns_where_something_went_that_is_no_longer_seen():
         alone = network(images[:, -1:])[:, -1].flatten(1).argmax(dim=1)
     assert (found == cells[:, -1]).float().mean() > 0.9
     assert (alone == cells[:, -1]).float().mean() < 0.2
+
+
+def test_frozen_only_the_memory_changes():
+    frame = UniPose(Trunk(ZOO["res2net_s"]), 2, wasp_channels=8, wasp_rates=(1,), decoder_stride=4, decoder_channels=8)
+    network = UniPoseLSTM(frame, nn.Identity(), channels=4, kernel=3)
+    network.freeze()
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    optimizer = torch.optim.AdamW(network.parameters(), 0.1, weight_decay=0.5)
+    for _ in range(2):  # the last convolution begins at zero, so the first step reaches no other
+        network.train()(clip(1, 2)).square().sum().backward()
+        optimizer.step()
+    changed = {name for name, tensor in network.state_dict().items() if not torch.equal(tensor, before[name])}
+    assert changed == {name for name in before if not name.startswith("frame.")}
+    assert not frame.training and network.training
+    assert network.eval().train(False) is network

@@ -49,7 +49,7 @@ def test_an_epoch_shows_everybody_once_and_differs_from_the_next():
 
 
 def test_sizes_that_do_not_fit_are_refused(monkeypatch):
-    with pytest.raises(ValueError, match="7 people do not fill a batch of 8"):
+    with pytest.raises(ValueError, match="7 samples do not fill a batch of 8"):
         Batches(7, 8, 0)
     monkeypatch.setattr(processes, "world", lambda: 3)
     with pytest.raises(ValueError, match="multiple of the 3 processes"):

@@ -120,11 +120,16 @@ class Occluder:
 
 
 def draw_clips(
-    out_dir: Path, count: int = 100, frames: int = 15, seed: int = 0, size_wh: tuple[int, int] = (192, 160)
+    out_dir: Path,
+    count: int = 100,
+    frames: int = 15,
+    seed: int = 0,
+    size_wh: tuple[int, int] = (192, 160),
+    occluders: float = 3.0,
 ) -> tuple[Path, Path]:
     """Draw `count` clips as JPEG images and labels; returns train.json (four fifths) and test.json (the last fifth).
 
-    The same arguments give the same files; a clip depends on nothing but `seed`, its own number, length and size.
+    The same arguments give the same files; a clip depends on them and its own number, not on `count`.
     Raises ValueError for fewer than 5 clips, less than a frame, or a side below 64 pixels.
     """
     if count < 5 or frames < 1 or min(size_wh) < 64:
@@ -133,7 +138,7 @@ def draw_clips(
     images: list[Record] = []
     people: list[Record] = []
     for video in videos:
-        clip = draw_clip(np.random.default_rng((seed, video["id"])), frames, size_wh)
+        clip = draw_clip(np.random.default_rng((seed, video["id"])), frames, size_wh, occluders=occluders)
         for i, image in enumerate(clip.images):
             _, jpeg = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
             name, number = f"{video['name']}/{i + 1:06d}.jpg", len(images) + 1

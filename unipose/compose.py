@@ -98,6 +98,10 @@ def compose(config: Config, training: Sequence[RecordSet], validation: RecordSet
         load_pretrained(frame.trunk, config.model.trunk, config.model.pretrained)
     if config.model.start:
         start_from(plain, config.model.start, skeleton)
+    if config.model.lstm_alone:
+        if not (isinstance(plain, UniPoseLSTM) and config.model.start):
+            raise ValueError("model.lstm_alone needs model.lstm_channels, and model.start for what stays as it is")
+        plain.freeze()
     plain = plain.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     network = processes.share(plain, device)
     optimizer = OPTIMIZERS[t.optimizer](parameter_groups(plain, t.weight_decay), t.lr, t.momentum)

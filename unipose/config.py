@@ -35,6 +35,8 @@ class ModelConfig:
     """Of UniPose-LSTM's memory of a clip's frames (the paper's convolutions have 128); 0: single frames, no memory."""
     lstm_kernel: int = 11
     """Side of the three large convolutions that read the memory."""
+    lstm_alone: bool = False
+    """Train the memory alone, on the network of single frames that `start` names."""
     input_wh: tuple[int, int] = (256, 256)
     sigma: float = 2.0
     """Of the Gaussians, in heatmap cells."""

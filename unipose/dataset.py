@@ -73,7 +73,7 @@ class PoseDataset(torch.utils.data.Dataset[Sample]):
         records, spec = self.windows[index], self.spec
         rng = np.random.default_rng((self.seed, self.epoch, index))
         boxes = np.array([record.box_xyxy for record in records])
-        last = replace(records[-1], box_xyxy=np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)]))
+        last = replace(records[-1], box_xyxy=boxes.mean(axis=0))
         to_input, mirrored = Affine.fit(last.box_xyxy, spec.input_wh, spec.margin), False
         if self.affine:
             to_input, mirrored = self.affine.draw(rng, last, spec.skeleton, spec.input_wh, spec.margin)
@@ -101,8 +101,9 @@ class PoseDataset(torch.utils.data.Dataset[Sample]):
 class ClipDataset(PoseDataset):
     """Windows of T consecutive frames, in which one affine and one change of appearance keep the motion true.
 
-    A clip's windows lie side by side, the last ends with it; one shorter than T has none. Raises ValueError where no
-    clip is long enough.
+    The crop is that of the window's mean box, so that people are as large in it as in a single frame's. A clip's
+    windows lie side by side, the last ends with it; one shorter than T has none. Raises ValueError where no clip is
+    long enough.
     """
 
     def __init__(

@@ -71,7 +71,7 @@ class Batches(Sampler[list[int]]):
 
     def __init__(self, count: int, batch_size: int, seed: int):
         if count < batch_size:
-            raise ValueError(f"{count} people do not fill a batch of {batch_size}: lower train.batch_size")
+            raise ValueError(f"{count} samples do not fill a batch of {batch_size}: lower train.batch_size")
         if batch_size % world():
             raise ValueError(f"train.batch_size={batch_size} must be a multiple of the {world()} processes")
         self.count, self.batch_size, self.seed = count, batch_size, seed

@@ -17,6 +17,7 @@ class ConvLSTM(nn.Module):
     def __init__(self, in_channels: int, channels: int) -> None:
         super().__init__()
         self.gates = nn.Conv2d(in_channels + channels, 4 * channels, 3, padding=1)
+        nn.init.xavier_uniform_(self.gates.weight, gain=2.0)  # its maps are zero nearly everywhere
         nn.init.ones_(self.gates.bias[2 * channels : 3 * channels])  # type: ignore[index]  # remember to begin with
 
     def forward(self, x: Tensor, hidden: Tensor, cell: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
@@ -48,8 +49,22 @@ class UniPoseLSTM(nn.Module):
         ]
         last = nn.Conv2d(channels, frame.keypoints, 1)
         self.refine = nn.Sequential(*large, nn.Conv2d(channels, channels, 1), nn.ReLU(), last)
+        for layer in self.refine:
+            if isinstance(layer, nn.Conv2d):  # so that what is remembered reaches the last one (He et al., ICCV 2015)
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)  # type: ignore[arg-type]  # this one has a bias
+
+    def freeze(self) -> None:
+        """From now on training changes the memory alone: `frame` keeps its weights and its batch norm's statistics."""
+        self.frame.requires_grad_(False)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> "UniPoseLSTM":
+        super().train(mode)
+        if not any(parameter.requires_grad for parameter in self.frame.parameters()):
+            self.frame.eval()
+        return self
 
     def forward(self, images: Tensor) -> Tensor:
         frames = self.frame(images.flatten(0, 1)).unflatten(0, images.shape[:2]).unbind(1)
