@@ -20,6 +20,7 @@ LAYERS = [
     {"detect"},
     {"predictor"},
     {"evaluation", "follow", "options"},
+    {"photo", "footage"},
 ]
 CORE = set().union(*LAYERS)
 TORCH_RING = {
