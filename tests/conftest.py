@@ -58,6 +58,7 @@ SMALL_NETWORK = {
     "dropout": 0.1,
     "activation": "softmax",
 }
+WITH_MEMORY = SMALL_NETWORK | {"lstm_channels": 4, "lstm_kernel": 3}
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ LAYERS = [
     {"onnx_detector", "torchvision_detector"},
     {"detect"},
     {"predictor"},
-    {"evaluation", "follow", "options"},
+    {"stream", "options"},
+    {"evaluation", "follow"},
     {"photo", "footage"},
 ]
 CORE = set().union(*LAYERS)
@@ -30,7 +31,7 @@ TORCH_RING = {
     "processes": set(),
     "dataset": {"heatmap", "image", "augment", "geometry", "records", "spec"},
     "engine": {"dataset", "loss", "processes"},
-    "checkpoint": {"files", "skeleton", "spec", "model.network", "model.trunk"},
+    "checkpoint": {"files", "skeleton", "spec", "model.network", "model.temporal", "model.trunk"},
     "config": set(),
     "replay": set(),
 }
@@ -73,7 +74,7 @@ def test_the_torch_ring_has_no_upward_arrow(name):
     assert {n.removeprefix("unipose.") for n in imports(modules()[name], True)} <= TORCH_RING[name]
 
 
-MODEL = ["branch", "runge_kutta", "residual", "trunk", "network", "classifier", "pretrained", "cost"]
+MODEL = ["branch", "runge_kutta", "residual", "trunk", "network", "temporal", "classifier", "pretrained", "cost"]
 
 
 @pytest.mark.parametrize("name", [name for name in modules() if name.startswith("model.")])

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from conftest import SMALL_NETWORK
+from conftest import SMALL_NETWORK, WITH_MEMORY
 
 from unipose.checkpoint import build_network, deployed, load_model, load_state, save_model, save_state, start_from
 from unipose.skeleton import SKELETONS
@@ -81,3 +81,35 @@ def test_another_network_cannot_be_started_from(spec, tmp_path):
     other = build_network(replace(spec, network={**SMALL_NETWORK, "wasp_channels": 48}))
     with pytest.raises(ValueError, match="is of another network than the one to be trained"):
         start_from(other, tmp_path / "m.safetensors", spec.skeleton)
+
+
+def test_a_network_with_memory_comes_back_and_starts_from_either_kind(spec, tmp_path):
+    plain, remembering = (replace(spec, network=network) for network in (SMALL_NETWORK, WITH_MEMORY))
+    single, whole = build_network(plain), build_network(remembering)
+    for name, network, of in (("s", single, plain), ("w", whole, remembering)):
+        save_model(tmp_path / f"{name}.safetensors", network.state_dict(), of)
+    module, found = load_model(tmp_path / "w.safetensors")
+    assert found.state_channels == sum(module.network.parts) == 2 * 4 + 14 + 1 and plain.state_channels == 0
+
+    def equal(a, b):
+        return all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
+
+    for name, same in (("s", single), ("w", whole.frame)):
+        fresh = build_network(remembering)
+        memory = [weight.clone() for weight in fresh.lstm.state_dict().values()]
+        start_from(fresh, tmp_path / f"{name}.safetensors", spec.skeleton)
+        assert equal(fresh.frame, same)
+        kept = all(map(torch.equal, memory, fresh.lstm.state_dict().values()))
+        assert kept == (name == "s") and equal(fresh, whole) == (name == "w")
+    with pytest.raises(ValueError, match="is of another network"):
+        start_from(single, tmp_path / "w.safetensors", spec.skeleton)
+
+
+def test_another_skeleton_gets_a_fresh_memory(spec, tmp_path):
+    spec = replace(spec, network=WITH_MEMORY)
+    other = replace(spec, skeleton=SKELETONS["coco17"])
+    save_model(tmp_path / "o.safetensors", build_network(other).state_dict(), other)
+    network = build_network(spec)
+    before = network.lstm.gates.weight.clone()
+    start_from(network, tmp_path / "o.safetensors", spec.skeleton)
+    assert torch.equal(network.lstm.gates.weight, before)

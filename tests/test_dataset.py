@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,8 @@ from torch.utils.data import DataLoader
 
 from unipose import heatmap
 from unipose.augment import Appearance, RandomAffine
-from unipose.dataset import PoseDataset
+from unipose.dataset import ClipDataset, PoseDataset
+from unipose.geometry import Affine
 from unipose.records import Record
 
 SIZE = (310, 230)
@@ -67,3 +69,51 @@ def test_workers_do_not_change_the_samples(record, spec, workers):
     assert not torch.equal(expected[0], expected[1])
     dataset.epoch = 1
     assert not torch.equal(expected[0], dataset[0]["image"])
+
+
+def film(record, frames, video=1):
+    """The record again and again, its joints, and box, a pixel further to the right in each frame."""
+    return [
+        replace(record, frame=(video, i), xy_image=record.xy_image + (i, 0), box_xyxy=record.box_xyxy + (i, 0, i, 0))
+        for i in range(frames)
+    ]
+
+
+def test_a_window_is_cropped_and_changed_alike(record, spec):
+    """One affine for all its frames, around all its boxes: the pictures are the same, the joints move on."""
+    dataset = ClipDataset(film(record, 3), spec, AFFINE, Appearance(1.0, 1.0), seed=2, frames=3)
+    sample = dataset[0]
+    assert sample["image"].shape == (3, 3, 96, 64) and sample["target"].shape == (3, 14, 24, 16)
+    assert sample["weight"].shape == (3, 14) and sample["weight"].dtype == torch.float32
+    assert torch.equal(sample["image"][0], sample["image"][2])
+    _, mirrored = AFFINE.draw(np.random.default_rng((2, 0, 0)), record, spec.skeleton, spec.input_wh, spec.margin)
+    found, _ = heatmap.decode(sample["target"].numpy())
+    seen = sample["weight"].numpy().all(axis=0)
+    step = (found[1:] - found[:-1])[:, seen]
+    assert seen.sum() > 8 and (np.linalg.norm(step, axis=-1) > 0.02).all()
+    np.testing.assert_allclose(step, np.broadcast_to(step[0, 0], step.shape), atol=0.02)
+    assert (step[0, 0, 0] < 0) == mirrored
+    dataset.epoch = 1
+    assert not torch.equal(sample["image"], dataset[0]["image"])
+
+
+def test_the_crop_of_a_window_holds_all_its_boxes(record, spec):
+    clip = film(record, 30)
+    [sample] = [ClipDataset(clip, spec, frames=30)[i] for i in range(1)]
+    box = np.concatenate([record.box_xyxy[:2], clip[-1].box_xyxy[2:]])
+    to_heatmap = heatmap.from_input(spec.input_wh, spec.stride) @ Affine.fit(box, spec.input_wh, spec.margin)
+    expected = heatmap.encode(
+        to_heatmap(clip[9].xy_image), sample["weight"][9].numpy() > 0, spec.heatmap_wh, spec.sigma
+    )
+    np.testing.assert_allclose(sample["target"][9], expected, atol=1e-6)
+
+
+def test_windows_cover_every_clip_that_is_long_enough(record, spec):
+    records = [*film(record, 7), *film(record, 2, video=2), *film(record, 6, video=3)]
+    dataset = ClipDataset(records, spec, frames=3)
+    starts = [window[0].frame for window in dataset.windows]
+    assert starts == [(1, 0), (1, 2), (1, 4), (3, 0), (3, 3)]
+    assert all(len(window) == dataset.frames == 3 for window in dataset.windows)
+    assert len(ClipDataset(records, spec, frames=1)) == 15
+    with pytest.raises(ValueError, match=r"no clip has 8 consecutive frames: lower data.window"):
+        ClipDataset(records, spec, frames=8)

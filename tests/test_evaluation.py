@@ -9,6 +9,7 @@ from conftest import ramp_image, ramp_joints
 from PIL import Image
 from scipy.io import savemat
 from test_prepare_mpii import person, zipped
+from test_stream import Reminder
 
 from unipose.evaluation import default_metric, errors, predict_detections, predict_records, summarise, summarise_ap
 from unipose.pose import Pose
@@ -245,3 +246,38 @@ def test_by_size(ramps, ramp_reader):
     records = ramps(lambda i, k: (500, 0) if i == largest else (0, 0))
     summary = summarise("pck", records, predict_records(Predictor(ramp_reader), records))
     assert list(summary["by_size"].values()) == [100, 100, 0]
+
+
+@pytest.fixture
+def film(tmp_path):
+    """Two clips of ramps, of 5 and 3 frames, in which only the first frame of each and the fourth are not black."""
+    images, annotations = [], []
+    for i, (video, frame) in enumerate([(1, 0), (2, 7), (1, 1), (1, 2), (2, 8), (1, 3), (1, 4), (2, 9)]):
+        width, height = size = SIZES[video]
+        dark = np.zeros((height, width, 3), np.uint8)
+        Image.fromarray(ramp_image(size) if frame in (0, 3, 7) else dark).save(tmp_path / f"{i}.png")
+        images.append({"id": i, "file_name": f"{i}.png", "width": width, "height": height,
+                       "video_id": video, "frame_id": frame})  # fmt: skip
+        keypoints = np.column_stack([ramp_joints(size), np.full(14, 2)]).ravel().tolist()
+        annotations.append({"id": i + 1, "image_id": i, "category_id": 1, "keypoints": keypoints, "iscrowd": 0,
+                            "bbox": [0.3 * width, 0.1 * height, 0.6 * width, 0.8 * height]})  # fmt: skip
+    categories = [{"id": 1, "name": "person", "keypoints": list(LSP.keypoints), "skeleton": []}]
+    path = tmp_path / "film.json"
+    path.write_text(json.dumps({"images": images, "annotations": annotations, "categories": categories}))
+    return read_records(path)
+
+
+@pytest.mark.parametrize(("window", "known"), [(0, 8), (2, 5), (1, 3)])
+def test_a_model_with_memory_is_led_through_each_clip(film, spec, window, known):
+    """It knows where the joints of black frames are from those before; with a window it forgets, and guesses."""
+    poses = predict_records(Predictor(Reminder(spec)), film, window=window)
+    right = [np.abs(pose.xy_image - r.xy_image).max() < 20 for pose, r in zip(poses, film.records, strict=True)]
+    assert sum(right) == known
+
+
+def test_a_model_with_memory_follows_no_detector(film, ramps, spec):
+    predictor = Predictor(Reminder(spec))
+    with pytest.raises(ValueError, match="boxes=truth, or window=1"):
+        predict_records(predictor, film, "detector")
+    assert len(predict_records(predictor, film, "detector", window=1)) == 8
+    assert len(predict_records(predictor, ramps())) == 3  # photographs, each on its own

@@ -4,10 +4,11 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from conftest import SMALL_NETWORK
+from conftest import SMALL_NETWORK, WITH_MEMORY
 
-from unipose.checkpoint import build_network, save_model
-from unipose.export import BATCHES, main
+from unipose.checkpoint import build_network, read_model, save_model
+from unipose.export import BATCHES, STEPS, difference, main
+from unipose.runtime import no_state, open_runtime
 from unipose.spec import METADATA_KEY, ModelSpec
 
 
@@ -47,3 +48,47 @@ def test_errors_are_one_line(trained, tmp_path, capsys, model, out, message):
     assert main([str(tmp_path / model), str(tmp_path / out)]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ") and message in error
+
+
+@pytest.fixture
+def remembering(spec, tmp_path):
+    spec = replace(spec, network=WITH_MEMORY)
+    path = tmp_path / "r.safetensors"
+    save_model(path, build_network(spec).state_dict(), spec)
+    return path
+
+
+def test_a_network_with_memory_has_its_state_as_input_and_output(remembering, tmp_path, capsys):
+    """One graph for first and later frames, of any number of clips."""
+    out = tmp_path / "r.onnx"
+    assert main([str(remembering), str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert "onnxruntime: differs from PyTorch by at most" in printed and "openvino: differs" in printed
+    assert STEPS > 2
+    session = onnxruntime.InferenceSession(out)
+    for batch in (1, 3):
+        state = np.zeros((batch, 2 * 4 + 14 + 1, 24, 16), np.float32)
+        feed = {"images": np.zeros((batch, 3, 96, 64), np.float32), "state": state}
+        maps, following = session.run(["heatmaps", "next_state"], feed)
+        assert maps.shape == (batch, 14, 24, 16)
+        assert following.shape == state.shape
+        assert (following[:, -1] == 1).all()
+
+
+def test_another_memory_is_a_difference_that_only_later_frames_show(remembering, spec, tmp_path, capsys):
+    weights, spec = read_model(remembering)
+    weights["lstm.gates.weight"][2 * 4 : 3 * 4] += 1  # of the forget gate
+    save_model(tmp_path / "f.safetensors", weights, spec)
+    ours, theirs = (open_runtime(tmp_path / name) for name in ("r.safetensors", "f.safetensors"))
+    images, state = np.zeros((2, 3, 96, 64), np.float32), no_state(spec, 2)
+    for one, other in zip(ours.step(images, state), theirs.step(images, state), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+    assert difference(ours, ours) == 0
+    assert difference(ours, theirs) > 1e-3
+
+
+def test_a_file_that_disagrees_is_not_written(remembering, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("unipose.export.difference", lambda reference, other: float("nan"))
+    assert main([str(remembering), str(tmp_path / "r.onnx")]) == 2
+    assert "is not written" in capsys.readouterr().err
+    assert not (tmp_path / "r.onnx").exists()

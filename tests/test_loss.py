@@ -48,3 +48,10 @@ def test_half_precision_maps_are_summed_in_float32(function):
     rounded, exact = function(maps.bfloat16(), TARGET), function(maps, TARGET)
     assert rounded.dtype == torch.float32
     assert rounded[0].tolist() == pytest.approx(exact[0].tolist(), rel=0.02)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_windows_are_judged_frame_by_frame(name):
+    maps, target = torch.randn(2, 3, 4, 6, 5), torch.rand(2, 3, 4, 6, 5)
+    loss = LOSSES[name].function
+    assert torch.equal(loss(maps, target).flatten(0, 1), loss(maps.flatten(0, 1), target.flatten(0, 1)))

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from unipose.records import read_records
+from unipose.records import clips, read_records
 from unipose.skeleton import SKELETONS
 
 LSP = SKELETONS["lsp14"]
@@ -72,3 +72,28 @@ def test_a_missing_image_is_named(write, tmp_path):
     (tmp_path / "pictures" / "a.jpg").unlink()
     with pytest.raises(FileNotFoundError, match=r"data\.json names the image .*a\.jpg"):
         read_records(write(document()))
+
+
+def film(frames):
+    """Images of (video, frame) and a person in each."""
+    data = document()
+    [annotation] = data["annotations"]
+    data["images"] = [
+        {"id": i, "file_name": "a.jpg", "width": 64, "height": 80, "video_id": video, "frame_id": frame}
+        for i, (video, frame) in enumerate(frames)
+    ]
+    data["annotations"] = [annotation | {"id": i, "image_id": i} for i in range(len(frames))]
+    return data
+
+
+def test_clips_are_a_videos_consecutive_frames_in_order(write):
+    found = clips(read_records(write(film([(2, 4), (1, 1), (1, 3), (2, 5), (1, 2), (2, 8), (3, 6)]))).records)
+    assert [[record.frame for record in clip] for clip in found] == [
+        [(1, 1), (1, 2), (1, 3)], [(2, 4), (2, 5)], [(2, 8)], [(3, 6)],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("data", [document(), film([(1, 1), (1, 2), (1, 2)])])
+def test_no_clips_of_photographs_or_of_several_people(write, data):
+    with pytest.raises(ValueError, match=r"a.jpg: clips need images with video_id and frame_id, and one person"):
+        clips(read_records(write(data)).records)

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import SMALL_NETWORK
+from conftest import SMALL_NETWORK, WITH_MEMORY
 
 from unipose.checkpoint import build_network, deployed, load_model, save_model
 from unipose.export import export
-from unipose.runtime import ENGINES, open_runtime
+from unipose.runtime import ENGINES, Copies, no_state, open_runtime
 
 ROOT = Path(__file__).parent.parent
 
@@ -167,3 +167,29 @@ assert signal_stack() == before
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_engine_steps_through_clips(files, tmp_path, engine):
+    """`run` is the first step; a later one depends on the state; without memory the state passes by."""
+    _, plain = files
+    spec = replace(plain, network=WITH_MEMORY)
+    network = build_network(spec)
+    for layer in (network.refine[-1], network.lstm.gates, network.frame.decoder.maps):
+        torch.nn.init.normal_(layer.weight)  # as if it were trained
+    save_model(tmp_path / "small.safetensors", network.state_dict(), spec)
+    export(*load_model(tmp_path / "small.safetensors"), tmp_path / "small.onnx")
+    runtime = open_engine(tmp_path, engine)
+    first, state = runtime.step(batch(3), no_state(spec, 3))
+    np.testing.assert_allclose(runtime.run(batch(3)), first, atol=1e-6)
+    later, _ = Copies([runtime]).step(batch(3, seed=1), state)
+    assert np.abs(later - runtime.run(batch(3, seed=1))).max() > 1e-3
+    with torch.inference_mode():
+        window = torch.from_numpy(np.stack([batch(3), batch(3, seed=1)], axis=1))
+        expected = network.activation(network.eval()(window)[:, 1])
+    np.testing.assert_allclose(later, expected, atol=1e-4)
+
+    without = open_engine(files[0], engine)
+    maps, state = without.step(batch(2), no_state(plain, 2))
+    np.testing.assert_allclose(maps, without.run(batch(2)), atol=1e-6)
+    assert state.shape == (2, 0, 24, 16)

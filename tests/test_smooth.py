@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 from unipose.smooth import OneEuro, Smoother
 
 
-def filtered(xy, times, settings, size=100.0):
+def filtered(xy, times, settings, size=100.0, scores=None):
     smoother = Smoother(settings)
-    return np.array([smoother(frame, size, time) for frame, time in zip(xy, times, strict=True)])
+    scores = np.full(xy.shape[:2], 0.8) if scores is None else scores
+    return np.array([smoother(*frame, size, time) for *frame, time in zip(xy, scores, times, strict=True)])
 
 
 def test_rest_becomes_calm():
@@ -48,6 +49,23 @@ def test_time_counts_not_frames():
 def test_the_first_frame_is_what_it_is():
     xy = np.arange(6.0).reshape(1, 3, 2)
     assert np.array_equal(filtered(xy, [3.0], OneEuro()), xy)
+
+
+def test_a_jump_of_low_score_is_waited_for():
+    xy, scores = np.full((40, 1, 2), 50.0), np.full((40, 1), 0.8)
+    xy[20:22] += 40
+    trusting = filtered(xy, np.arange(40) / 25, OneEuro())
+    scores[20:22] = 0.2
+    doubting = filtered(xy, np.arange(40) / 25, OneEuro(), scores=scores)
+    assert np.abs(doubting - 50).max() < 0.25 * np.abs(trusting - 50).max()
+
+
+def test_a_keypoint_that_always_has_a_low_score_is_trusted_like_others():
+    rng = np.random.default_rng(0)
+    xy, times = rng.uniform(0, 100, (30, 2, 2)).cumsum(0), np.arange(30) / 25
+    scores = np.tile([0.9, 0.1], (30, 1))
+    both = filtered(xy, times, OneEuro(), scores=scores)
+    assert np.allclose(both[:, 1], filtered(xy[:, 1:], times, OneEuro())[:, 0])
 
 
 @pytest.mark.parametrize("wrong", [{"min_cutoff": 0}, {"beta": -1}, {"speed_cutoff": 0}])

@@ -10,25 +10,32 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from unipose.files import write_whole
-from unipose.model.network import UniPose, deployable
+from unipose.model.network import ACTIVATIONS, UniPose, deployable
+from unipose.model.temporal import Streamed, UniPoseLSTM
 from unipose.model.trunk import ZOO, Trunk
 from unipose.skeleton import Skeleton
 from unipose.spec import METADATA_KEY, ModelSpec
 
+KNOW_KEYPOINTS = ("decoder.maps.", "frame.decoder.maps.", "lstm.", "refine.")  # weights for these and no others
 
-def build_network(spec: ModelSpec) -> UniPose:
+
+def build_network(spec: ModelSpec) -> UniPose | UniPoseLSTM:
     """The spec's network with fresh weights, giving raw maps. Raises ValueError for a network that cannot be built."""
     arguments = dict(spec.network)
     name = arguments.pop("trunk")
     if name not in ZOO:
         raise ValueError(f"no trunk {name!r}; `unipose models` lists them: {', '.join(ZOO)}")
     trunk = Trunk(ZOO[name], arguments.pop("output_stride"), arguments.pop("multi_grid"))
-    arguments.pop("activation")
-    return UniPose(trunk, len(spec.skeleton.keypoints), decoder_stride=spec.stride, **arguments)
+    activation = ACTIVATIONS[arguments.pop("activation")](spec.sigma)
+    channels, kernel = arguments.pop("lstm_channels", 0), arguments.pop("lstm_kernel", 0)
+    frame = UniPose(trunk, len(spec.skeleton.keypoints), decoder_stride=spec.stride, **arguments)
+    return UniPoseLSTM(frame, activation, channels, kernel) if channels else frame
 
 
 def deployed(network: nn.Module, spec: ModelSpec) -> nn.Module:
-    """The network with its final activation: images to heatmaps, what files hold and runtimes run."""
+    """The network with its final activation: images (and state) to heatmaps (and state), what runtimes run."""
+    if isinstance(network, UniPoseLSTM):
+        return Streamed(network)
     return deployable(network, spec.network["activation"], spec.sigma)
 
 
@@ -46,6 +53,14 @@ def save_weights(path: Path, weights: Mapping[str, Tensor], metadata: dict[str, 
 
 def load_model(path: str | Path) -> tuple[nn.Module, ModelSpec]:
     """-> the deployed module (float32, evaluation mode) and its spec. Raises ValueError for another kind of file."""
+    weights, spec = read_model(path)
+    network = build_network(spec)
+    network.load_state_dict(weights)
+    return deployed(network, spec).eval(), spec
+
+
+def read_model(path: str | Path) -> tuple[dict[str, Tensor], ModelSpec]:
+    """A model file's weights and spec. Raises ValueError for another kind of file."""
     try:
         with safe_open(str(path), "pt") as file:
             metadata = file.metadata() or {}
@@ -54,21 +69,20 @@ def load_model(path: str | Path) -> tuple[nn.Module, ModelSpec]:
         raise ValueError(f"{path} is not a safetensors file: {error}") from error
     if METADATA_KEY not in metadata:
         raise ValueError(f"{path} carries no UniPose spec; `unipose train` writes files that do")
-    spec = ModelSpec.from_json(metadata[METADATA_KEY])
-    network = build_network(spec)
-    network.load_state_dict(weights)
-    return deployed(network, spec).eval(), spec
+    return weights, ModelSpec.from_json(metadata[METADATA_KEY])
 
 
-def start_from(network: UniPose, path: str | Path, skeleton: Skeleton) -> None:
-    """Take over a model file's weights; where its skeleton is another one, all but those of the last convolution.
+def start_from(network: UniPose | UniPoseLSTM, path: str | Path, skeleton: Skeleton) -> None:
+    """Take over a model file's weights; where its skeleton is another one, all but those that know its keypoints.
 
-    Raises ValueError for a file of another network.
+    These are the last convolution's and the memory's. A network with memory also takes those of a network of single
+    frames, for its frames. Raises ValueError for a file of another network.
     """
-    module, spec = load_model(path)
-    weights = module[0].state_dict()  # type: ignore[index]
+    weights, spec = read_model(path)
+    if isinstance(network, UniPoseLSTM) and not spec.state_channels:
+        network = network.frame
     if spec.skeleton.keypoints != skeleton.keypoints:
-        weights |= {name: tensor for name, tensor in network.state_dict().items() if name.startswith("decoder.maps.")}
+        weights |= {name: own for name, own in network.state_dict().items() if name.startswith(KNOW_KEYPOINTS)}
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:

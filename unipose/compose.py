@@ -19,12 +19,13 @@ from unipose import __version__, processes
 from unipose.augment import Appearance, RandomAffine
 from unipose.checkpoint import build_network, start_from
 from unipose.config import AugmentConfig, Config, DataConfig, ModelConfig, TrainConfig, read_config
-from unipose.dataset import PoseDataset
+from unipose.dataset import ClipDataset, PoseDataset
 from unipose.engine import Trainer
 from unipose.files import sha256
 from unipose.job import Job, ema
 from unipose.loss import LOSSES
 from unipose.model.pretrained import load_pretrained
+from unipose.model.temporal import UniPoseLSTM
 from unipose.records import RecordSet, read_records
 from unipose.sample import draw_sample
 from unipose.schedule import OPTIMIZERS, factor, parameter_groups
@@ -79,12 +80,11 @@ def compose(config: Config, training: Sequence[RecordSet], validation: RecordSet
     torch.manual_seed(t.seed)
     if t.threads:
         torch.set_num_threads(t.threads)
-    spec = make_spec(config.model, skeleton, LOSSES[t.loss].activation, provenance(config.model, t, training))
-    records = [record for records in training for record in records.records]
+    spec = make_spec(config.model, skeleton, LOSSES[t.loss].activation, provenance(config, training))
 
     appearance = Appearance(config.augment.appearance, config.augment.occlusion)
-    dataset = PoseDataset(records, spec, random_affine(config.augment), appearance, t.seed)
-    batches = processes.Batches(len(records), t.batch_size, t.seed)
+    dataset = make_dataset(config, training, spec, random_affine(config.augment), appearance)
+    batches = processes.Batches(len(dataset), t.batch_size, t.seed)
     loader = DataLoader(
         dataset,
         batch_sampler=batches,
@@ -94,7 +94,8 @@ def compose(config: Config, training: Sequence[RecordSet], validation: RecordSet
     )
     plain = build_network(spec)
     if config.model.pretrained:
-        load_pretrained(plain.trunk, config.model.trunk, config.model.pretrained)
+        frame = plain.frame if isinstance(plain, UniPoseLSTM) else plain
+        load_pretrained(frame.trunk, config.model.trunk, config.model.pretrained)
     if config.model.start:
         start_from(plain, config.model.start, skeleton)
     plain = plain.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -118,6 +119,19 @@ def compose(config: Config, training: Sequence[RecordSet], validation: RecordSet
         accumulate=t.accumulate,
     )
     return Job(trainer, dataset, batches, loader, spec, validation, t.run)
+
+
+def make_dataset(
+    config: Config, training: Sequence[RecordSet], spec: ModelSpec, affine: RandomAffine, appearance: Appearance
+) -> PoseDataset:
+    """Of single frames or, for a network with memory, of windows. Raises ValueError for windows without a memory."""
+    window, seed = config.data.window, config.train.seed
+    records = [record for record_set in training for record in record_set.records]
+    if spec.state_channels:
+        return ClipDataset(records, spec, affine, appearance, seed, window)
+    if window > 1:
+        raise ValueError(f"data.window={window} needs a network with memory: set model.lstm_channels")
+    return PoseDataset(records, spec, affine, appearance, seed)
 
 
 PRECISIONS = {"auto": None, "fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -157,14 +171,17 @@ def make_spec(m: ModelConfig, skeleton: Skeleton, activation: str, provenance: d
         "wasp_shared": m.wasp_shared, "decoder_channels": m.decoder_channels, "dropout": m.dropout,
         "activation": activation,
     }  # fmt: skip
+    if m.lstm_channels:
+        network |= {"lstm_channels": m.lstm_channels, "lstm_kernel": m.lstm_kernel}
     return ModelSpec(
         name=m.name, version=__version__, skeleton=skeleton, input_wh=m.input_wh, stride=m.decoder_stride,
         sigma=m.sigma, margin=m.margin, mean=m.mean, std=m.std, network=network, provenance=provenance,
     )  # fmt: skip
 
 
-def provenance(m: ModelConfig, t: TrainConfig, training: Sequence[RecordSet]) -> dict[str, object]:
+def provenance(config: Config, training: Sequence[RecordSet]) -> dict[str, object]:
     """What the weights were made from, for the model file."""
+    m, t = config.model, config.train
     data = [
         {"file": "/".join(records.path.parts[-2:]), "people": len(records.records), "sha256": sha256(records.path)}
         for records in training
@@ -173,6 +190,7 @@ def provenance(m: ModelConfig, t: TrainConfig, training: Sequence[RecordSet]) ->
         "pretrained": m.pretrained,
         "start": m.start and {"file": Path(m.start).name, "sha256": sha256(Path(m.start))},
         "data": data,
+        "window": config.data.window,
         "seed": t.seed,
         "epochs": t.epochs,
         "batch_size": t.batch_size,

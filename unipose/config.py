@@ -31,6 +31,10 @@ class ModelConfig:
     decoder_stride: Literal[4, 8] = 4
     decoder_channels: int = 256
     dropout: float = 0.5
+    lstm_channels: int = 0
+    """Of UniPose-LSTM's memory of a clip's frames (the paper's convolutions have 128); 0: single frames, no memory."""
+    lstm_kernel: int = 11
+    """Side of the three large convolutions that read the memory."""
     input_wh: tuple[int, int] = (256, 256)
     sigma: float = 2.0
     """Of the Gaussians, in heatmap cells."""
@@ -46,6 +50,8 @@ class DataConfig:
 
     train: tuple[Path, ...] = ()
     val: Path | None = None
+    window: int = 1
+    """Consecutive frames of a sample, for a network with memory."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,7 @@ class TrainConfig:
     """The run's folder: config, log, curves, checkpoints."""
     epochs: int = 20
     batch_size: int = 32
-    """Of all processes together."""
+    """Samples (with memory: windows) of all processes together."""
     accumulate: int = 1
     """Batches whose gradients make one step."""
     loss: Literal["cross_entropy", "mse"] = "cross_entropy"

@@ -1,6 +1,8 @@
-"""PoseDataset: records to training samples; ONE affine moves pixels and points."""
+"""PoseDataset and ClipDataset: records to training samples; ONE affine moves pixels and points."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from math import ceil
 from typing import TypedDict
 
 import numpy as np
@@ -11,12 +13,12 @@ from unipose import heatmap
 from unipose.augment import Appearance, RandomAffine
 from unipose.geometry import Affine
 from unipose.image import normalise, read_image, warp
-from unipose.records import Record
+from unipose.records import Record, clips
 from unipose.spec import ModelSpec
 
 
 class Sample(TypedDict):
-    """image (3, H, W), target (K, h, w), weight (K,) float32; index of the record."""
+    """image (3, H, W), target (K, h, w), weight (K,) float32, a clip's led by time T; index of the record or window."""
 
     image: Tensor
     target: Tensor
@@ -47,34 +49,81 @@ class PoseDataset(torch.utils.data.Dataset[Sample]):
         appearance: Appearance | None = None,
         seed: int = 0,
     ):
-        self.records = records
+        self.windows: list[tuple[Record, ...]] = [(record,) for record in records]
         self.spec = spec
         self.affine = affine
         self.appearance = appearance
         self.seed = seed
         self.epoch = 0
 
+    @property
+    def frames(self) -> int:
+        """In each sample."""
+        return len(self.windows[0])
+
     def __len__(self) -> int:
-        return len(self.records)
+        return len(self.windows)
 
     def __getitem__(self, index: int) -> Sample:
-        record, spec = self.records[index], self.spec
+        image, target, weight = (part[0] for part in self.window(index))
+        return Sample(image=image, target=target, weight=weight, index=index)
+
+    def window(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
+        """image (T, 3, H, W), target (T, K, h, w), weight (T, K): all frames are cropped and changed alike."""
+        records, spec = self.windows[index], self.spec
         rng = np.random.default_rng((self.seed, self.epoch, index))
-        to_input, mirrored = Affine.fit(record.box_xyxy, spec.input_wh, spec.margin), False
+        boxes = np.array([record.box_xyxy for record in records])
+        last = replace(records[-1], box_xyxy=np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)]))
+        to_input, mirrored = Affine.fit(last.box_xyxy, spec.input_wh, spec.margin), False
         if self.affine:
-            to_input, mirrored = self.affine.draw(rng, record, spec.skeleton, spec.input_wh, spec.margin)
-        pixels = warp(read_image(record.image_path), to_input, spec.input_wh)
+            to_input, mirrored = self.affine.draw(rng, last, spec.skeleton, spec.input_wh, spec.margin)
+        pixels = [warp(read_image(record.image_path), to_input, spec.input_wh) for record in records]
         if self.appearance:
-            pixels = self.appearance(pixels, int(rng.integers(2**31)))
+            look = int(rng.integers(2**31))
+            pixels = [self.appearance(frame, look) for frame in pixels]
 
         order = list(spec.skeleton.mirror) if mirrored else slice(None)
-        xy_image, labelled = record.xy_image[order], record.labelled[order]
-        xy_heatmap = (heatmap.from_input(spec.input_wh, spec.stride) @ to_input)(xy_image)
-        weight = heatmap.inside(xy_heatmap, labelled, spec.heatmap_wh)
-        target = heatmap.encode(xy_heatmap, weight, spec.heatmap_wh, spec.sigma)
-        return Sample(
-            image=torch.from_numpy(normalise(pixels, spec.mean, spec.std)),
-            target=torch.from_numpy(target),
-            weight=torch.from_numpy(weight.astype(np.float32)),
-            index=index,
+        to_heatmap = heatmap.from_input(spec.input_wh, spec.stride) @ to_input
+        xy_heatmap = [to_heatmap(record.xy_image[order]) for record in records]
+        labelled = [record.labelled[order] for record in records]
+        weight = [heatmap.inside(xy, known, spec.heatmap_wh) for xy, known in zip(xy_heatmap, labelled, strict=True)]
+        target = [
+            heatmap.encode(xy, known, spec.heatmap_wh, spec.sigma) for xy, known in zip(xy_heatmap, weight, strict=True)
+        ]
+        image = np.stack([normalise(frame, spec.mean, spec.std) for frame in pixels])
+        return (
+            torch.from_numpy(image),
+            torch.from_numpy(np.stack(target)),
+            torch.from_numpy(np.array(weight, np.float32)),
         )
+
+
+class ClipDataset(PoseDataset):
+    """Windows of T consecutive frames, in which one affine and one change of appearance keep the motion true.
+
+    A clip's windows lie side by side, the last ends with it; one shorter than T has none. Raises ValueError where no
+    clip is long enough.
+    """
+
+    def __init__(
+        self,
+        records: Sequence[Record],
+        spec: ModelSpec,
+        affine: RandomAffine | None = None,
+        appearance: Appearance | None = None,
+        seed: int = 0,
+        frames: int = 5,
+    ):
+        super().__init__(records, spec, affine, appearance, seed)
+        self.windows = [
+            clip[start : start + frames]
+            for clip in clips(records)
+            if len(clip) >= frames
+            for start in np.linspace(0, len(clip) - frames, ceil(len(clip) / frames)).round().astype(int)
+        ]
+        if not self.windows:
+            raise ValueError(f"no clip has {frames} consecutive frames: lower data.window")
+
+    def __getitem__(self, index: int) -> Sample:
+        image, target, weight = self.window(index)
+        return Sample(image=image, target=target, weight=weight, index=index)

@@ -57,14 +57,14 @@ class Trainer:
             if i % self.accumulate == 0:
                 self.step()
             total, count = total + loss, count + 1
-            on_batch(loss, len(batch["image"]))
+            on_batch(loss, batch["weight"].flatten(0, -2).shape[0])
         self.optimizer.zero_grad(set_to_none=True)  # what is left of an unfinished accumulation
         return total / max(count, 1)
 
     def forward_backward(self, batch: Batch) -> float:
         image, target, weight = (self._put(part) for part in (batch["image"], batch["target"], batch["weight"]))
         with torch.autocast(self.device.type, self.precision, enabled=self.precision is not torch.float32):
-            maps = self.network(image.contiguous(memory_format=torch.channels_last))
+            maps = self.network(image)
         weight = weight * self.joint_weights
         # The mean over the keypoints of all processes: theirs are averaged after this, so each divides by the mean sum.
         loss = (self.loss.function(maps, target) * weight).sum() / processes.mean(weight.sum()).clamp_min(1.0)

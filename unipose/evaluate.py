@@ -15,7 +15,6 @@ from unipose import report
 from unipose.evaluation import (
     BOXES,
     METRICS,
-    Look,
     default_metric,
     predict_detections,
     predict_records,
@@ -43,6 +42,10 @@ def main(argv: list[str] | None = None) -> int:
         help="truth: the annotated boxes (default); detector: what the service would find; or a COCO detection file",
     )  # fmt: skip
     parser.add_argument("--flip", action="store_true", help="average with the mirrored image")
+    parser.add_argument(
+        "--window", type=int, default=0, metavar="T",
+        help="of clips: a model with memory forgets after T frames; 1: it sees single frames (default: whole clips)",
+    )  # fmt: skip
     parser.add_argument("--decoder", choices=tuple(DECODERS), default="quadratic")
     parser.add_argument("--compare", action="store_true", help="the mean of every decoder, with and without flip test")
     parser.add_argument("--engine", choices=tuple(ENGINES))
@@ -73,7 +76,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
         )
 
     def judge(decoder: str, flip: bool) -> tuple[dict[str, Any], list[Pose]]:
-        return _judge(Predictor(runtime, flip=flip, decoder=decoder), record_set, metric, boxes)
+        return _judge(Predictor(runtime, flip=flip, decoder=decoder), record_set, metric, boxes, arguments.window)
 
     summary, poses = judge(arguments.decoder, arguments.flip)
     if arguments.compare:
@@ -82,6 +85,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
     result = {
         **summary,
         "boxes": str(boxes),
+        "window": arguments.window,
         "flip": arguments.flip,
         "decoder": arguments.decoder,
         "engine": runtime.engine,
@@ -100,18 +104,18 @@ def evaluate(arguments: argparse.Namespace) -> None:
 
 
 def _judge(
-    predictor: Predictor, record_set: RecordSet, metric: str, boxes: str | Path
+    predictor: Predictor, record_set: RecordSet, metric: str, boxes: str | Path, window: int
 ) -> tuple[dict[str, Any], list[Pose]]:
     """-> the summary and, unless the boxes are a detection file's, the pose of each record."""
     if isinstance(boxes, Path):
         return summarise_ap(predict_detections(predictor, record_set, boxes, _progress), record_set), []
-    poses = predict_records(predictor, record_set, boxes, _progress)
+    poses = predict_records(predictor, record_set, boxes, _progress, window)
     return summarise(metric, record_set, poses), poses
 
 
-def _progress(looks: Sequence[Look]) -> Iterable[Look]:
+def _progress(work: Sequence[Any]) -> Iterable[Any]:
     console = Console(stderr=True)
-    return track(looks, "evaluating", console=console, disable=not console.is_terminal, transient=True)
+    return track(work, "evaluating", console=console, disable=not console.is_terminal, transient=True)
 
 
 def table(result: dict[str, Any]) -> Table:

@@ -16,7 +16,8 @@ from unipose.image import read_image
 from unipose.metrics import Correct, pck, pckh
 from unipose.pose import Pose
 from unipose.predictor import Predictor
-from unipose.records import Record, RecordSet
+from unipose.records import Record, RecordSet, clips
+from unipose.stream import Memory, Stream
 
 Float = NDArray[np.float64]
 BOXES = ("truth", "detector")
@@ -31,7 +32,7 @@ class Look:
     boxes_xyxy: Float | None
 
 
-Progress = Callable[[Sequence[Look]], Iterable[Look]]
+Progress = Callable[[Sequence[Any]], Iterable[Any]]
 
 
 def predict_looks(predictor: Predictor, looks: Sequence[Look], progress: Progress = iter) -> list[list[Pose]]:
@@ -45,15 +46,23 @@ def predict_looks(predictor: Predictor, looks: Sequence[Look], progress: Progres
 
 
 def predict_records(
-    predictor: Predictor, record_set: RecordSet, boxes: str = "truth", progress: Progress = iter
+    predictor: Predictor, record_set: RecordSet, boxes: str = "truth", progress: Progress = iter, window: int = 0
 ) -> list[Pose]:
     """One pose per record: in its annotated box (`truth`), or in what the detector finds (`detector`).
 
-    Raises ValueError for `detector` where an image holds several people: which pose is whose is then not known.
+    A model with memory is led through each clip of a set of clips; with a `window` it forgets after so many frames.
+    Raises ValueError for `detector` where that is to be, and where an image holds several people: which pose is whose
+    is then not known.
     """
     _same_skeleton(predictor, record_set)
     if boxes not in BOXES:
         raise ValueError(f"boxes must be one of {BOXES}, got {boxes!r}")
+    if predictor.spec.state_channels and window != 1 and any(record.frame for record in record_set.records):
+        if boxes == "detector":
+            raise ValueError(
+                "a model with memory is led through clips by their annotated boxes: boxes=truth, or window=1"
+            )
+        return _predict_clips(Stream(predictor), record_set, progress, window)
     by_image = [list(people) for _, people in groupby(record_set.records, lambda record: record.image_path)]
     if boxes == "detector" and len({people[0].image_path for people in by_image}) < len(record_set.records):
         raise ValueError(f"{record_set.path} has images with several people: evaluate it with boxes=truth")
@@ -67,6 +76,26 @@ def predict_records(
             raise ValueError(f"{people[0].image_path}: {len(found)} poses for {len(people)} people")
         poses += found
     return poses
+
+
+def _predict_clips(stream: Stream, record_set: RecordSet, progress: Progress, window: int) -> list[Pose]:
+    """Several clips go side by side, a frame of each at a time."""
+    place = {id(record): i for i, record in enumerate(record_set.records)}
+    found: dict[int, Pose] = {}
+    remaining = iter(progress(clips(record_set.records)))
+    while group := list(islice(remaining, _GROUP)):
+        memories: list[Memory | None] = [None] * len(group)
+        for i in range(max(map(len, group))):
+            if window and i % window == 0:
+                memories = [None] * len(group)
+            going = [number for number, clip in enumerate(group) if len(clip) > i]
+            records = [group[number][i] for number in going]
+            images = [read_image(record.image_path) for record in records]
+            boxes = np.array([record.box_xyxy for record in records])
+            poses, left = stream.predict(images, boxes, [memories[number] for number in going])
+            for number, record, pose, memory in zip(going, records, poses, left, strict=True):
+                memories[number], found[place[id(record)]] = memory, pose
+    return [found[i] for i in range(len(record_set.records))]
 
 
 def predict_detections(

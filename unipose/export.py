@@ -13,11 +13,12 @@ import torch
 from torch import nn
 
 from unipose.checkpoint import load_model
-from unipose.runtime import Runtime, Torch, open_runtime
+from unipose.runtime import Runtime, Torch, no_state, open_runtime
 from unipose.spec import METADATA_KEY, ModelSpec
 
 TOLERANCE = 2e-4  # of maps whose peaks are near 1: float32 sums in another order differ by less
 BATCHES = (1, 5)
+STEPS = 4  # frames that a network with memory is followed over
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -41,8 +42,9 @@ def main(argv: list[str] | None = None) -> int:
 def export(module: nn.Module, spec: ModelSpec, out: Path) -> list[str]:
     """Write a deployed module as ONNX with any batch size -> a line per comparison made.
 
-    Every engine installed here runs random inputs at several batch sizes; where one differs from PyTorch by more than
-    TOLERANCE, ValueError is raised and nothing is written.
+    A network with memory has its state as a second input and output. Every engine installed here runs random inputs at
+    several batch sizes, with memory over several frames, each on its own states; where one differs from PyTorch by more
+    than TOLERANCE, ValueError is raised and nothing is written.
     """
     model = to_onnx(module, spec)
     reference = Torch.of_module(module, spec)
@@ -66,14 +68,21 @@ def export(module: nn.Module, spec: ModelSpec, out: Path) -> list[str]:
 def to_onnx(module: nn.Module, spec: ModelSpec) -> onnx.ModelProto:
     """Traced at batch 2, because at 1 the batch would become a constant."""
     width, height = spec.input_wh
+    inputs = {"images": torch.zeros(2, 3, height, width)}
+    outputs = ["heatmaps"]
+    if spec.state_channels:
+        inputs["state"] = torch.from_numpy(no_state(spec, 2))
+        outputs.append("next_state")
+    batch = torch.export.Dim("batch")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", (DeprecationWarning, FutureWarning))  # the exporter's own, of its own parts
+        warnings.filterwarnings("ignore", "# The axis name: batch")  # both inputs have the same: that is meant
         program = torch.onnx.export(
             module.eval(),
-            (torch.zeros(2, 3, height, width),),
-            input_names=["images"],
-            output_names=["heatmaps"],
-            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            tuple(inputs.values()),
+            input_names=list(inputs),
+            output_names=outputs,
+            dynamic_shapes=({0: batch},) * len(inputs),
             dynamo=True,
             verbose=False,
         )
@@ -87,11 +96,18 @@ def to_onnx(module: nn.Module, spec: ModelSpec) -> onnx.ModelProto:
 
 
 def difference(reference: Runtime, other: Runtime) -> float:
-    """The largest difference between two runtimes' maps, over random inputs at each of BATCHES."""
+    """The largest difference between two runtimes' maps and states, over random inputs at each of BATCHES."""
     rng = np.random.default_rng(0)
-    width, height = reference.spec.input_wh
-    inputs = [rng.standard_normal((batch, 3, height, width), np.float32) for batch in BATCHES]
-    return max(float(np.abs(reference.run(x) - other.run(x)).max()) for x in inputs)
+    spec, found = reference.spec, []
+    width, height = spec.input_wh
+    for batch in BATCHES:
+        ours = theirs = no_state(spec, batch)
+        for _ in range(STEPS if spec.state_channels else 1):
+            inputs = rng.standard_normal((batch, 3, height, width), np.float32)
+            expected, ours = reference.step(inputs, ours)
+            maps, theirs = other.step(inputs, theirs)
+            found += [np.abs(expected - maps).max(), np.abs(ours - theirs).max(initial=0)]
+    return float(np.max(found))
 
 
 if __name__ == "__main__":

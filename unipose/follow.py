@@ -84,6 +84,7 @@ class Follower:
         for pose in people:
             assert pose.track_id is not None
             box = around(pose)
-            xy = known[pose.track_id](np.asarray(pose.xy_image, np.float64), float(np.max(box[2:] - box[:2])), time)
+            xy, score = np.asarray(pose.xy_image, np.float64), np.asarray(pose.score, np.float64)
+            xy = known[pose.track_id](xy, score, float(np.max(box[2:] - box[:2])), time)
             calm.append(replace(pose, xy_image=xy))
         return calm

@@ -54,14 +54,16 @@ class Job:
         try:
             loss = self.trainer.epoch(self.loader, on_batch)
         except NonFiniteLoss as error:
-            names = ", ".join(sorted({str(self.dataset.records[i].image_path) for i in error.indices}))
+            names = ", ".join(
+                sorted({str(record.image_path) for i in error.indices for record in self.dataset.windows[i]})
+            )
             raise ValueError(f"{error} on a batch of these images; try a lower train.lr: {names}") from error
         seconds = perf_counter() - began
         line = {
             "epoch": epoch + 1,
             "loss": round(loss, 4),
             "lr": self.trainer.schedule.get_last_lr()[0],
-            "images_per_s": round(len(self.batches) * self.batches.batch_size / seconds, 1),
+            "images_per_s": round(len(self.batches) * self.batches.batch_size * self.dataset.frames / seconds, 1),
             "seconds": round(seconds, 1),
         }
         self.lines.append(line)
@@ -74,7 +76,8 @@ class Job:
     def validate(self, record_set: RecordSet) -> Line:
         """The set's own metric of the kept weights, by the Predictor that serves them, and a picture."""
         runtime = Torch.of_module(deployed(self.network, self.spec), self.spec, str(self.trainer.device))
-        poses = predict_records(Predictor(runtime), record_set)
+        window = 1 if self.dataset.frames == 1 else 0  # what was never trained to remember need not
+        poses = predict_records(Predictor(runtime), record_set, window=window)
         summary = summarise(default_metric(record_set), record_set, poses)
         self.run.mkdir(parents=True, exist_ok=True)
         Journal(self.run).show(record_set, poses)

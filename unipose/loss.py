@@ -1,4 +1,7 @@
-"""Losses between a network's raw maps and the Gaussians they should become, one number per keypoint."""
+"""Losses between a network's raw maps and the Gaussians they should become, one number per keypoint.
+
+Maps are (..., K, h, w), led by the batch or, of windows, by batch and time.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,20 +11,20 @@ from torch.nn import functional as F
 
 
 def mse(maps: Tensor, target: Tensor) -> Tensor:
-    """Squared error summed over each map's cells: (B, K, h, w) twice -> (B, K)."""
-    return (maps.float() - target).square().sum(dim=(2, 3))
+    """Squared error summed over each map's cells: (..., K, h, w) twice -> (..., K)."""
+    return (maps.float() - target).square().sum(dim=(-2, -1))
 
 
 def cross_entropy(maps: Tensor, target: Tensor) -> Tensor:
     """Cross-entropy between the softmax over each map and the normalised Gaussian, less the Gaussian's own entropy.
 
-    maps and target (B, K, h, w) -> (B, K); 0 is perfect. It asks where the keypoint is rather than how high each cell
-    is, and from scratch learns several times faster than `mse`.
+    maps and target (..., K, h, w) -> (..., K); 0 is perfect. It asks where the keypoint is rather than how high each
+    cell is, and from scratch learns several times faster than `mse`.
     """
-    logits = maps.float().flatten(2)
-    wanted = target.flatten(2)
-    wanted = wanted / wanted.sum(dim=2, keepdim=True).clamp_min(1e-12)
-    return F.kl_div(F.log_softmax(logits, dim=2), wanted, reduction="none").sum(dim=2)
+    logits = maps.float().flatten(-2)
+    wanted = target.flatten(-2)
+    wanted = wanted / wanted.sum(dim=-1, keepdim=True).clamp_min(1e-12)
+    return F.kl_div(F.log_softmax(logits, dim=-1), wanted, reduction="none").sum(dim=-1)
 
 
 @dataclass(frozen=True)

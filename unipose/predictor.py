@@ -42,6 +42,7 @@ class Predictor:
         self.flip = flip
         self.max_batch = max_batch
         self.decoder = decoder
+        self.to_heatmap = heatmap.from_input(self.spec.input_wh, self.spec.stride)  # from the input
 
     def predict(
         self,
@@ -90,9 +91,8 @@ class Predictor:
     def read(self, maps: Float32, to_input: Sequence[Affine], boxes_xyxy: NDArray[np.float64]) -> list[Pose]:
         """(n, K, h, w) and what `prepare` said -> n poses."""
         xy_heatmap, score = heatmap.decode(maps, self.decoder, self.spec.sigma)
-        to_heatmap = heatmap.from_input(self.spec.input_wh, self.spec.stride)
         return [
-            Pose((to_heatmap @ affine).inverse()(xy), s, box)
+            Pose((self.to_heatmap @ affine).inverse()(xy), s, box)
             for xy, s, affine, box in zip(xy_heatmap, score, to_input, boxes_xyxy, strict=True)
         ]
 

@@ -1,6 +1,7 @@
 """Records: the people of a COCO-keypoint JSON, the one dataset format."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from unipose.skeleton import SKELETONS, Skeleton
 class Record:
     """One person: xy_image (K, 2) at pixel centres, labelled (K,), visible (K,), box_xyxy (4,) at pixel edges.
 
-    A keypoint can be labelled and not visible (occluded). `head_size` is PCKh's unit in pixels, where the set has it.
+    A keypoint can be labelled and not visible (occluded). `head_size` is PCKh's unit in pixels, where the set has it;
+    `frame` is the number of the video and of the frame in it, where the image is one.
     """
 
     id: int
@@ -26,6 +28,7 @@ class Record:
     visible: NDArray[np.bool_]
     box_xyxy: NDArray[np.float64]
     head_size: float | None
+    frame: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -51,9 +54,12 @@ def read_records(path: str | Path) -> RecordSet:
         skeleton = _skeleton(data["categories"][0])
         root = path.parent / data.get("info", {}).get("image_root", ".")
         images = {image["id"]: root / image["file_name"] for image in data["images"]}
+        frames = {i["id"]: (i["video_id"], i["frame_id"]) for i in data["images"] if "video_id" in i}
         order = {key: i for i, key in enumerate(images)}
         records = tuple(
-            _record(annotation, images[annotation["image_id"]], len(skeleton.keypoints))
+            _record(
+                annotation, images[annotation["image_id"]], frames.get(annotation["image_id"]), len(skeleton.keypoints)
+            )
             for annotation in sorted(data["annotations"], key=lambda annotation: order[annotation["image_id"]])
             if not annotation.get("iscrowd") and any(annotation["keypoints"][2::3])
         )
@@ -65,6 +71,25 @@ def read_records(path: str | Path) -> RecordSet:
         if not image.is_file():
             raise FileNotFoundError(f"{path} names the image {image}, which does not exist")
     return RecordSet(path, skeleton, records, images)
+
+
+def clips(records: Sequence[Record]) -> list[tuple[Record, ...]]:
+    """Each video's records in the order of its frames, parted where frames are missing.
+
+    Raises ValueError for an image that is no frame of a video, and for one of several people.
+    """
+    framed = {record.frame: record for record in records if record.frame}
+    for record in records:
+        if record.frame is None or framed[record.frame] is not record:
+            raise ValueError(
+                f"{record.image_path}: clips need images with video_id and frame_id, and one person in each"
+            )
+    found: list[list[Record]] = []
+    for video, number in sorted(framed):
+        if (video, number - 1) not in framed:
+            found.append([])
+        found[-1].append(framed[video, number])
+    return [tuple(clip) for clip in found]
 
 
 def _skeleton(category: dict[str, Any]) -> Skeleton:
@@ -83,7 +108,7 @@ def _skeleton(category: dict[str, Any]) -> Skeleton:
     )
 
 
-def _record(annotation: dict[str, Any], image_path: Path, keypoints: int) -> Record:
+def _record(annotation: dict[str, Any], image_path: Path, frame: tuple[int, int] | None, keypoints: int) -> Record:
     values = np.array(annotation["keypoints"], np.float64)
     if values.shape != (3 * keypoints,) or not np.isfinite(values).all():
         raise ValueError(f"annotation {annotation['id']} needs {3 * keypoints} finite numbers as keypoints")
@@ -98,4 +123,5 @@ def _record(annotation: dict[str, Any], image_path: Path, keypoints: int) -> Rec
         visible=values[:, 2] > 1,
         box_xyxy=np.array([left, top, left + width, top + height], np.float64),
         head_size=annotation.get("head_size"),
+        frame=frame,
     )

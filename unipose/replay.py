@@ -6,9 +6,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+Tensors = tuple[Tensor, ...]
+
 
 class Replay:
-    """Images (B, 3, H, W) float32 -> heatmaps (B, K, h, w) float32, both on the CPU, any B from 1 up.
+    """The network's inputs -> a tuple of its outputs, all float32 on the CPU and led by B, any from 1 up.
 
     A batch is padded to the next power of two and at most `largest`, larger ones are split: a recorded graph is bound
     to its size, and launching one costs a fraction of launching its kernels one by one. On a CPU nothing is recorded;
@@ -20,25 +22,28 @@ class Replay:
         self._device = device
         self._precision = precision
         self._largest = largest
-        self._sizes: dict[int, tuple[Tensor, Callable[[], Tensor]]] = {}
+        self._sizes: dict[int, tuple[Tensors, Callable[[], Tensors]]] = {}
         self._turn = threading.Lock()
 
     @torch.inference_mode()
-    def __call__(self, images: Tensor) -> Tensor:
-        return torch.cat([self._padded(part) for part in torch.split(images, self._largest)])
+    def __call__(self, *inputs: Tensor) -> Tensors:
+        parts = zip(*(torch.split(tensor, self._largest) for tensor in inputs), strict=True)
+        return tuple(map(torch.cat, zip(*(self._padded(*part) for part in parts), strict=True)))
 
-    def _padded(self, images: Tensor) -> Tensor:
-        size = 1 << (len(images) - 1).bit_length()
+    def _padded(self, *given: Tensor) -> Tensors:
+        count = len(given[0])
+        size = 1 << (count - 1).bit_length()
         with self._turn:
             if size not in self._sizes:
-                self._sizes[size] = self._prepare(images.new_zeros(size, *images.shape[1:]))
+                self._sizes[size] = self._prepare(*(tensor.new_zeros(size, *tensor.shape[1:]) for tensor in given))
             inputs, run = self._sizes[size]
-            inputs[: len(images)].copy_(images, non_blocking=True)
-            return run()[: len(images)].float().to("cpu", copy=True)
+            for place, tensor in zip(inputs, given, strict=True):
+                place[:count].copy_(tensor, non_blocking=True)
+            return tuple(output[:count].float().to("cpu", copy=True) for output in run())
 
-    def _prepare(self, images: Tensor) -> tuple[Tensor, Callable[[], Tensor]]:
-        """-> the inputs to fill, and what then gives their maps."""
-        inputs = images.to(self._device, memory_format=torch.channels_last)
+    def _prepare(self, *zeros: Tensor) -> tuple[Tensors, Callable[[], Tensors]]:
+        """-> the inputs to fill, and what then gives their outputs."""
+        inputs = tuple(tensor.to(self._device, memory_format=torch.channels_last) for tensor in zeros)
         if self._device.type != "cuda":
             return inputs, lambda: self._forward(inputs)
         stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
@@ -49,17 +54,17 @@ class Replay:
         torch.cuda.current_stream(self._device).wait_stream(stream)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
-            maps = self._forward(inputs)
+            outputs = self._forward(inputs)
 
-        def replay() -> Tensor:
+        def replay() -> Tensors:
             graph.replay()
-            return maps
+            return outputs
 
         return inputs, replay
 
-    def _forward(self, inputs: Tensor) -> Tensor:
+    def _forward(self, inputs: Tensors) -> Tensors:
         # Autocast's cache of cast weights would not outlive a recording.
         enabled = self._precision is not torch.float32
         with torch.autocast(self._device.type, self._precision, enabled=enabled, cache_enabled=False):
-            maps: Tensor = self._module(inputs)
-        return maps
+            outputs: Tensor | Tensors = self._module(*inputs)
+        return outputs if isinstance(outputs, tuple) else (outputs,)

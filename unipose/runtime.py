@@ -5,8 +5,10 @@ Engines are optional, so each is imported where it is used.
 
 import os
 import queue
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,7 +21,7 @@ Float32 = NDArray[np.float32]
 
 
 class Runtime(Protocol):
-    """A loaded model. `run` may be called from several threads at once."""
+    """A loaded model. `run` and `step` may be called from several threads at once."""
 
     @property
     def spec(self) -> ModelSpec: ...
@@ -38,8 +40,40 @@ class Runtime(Protocol):
         """(B, 3, H, W) prepared pixels -> (B, K, h, w) heatmaps, any B from 1 up."""
         ...
 
+    def step(self, batch: Float32, state: Float32) -> tuple[Float32, Float32]:
+        """A frame of each of B clips and the states that their last frames left, `no_state` before the first -> their
+        heatmaps and the states that these leave.
+        """
+        ...
 
-class OnnxRuntime:
+
+def no_state(spec: ModelSpec, count: int) -> Float32:
+    """What `count` clips start with: zeros (count, state_channels, h, w), empty for a model without memory."""
+    width, height = spec.heatmap_wh
+    return np.zeros((count, spec.state_channels, height, width), np.float32)
+
+
+class Engine(ABC):
+    """What all engines share: a model without memory takes images, one with memory images and state."""
+
+    spec: ModelSpec
+
+    def run(self, batch: Float32) -> Float32:
+        return self.step(batch, no_state(self.spec, len(batch)))[0]
+
+    def step(self, batch: Float32, state: Float32) -> tuple[Float32, Float32]:
+        if not self.spec.state_channels:
+            [maps] = self._infer(batch)
+            return maps, state
+        maps, state = self._infer(batch, state)
+        return maps, state
+
+    @abstractmethod
+    def _infer(self, *inputs: Float32) -> Sequence[Float32]:
+        """The model's inputs -> its outputs."""
+
+
+class OnnxRuntime(Engine):
     """An ONNX file on ONNX Runtime."""
 
     engine = "onnxruntime"
@@ -51,14 +85,14 @@ class OnnxRuntime:
             raise ValueError(f"ONNX Runtime runs a file as it is, not as {precision}; OpenVINO and PyTorch can")
         self._session = open_session(path, device, threads)
         self.spec = _spec(path, self._session)
-        self._input = self._session.get_inputs()[0].name
+        self._inputs = [put.name for put in self._session.get_inputs()]
 
-    def run(self, batch: Float32) -> Float32:
-        maps: Float32 = self._session.run(None, {self._input: batch})[0]
-        return maps
+    def _infer(self, *inputs: Float32) -> Sequence[Float32]:
+        outputs: Sequence[Float32] = self._session.run(None, dict(zip(self._inputs, inputs, strict=True)))
+        return outputs
 
 
-class OpenVino:
+class OpenVino(Engine):
     """An ONNX file on OpenVINO."""
 
     engine = "openvino"
@@ -79,13 +113,13 @@ class OpenVino:
         with ThreadPoolExecutor(1) as apart:
             self._model = apart.submit(openvino.Core().compile_model, str(path), device.upper(), settings).result()
 
-    def run(self, batch: Float32) -> Float32:
+    def _infer(self, *inputs: Float32) -> Sequence[Float32]:
         request = self._model.create_infer_request()  # a request is not thread-safe, the model is
-        maps: Float32 = request.infer([batch])[self._model.output(0)]
-        return maps
+        found = request.infer(list(inputs))
+        return [found[output] for output in self._model.outputs]
 
 
-class Torch:
+class Torch(Engine):
     """A network in PyTorch: a safetensors file, or the module itself."""
 
     engine = "torch"
@@ -118,15 +152,14 @@ class Torch:
         bf16 = precision == "bf16" or (precision == "auto" and where.type == "cuda")
         self._replay = Replay(module, where, torch.bfloat16 if bf16 else torch.float32)
 
-    def run(self, batch: Float32) -> Float32:
+    def _infer(self, *inputs: Float32) -> Sequence[Float32]:
         import torch
 
-        maps: Float32 = self._replay(torch.from_numpy(batch)).numpy()
-        return maps
+        return [output.numpy() for output in self._replay(*map(torch.from_numpy, inputs))]
 
 
 class Copies:
-    """The same model on several devices; `run` takes one that is free, or waits for it."""
+    """The same model on several devices; a call takes one that is free, or waits for it."""
 
     def __init__(self, runtimes: Sequence[Runtime]):
         self.spec, self.engine = runtimes[0].spec, runtimes[0].engine
@@ -136,9 +169,18 @@ class Copies:
             self._free.put(runtime)
 
     def run(self, batch: Float32) -> Float32:
+        with self._one() as runtime:
+            return runtime.run(batch)
+
+    def step(self, batch: Float32, state: Float32) -> tuple[Float32, Float32]:
+        with self._one() as runtime:
+            return runtime.step(batch, state)
+
+    @contextmanager
+    def _one(self) -> Iterator[Runtime]:
         runtime = self._free.get()
         try:
-            return runtime.run(batch)
+            yield runtime
         finally:
             self._free.put(runtime)
 

@@ -16,7 +16,8 @@ class ModelSpec:
     The model maps (B, 3, H, W) float32, RGB / 255 less `mean` over `std`, with (W, H) = `input_wh`, to
     (B, K, H / stride, W / stride): Gaussians of peak 1 and `sigma` cells, one per keypoint of `skeleton`. `margin` is
     how much larger than a person's box the crop is that it was trained on. `network` are the arguments that build it
-    in PyTorch; `provenance` says where its weights come from. Raises ValueError where sizes do not fit.
+    in PyTorch; with `lstm_channels` it has a memory, whose state is another input and output (`state_channels`).
+    `provenance` says where its weights come from. Raises ValueError where sizes do not fit.
     """
 
     name: str
@@ -40,6 +41,12 @@ class ModelSpec:
     @property
     def heatmap_wh(self) -> tuple[int, int]:
         return self.input_wh[0] // self.stride, self.input_wh[1] // self.stride
+
+    @property
+    def state_channels(self) -> int:
+        """Of the maps that a network with memory (`model.temporal`) carries from frame to frame; 0: it has none."""
+        channels: int = self.network.get("lstm_channels", 0)
+        return 2 * channels + len(self.skeleton.keypoints) + 1 if channels else 0
 
     def to_identity(self) -> dict[str, str]:
         """How answers name the model."""

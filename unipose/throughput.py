@@ -49,7 +49,7 @@ def _rate(job: Job, batches: int, once: Callable[[], object]) -> float:
     began = perf_counter()
     for _ in range(batches):
         once()
-    return batches * job.batches.batch_size / (perf_counter() - began)
+    return batches * job.batches.batch_size * job.dataset.frames / (perf_counter() - began)
 
 
 def _nothing(loss: float, images: int) -> None:
