@@ -22,6 +22,8 @@ LAYERS = [
     {"stream", "options"},
     {"evaluation", "follow"},
     {"photo", "footage"},
+    {"task"},
+    {"pool"},
 ]
 CORE = set().union(*LAYERS)
 TORCH_RING = {
@@ -37,7 +39,19 @@ TORCH_RING = {
 }
 WITHIN_LAYER = {"heatmap": {"geometry"}, "options": {"weights"}, "pose": {"skeleton"}, "spec": {"skeleton"}}
 JOB = {"journal", "job", "report", "compose", "throughput"}  # wires the torch ring and the evaluation
-ENTRY_POINTS = {"train", "evaluate", "predict", "video", "export", "models", "bench", "pretrain", "study", "cli"}
+ENTRY_POINTS = {
+    "train",
+    "evaluate",
+    "predict",
+    "video",
+    "batch",
+    "export",
+    "models",
+    "bench",
+    "pretrain",
+    "study",
+    "cli",
+}
 
 
 def imports(path: Path, inside_functions: bool = False) -> set[str]:

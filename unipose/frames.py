@@ -23,17 +23,8 @@ SILENCE = 10.0  # seconds in which a stream must connect, and go on
 FOLDER_RATE = Fraction(25)
 _AV_SECOND = 1_000_000  # PyAV counts a container's own times in microseconds
 _WEBCAM = {"linux": ("v4l2", "/dev/video{}"), "darwin": ("avfoundation", "{}"), "win32": ("dshow", "video={}")}
-VIDEO_SUFFIXES = (
-    ".mp4",
-    ".mov",
-    ".m4v",
-    ".mkv",
-    ".webm",
-    ".avi",
-    ".mpg",
-    ".mpeg",
-    ".wmv",
-)  # by which a folder's are known
+# By which a folder's videos are known.
+VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv")
 
 
 class EndsEarly(ValueError):
