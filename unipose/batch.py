@@ -7,7 +7,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
@@ -45,18 +45,22 @@ def main(argv: list[str] | None = None) -> int:
 
 @dataclass
 class Outcome:
-    """What became of the inputs so far, by name."""
+    """What became of the inputs so far."""
 
     before: int = 0
-    done: set[str] = field(default_factory=set)
-    failed: set[str] = field(default_factory=set)
+    done: int = 0
+    failed: int = 0
+
+    def add(self, error: str) -> None:
+        self.done += not error
+        self.failed += bool(error)
 
     def __str__(self) -> str:
-        parts = [f"{len(self.done)} done"]
+        parts = [f"{self.done} done"]
         if self.before:
             parts.append(f"{self.before} were done before")
         if self.failed:
-            parts.append(f"{len(self.failed)} failed, listed in {FAILED}")
+            parts.append(f"{self.failed} failed, listed in {FAILED}")
         return ", ".join(parts)
 
 
@@ -95,7 +99,7 @@ def run(arguments: argparse.Namespace, console: Console, outcome: Outcome) -> No
                 if error:
                     console.print(f"error: {name}: {error}", markup=False, highlight=False, soft_wrap=True)
                     print(json.dumps({"input": name, "error": error}), file=failures, flush=True)
-                (outcome.failed if error else outcome.done).add(name)
+                outcome.add(error)
                 speed = progress.tasks[task].speed
                 progress.update(task, advance=1, pace=f"{speed:.1f} inputs/s" if speed else "")
 
