@@ -7,8 +7,9 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic
 from typing import TextIO
 
 from rich.console import Console
@@ -50,10 +51,13 @@ class Outcome:
     before: int = 0
     done: int = 0
     failed: int = 0
+    began: float = field(default_factory=monotonic)
+    first: float | None = None
 
     def add(self, error: str) -> None:
         self.done += not error
         self.failed += bool(error)
+        self.first = self.first or monotonic()
 
     def __str__(self) -> str:
         parts = [f"{self.done} done"]
@@ -61,6 +65,8 @@ class Outcome:
             parts.append(f"{self.before} were done before")
         if self.failed:
             parts.append(f"{self.failed} failed, listed in {FAILED}")
+        if self.first:
+            parts.append(f"in {monotonic() - self.began:.1f} s, the first after {self.first - self.began:.1f} s")
         return ", ".join(parts)
 
 

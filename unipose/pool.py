@@ -5,7 +5,7 @@ import logging
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 import ray
@@ -26,10 +26,11 @@ def joined(address: str) -> Iterator[None]:
     ray.init(address, logging_level=logging.ERROR, log_to_driver=False, **here)
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # not Ray's: stopped in good order, as by Ctrl-C
-    try:
-        yield
-    finally:
-        ray.shutdown()
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):  # to which it tells of every worker that ends
+        try:
+            yield
+        finally:
+            ray.shutdown()
 
 
 def work(arguments: argparse.Namespace, names: list[str]) -> Iterator[tuple[str, str]]:
