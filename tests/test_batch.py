@@ -92,6 +92,35 @@ def test_a_killed_worker_loses_and_doubles_nothing(folder):
     print(f"killed after {at_the_kill} of {len(names)}; {said.splitlines()[-1]}")
 
 
+CLUSTER = """
+from ray.cluster_utils import Cluster
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+second = cluster.add_node(num_cpus=1)
+print(cluster.address, flush=True)
+input()
+cluster.remove_node(second, allow_graceful=False)
+input()
+"""
+
+
+@pytest.mark.slow
+def test_a_machine_that_is_gone_loses_and_doubles_nothing(folder):
+    """Two nodes, of which one goes for good: there is a worker less."""
+    source, out = folder
+    names = draw(source, 120)
+    with subprocess.Popen(
+        [sys.executable, "-c", CLUSTER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as cluster:
+        process = started(source, out, "--address", cluster.stdout.readline().strip())
+        wait_for_results(process, out, 20)
+        print(file=cluster.stdin, flush=True)
+        _, said = process.communicate(timeout=240)
+        print(file=cluster.stdin, flush=True)
+    assert process.returncode == 0, said
+    assert f"{source}: {len(names)} done, in " in said.splitlines()[-1], said
+    assert made(out) == of_images(names)
+
+
 @pytest.mark.slow
 def test_stopped_it_goes_on_and_lists_what_fails(folder):
     source, out = folder
@@ -103,7 +132,7 @@ def test_stopped_it_goes_on_and_lists_what_fails(folder):
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130 and "Traceback" not in said
-    assert re.search(r"interrupted: \d+ done, in .*; the same command does the rest\n$", said), said
+    assert re.search(r"interrupted: \d+ done.*; the same command does the rest\n$", said), said
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*.json*") if path.name != "failed.jsonl"}
     assert 10 <= len(before) < len(names)
     for attempt in range(2):

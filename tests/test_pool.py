@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from unipose import pool
@@ -41,3 +44,27 @@ def test_too_many_are_refused(machines, workers, threads, monkeypatch):
 def nodes(machines):
     dead = {"Alive": False, "Resources": {"CPU": 64.0}}
     return [{"Alive": True, "Resources": {"CPU": float(cores)}} for cores in machines] + [dead]
+
+
+BROKEN = """
+import sys
+from unipose import batch, pool
+class Broken:
+    def __init__(self, *_):
+        raise FileNotFoundError("no model file /elsewhere/m.onnx")
+    def __call__(self, group):
+        yield {}
+pool.Worker = Broken
+sys.exit(batch.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.slow
+def test_workers_that_cannot_start_are_told_in_a_line(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.png").write_bytes(b"")
+    command = [sys.executable, "-c", BROKEN, str(tmp_path / "in"), "--out", str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    said = "error: Ray's workers cannot work: FileNotFoundError: no model file /elsewhere/m.onnx"
+    assert done.stderr.splitlines()[-1] == said

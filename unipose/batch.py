@@ -112,8 +112,11 @@ def run(arguments: argparse.Namespace, console: Console, outcome: Outcome) -> No
 
 def absolute(arguments: argparse.Namespace) -> argparse.Namespace:
     """The paths so that a process that works elsewhere finds them."""
-    paths = {name: Path(value).absolute() for name, value in vars(arguments).items() if isinstance(value, Path)}
-    return argparse.Namespace(**{**vars(arguments), **paths})
+    paths = {name: value.absolute() for name, value in vars(arguments).items() if isinstance(value, Path)}
+    weights = arguments.detector_weights
+    if weights and Path(weights).exists():  # it may be a name, too
+        weights = str(Path(weights).absolute())
+    return argparse.Namespace(**{**vars(arguments), **paths, "detector_weights": weights})
 
 
 def find_inputs(folder: Path, out: Path) -> list[str]:

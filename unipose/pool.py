@@ -10,11 +10,12 @@ from typing import Any
 
 import ray
 import ray.data
+import ray.exceptions
 
 from unipose.runtime import cores
 from unipose.task import Worker, is_video
 
-GROUP = 32  # images that a worker takes at a time: what Ray does for each group costs as much as an image
+GROUP = 32  # images that a worker takes at a time, so that what Ray does for each group hardly counts
 
 
 @contextmanager
@@ -23,8 +24,8 @@ def joined(address: str) -> Iterator[None]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # a worker that dies is replaced: no news
     here: dict[str, Any] = {"num_cpus": cores(), "include_dashboard": False} if address == "local" else {}
-    ray.init(address, logging_level=logging.ERROR, log_to_driver=False, **here)
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    ray.init(address, logging_level=logging.CRITICAL, log_to_driver=False, **here)
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # errors are raised, too
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # not Ray's: stopped in good order, as by Ctrl-C
     with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):  # to which it tells of every worker that ends
         try:
@@ -34,9 +35,8 @@ def joined(address: str) -> Iterator[None]:
 
 
 def work(arguments: argparse.Namespace, names: list[str]) -> Iterator[tuple[str, str]]:
-    """Each of the inputs once, when it is through, with its error or "". Raises ValueError for too many workers.
-
-    Ray starts a worker that dies again, and gives it its groups again.
+    """Each of the inputs once, when it is through, with its error or "". Ray starts a worker that dies again, and gives
+    it its groups again. Raises ValueError for too many workers, and where none can start.
     """
     workers, threads = share(arguments.workers, arguments.threads)
     context = ray.data.DataContext.get_current()
@@ -49,8 +49,11 @@ def work(arguments: argparse.Namespace, names: list[str]) -> Iterator[tuple[str,
         num_cpus=threads,
         num_gpus=1 if arguments.device.startswith("cuda") else None,
     )
-    for row in rows.iter_rows():
-        yield row["input"], row["error"]
+    try:
+        for row in rows.iter_rows():
+            yield row["input"], row["error"]
+    except ray.exceptions.RayError as error:  # as where a machine lacks the model's file
+        raise ValueError(f"Ray's workers cannot work: {str(error).strip().splitlines()[-1]}") from error
 
 
 def share(workers: int | None, threads: int | None) -> tuple[int, int]:
