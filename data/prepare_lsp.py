@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from source import Source, command
 
-from unipose.coco_json import Record, box_around, document, image_record, person_record, write_json
+from unipose.coco_json import Record, box_around, document, image_record, outside, person_record, write_json
 from unipose.skeleton import SKELETONS
 
 SKELETON = SKELETONS["lsp14"]  # its keypoints are in the order of joints.mat
@@ -31,9 +31,6 @@ BOX_PADDING = 0.15
 #   counted from 1, none could be below 0.5. (LSP's few points near the border, 0.25 to height + 0.04, fit both.)
 # - A network trained with mirrored copies can prefer no side. The labels lie 0.2 px (LSP) and 0.1 px (LSPET) to the
 #   right of what it finds, with a standard error of 0.05 px; counted from 1 it would be 0.5 to 1 px.
-
-# A point further outside than this cannot have been clicked: it counts as not labelled. (One in LSPET, 145 px outside.)
-OUTSIDE_TOLERANCE = 2.0
 
 
 def read_joints(source: Source, name: str) -> tuple[str, NDArray[np.float64], NDArray[np.int64]]:
@@ -82,12 +79,12 @@ def prepare(args: argparse.Namespace) -> str:
 
     images: list[Record] = []
     people: list[Record] = []
-    outside = 0
+    dropped = 0
     for number, name in enumerate(names, start=1):
         size_wh = source.image_size(f"{folder}/{name}")
         points, seen = xy_image[number - 1], visibility[number - 1]
-        beyond = np.maximum(-0.5 - points, points - (np.array(size_wh) - 0.5)).max(axis=1) > OUTSIDE_TOLERANCE
-        outside += int((beyond & (seen > 0)).sum())
+        beyond = outside(points, size_wh)  # counts as not labelled (one in LSPET, 145 px outside)
+        dropped += int((beyond & (seen > 0)).sum())
         seen = np.where(beyond, 0, seen)
         images.append(image_record(number, name, size_wh))
         people.append(person_record(number, number, points, seen, box_around(points[seen > 0], size_wh, BOX_PADDING)))
@@ -99,7 +96,7 @@ def prepare(args: argparse.Namespace) -> str:
         write_json(args.out / f"{half}.json", content)
     counts = ", ".join(f"{half}.json {len(images[part])}" for half, part in halves.items())
     labelled = sum(person["num_keypoints"] for person in people)
-    return f"{kind}: {counts} images; {labelled} joints, {outside} more dropped as outside their image -> {args.out}"
+    return f"{kind}: {counts} images; {labelled} joints, {dropped} more dropped as outside their image -> {args.out}"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -98,7 +98,7 @@ class Source:
         if self._zip is None:
             return Path(os.path.relpath(self.path / folder, out)).as_posix()
         for name in names:
-            write_whole(out / root / name, self.read(f"{folder}/{name}"), sync=False)
+            write_whole(out / root / name, self.read((PurePosixPath(folder) / name).as_posix()), sync=False)
         return root
 
 

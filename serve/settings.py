@@ -95,7 +95,7 @@ class Settings(BaseSettings):
 def read_settings(argv: Sequence[str] | None = None) -> Settings:
     """Options over environment over defaults. Raises ValueError with one line that names what is wrong."""
     parser = argparse.ArgumentParser(
-        prog="python -m serve",
+        prog="unipose serve",
         description="Human pose from photos over HTTP.",
         epilog=f"Every option is also an environment variable, which the option outranks: --port is {PREFIX}PORT.",
         argument_default=argparse.SUPPRESS,

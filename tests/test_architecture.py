@@ -10,9 +10,9 @@ import pytest
 ROOT = Path(__file__).parent.parent
 # Each module with the layer it lives in; a module imports from lower layers, or from its own where MAY says so.
 LAYERS = [
-    {"skeleton", "geometry", "files", "people", "bomb", "onnx_graph", "smooth", "calm", "handover", "sound"},
+    {"skeleton", "geometry", "files", "people", "bomb", "onnx_graph", "smooth", "handover", "sound"},
     {"heatmap", "pose", "image", "spec"},
-    {"metrics", "draw", "records", "coco_json", "figure", "lines", "frames", "video_writer"},
+    {"metrics", "draw", "records", "coco_json", "figure", "lines", "frames", "video_writer", "calm"},
     {"sample", "track"},
     {"clips"},
     {"runtime", "onnx_layout"},
@@ -20,7 +20,8 @@ LAYERS = [
     {"detect"},
     {"predictor"},
     {"stream", "options"},
-    {"evaluation", "follow"},
+    {"evaluation", "look"},
+    {"follow"},
     {"photo", "footage"},
     {"task"},
     {"pool"},
@@ -38,7 +39,7 @@ TORCH_RING = {
     "replay": set(),
 }
 WITHIN_LAYER = {"heatmap": {"geometry"}, "options": {"weights"}, "pose": {"skeleton"}, "spec": {"skeleton"}}
-JOB = {"journal", "job", "report", "compose", "throughput"}  # wires the torch ring and the evaluation
+JOB = {"journal", "job", "report", "compose", "throughput", "inference"}  # wires the torch ring and the evaluation
 ENTRY_POINTS = {
     "train",
     "evaluate",
@@ -47,6 +48,7 @@ ENTRY_POINTS = {
     "batch",
     "export",
     "models",
+    "quantize",
     "bench",
     "pretrain",
     "study",

@@ -1,3 +1,5 @@
+import os
+import signal
 import subprocess
 import sys
 
@@ -32,10 +34,21 @@ def test_a_verb_is_a_module_too():
     assert run.returncode == 0 and "usage: unipose predict" in run.stdout
 
 
-def test_a_missing_extra_is_named(monkeypatch, capsys):
+@pytest.mark.parametrize("verb", ["train", "serve", "video"])
+def test_a_missing_extra_is_named(verb, monkeypatch, capsys):
     def missing(name):
         raise ModuleNotFoundError("No module named 'torch'", name="torch")
 
     monkeypatch.setattr(cli, "import_module", missing)
-    assert cli.main(["train"]) == 2
-    assert "pip install 'unipose[train]'" in capsys.readouterr().err
+    assert cli.main([verb]) == 2
+    assert f"pip install 'unipose[{verb}]'" in capsys.readouterr().err
+
+
+def test_the_first_process_of_a_container_stops_when_it_is_told(monkeypatch):
+    handlers = {}
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    monkeypatch.setattr(signal, "signal", handlers.__setitem__)
+    cli.main([])
+    with pytest.raises(SystemExit) as done:
+        handlers[signal.SIGTERM]()
+    assert done.value.code == 143

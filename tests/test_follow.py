@@ -1,5 +1,9 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+from conftest import ramp_image
+from test_stream import Reminder
 from test_track import person
 
 from unipose.follow import Follower
@@ -16,7 +20,8 @@ class Stage(Predictor):
 
     def __init__(self, people, copies=2):
         self.people, self.calls = people, []
-        self.runtime = type("Nothing", (), {"copies": copies})()
+        self.runtime = SimpleNamespace(copies=copies)
+        self.spec = SimpleNamespace(state_channels=0)
 
     def predict(self, images, boxes=None, max_people=None):
         self.calls += [(int(image[0, 0, 0]), boxes is None) for image in images]
@@ -96,3 +101,33 @@ def test_smoothing_is_each_persons_own():
 def test_detections_are_in_every_nth_frame():
     with pytest.raises(ValueError, match="every n-th frame, n from 1 up, got 0"):
         Follower(Stage(lambda i: []), Tracker(LSP), None, detect_every=0)
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+def test_a_model_with_memory_carries_it_from_frame_to_frame(spec, batch):
+    """Its person goes behind something for three frames; what it remembers is where they were, under the same id."""
+    reminder = Reminder(spec)
+    follower = Follower(Predictor(reminder), Tracker(spec.skeleton, threshold=0.05), None, detect_every=100)
+    images = [ramp_image((310, 230)) if i not in (4, 5, 6) else np.zeros((230, 310, 3), np.uint8) for i in range(10)]
+    told = []
+    for start in range(0, 10, batch):
+        part = images[start : start + batch]
+        told += follower(part, [(start + i) / 25 for i in range(len(part))])
+    assert [[pose.track_id for pose in people] for people in told] == [[1]] * 10
+    seen = told[3][0].xy_image
+    assert all(np.abs(people[0].xy_image - seen).max() < 4 for people in told[4:7])
+    assert [state[0, 0].max() for state in reminder.states[-3:]] == [7, 8, 9]  # one step for each frame
+
+
+def test_memory_stays_with_its_person_over_a_detection(spec):
+    reminder = Reminder(spec)
+    follower = Follower(Predictor(reminder), Tracker(spec.skeleton, threshold=0.05), None, detect_every=2)
+    for i in range(6):
+        follower([ramp_image((310, 230))], [i / 25])
+    assert reminder.states[-1][0, 0].max() == 5
+
+
+def test_who_is_lost_is_detected_again_at_once():
+    stage = Stage(lambda i: [] if i in (9, 10) else [person(100, 150)])
+    told = run(Follower(stage, Tracker(LSP), None, detect_every=100), 20, batch=1)
+    assert told == [[1]] * 9 + [[]] * 2 + [[1]] * 9

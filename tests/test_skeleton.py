@@ -8,7 +8,10 @@ from unipose.skeleton import SKELETONS, Skeleton, skeleton_by_names
 LSP = SKELETONS["lsp14"]
 
 
-@pytest.mark.parametrize(("name", "keypoints", "limbs"), [("coco17", 17, 19), ("mpii16", 16, 15), ("lsp14", 14, 14)])
+@pytest.mark.parametrize(
+    ("name", "keypoints", "limbs"),
+    [("coco17", 17, 19), ("mpii16", 16, 15), ("lsp14", 14, 14), ("penn13", 13, 14), ("jhmdb15", 15, 14)],
+)
 def test_sizes(name, keypoints, limbs):
     skeleton = SKELETONS[name]
     assert (len(skeleton.keypoints), len(skeleton.limbs)) == (keypoints, limbs)

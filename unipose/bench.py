@@ -1,33 +1,62 @@
-"""`unipose bench train [config.yaml] [section.key=value ...]`: how fast this machine trains, as ratios in one run."""
+"""`unipose bench train | infer | calm`: how fast this machine trains and finds poses; what smoothing does to them."""
 
 import argparse
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import median
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
 from unipose import processes
+from unipose.calm import MOVING, STILL, acceleration, lag, smoothed, speed
 from unipose.compose import compose, configure, read_data
 from unipose.config import Config, DataConfig
+from unipose.image import read_image
+from unipose.inference import Contender, ours, peak, peers, seconds
+from unipose.metrics import pck
+from unipose.predictor import Predictor
+from unipose.records import RecordSet, clips, read_records
+from unipose.runtime import Runtime, open_runtime
 from unipose.sample import draw_sample
+from unipose.smooth import OneEuro
 from unipose.throughput import both, loader, measure_in_turn, step
+from unipose.weights import default_model, default_weights
 
 PHOTO_WH = (640, 480)
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="unipose bench", description=__doc__)
-    parser.add_argument("what", choices=("train",))
-    parser.add_argument("config", nargs="*", help="as `unipose train` takes them; without data: drawn 640x480 JPEGs")
-    parser.add_argument("--batches", type=int, default=12, help="batches in each of the rounds")
-    arguments = parser.parse_intermixed_args(argv)
+    what = parser.add_subparsers(dest="what", required=True)
+    train = what.add_parser("train", help="images/s of loader, training step and both, as ratios in one run")
+    train.add_argument("config", nargs="*", help="as `unipose train` takes them; without data: drawn 640x480 JPEGs")
+    train.add_argument("--batches", type=int, default=12, help="batches in each of the rounds")
+    infer = what.add_parser("infer", help="ms per person of a model on every engine, and of the peers' architectures")
+    infer.add_argument("--weights", type=Path, default=default_weights(), help="its .safetensors file, for PyTorch")
+    infer.add_argument("--exported", type=Path, default=default_model(), help="its .onnx file")
+    infer.add_argument("--int8", type=Path, help="the same, quantized")
+    infer.add_argument("--no-peers", action="store_true", help="leave the peers out, which take minutes")
+    calm = what.add_parser("calm", help="what smoothing does to labelled clips: trembling, lag and PCK")
+    calm.add_argument("sets", nargs="+", type=Path, metavar="SET.json", help="clips with a person in each frame")
+    calm.add_argument("--model", type=Path, default=default_model(), help="an .onnx or .safetensors file")
+    calm.add_argument("--rate", type=float, default=25.0, help="frames per second (default 25)")
+    arguments = parser.parse_args(argv)
     try:
-        bench_train(configure(arguments.config), arguments.batches)
+        if arguments.what == "train":
+            bench_train(configure(arguments.config), arguments.batches)
+        elif arguments.what == "infer":
+            rows = ours(arguments.weights, arguments.exported, arguments.int8)
+            bench_infer([*rows, *([] if arguments.no_peers else peers())])
+        else:
+            bench_calm(arguments.sets, open_runtime(arguments.model), arguments.rate)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -59,6 +88,67 @@ def bench_train(config: Config, batches: int) -> None:
         f"both / step alone: {rates['both'] / rates['step alone']:.2f}"
     )
     console.print(out)
+
+
+def bench_infer(contenders: Sequence[Contender]) -> None:
+    """Print milliseconds per person, people/s and the share of a matrix product's FLOP/s, all in one run, in turn."""
+    dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16}
+    measures = {f"peak {name}": partial(peak, dtype) for name, dtype in dtypes.items()}
+    calls = {(i, batch): partial(c.run, batch) for i, c in enumerate(contenders) for batch in (1, 8)}
+    values = measure_in_turn({**measures, **{key: partial(seconds, call) for key, call in calls.items()}})
+    peaks = {name: median(values[f"peak {name}"]) for name in dtypes}
+    out = Table(title=", ".join(f"matrix product {name}: {value / 1e9:.0f} GFLOP/s" for name, value in peaks.items()))
+    for column in ("network", "engine", "", "GFLOP", "ms, one", "ms each of 8", "people/s", "GFLOP/s", "of the peak"):
+        out.add_column(column, justify="left" if column in ("network", "engine", "") else "right")
+    for i, c in enumerate(contenders):
+        one, eight = (median(values[i, batch]) / batch for batch in (1, 8))
+        speed = c.flops / eight
+        share = f"{speed / peaks[c.precision]:.0%}" if c.precision in peaks else ""
+        cells = (c.flops / 1e9, 1000 * one, 1000 * eight, 1 / eight, speed / 1e9)
+        out.add_row(c.name, c.engine, c.precision, *(f"{cell:.1f}" for cell in cells), share)
+    Console().print(out)
+
+
+def bench_calm(paths: Sequence[Path], runtime: Runtime, rate: float) -> None:
+    """Print, for each set, PCK@0.2, the acceleration of keypoints at rest and the lag of those in motion, of what the
+    model finds in each frame by itself, in the annotated box, and of the same smoothed.
+    """
+    out = Table(title=f"{runtime.spec.name}, {OneEuro()}")
+    for column in ("set", "", "PCK@0.2", "at rest: acceleration, % of the body", "in motion: lag, frames"):
+        out.add_column(column, justify="left" if column in ("set", "") else "right")
+    for path in paths:
+        before, after = calm_rows(read_records(path), runtime, rate)
+        for name, row in (("each frame", before), ("smoothed", after)):
+            out.add_row(str(path), name, *(f"{value:.2f}" for value in row))
+        out.add_row(str(path), "acceleration left", "", f"{after[1] / before[1]:.2f}", "")
+    Console().print(out)
+
+
+def calm_rows(record_set: RecordSet, runtime: Runtime, rate: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """PCK, acceleration and lag before and after smoothing: the means over the clips, in (3,)."""
+    predictor, skeleton = Predictor(runtime), runtime.spec.skeleton
+    names = record_set.skeleton.keypoints
+    shared = [names.index(name) if name in names else -1 for name in skeleton.keypoints]
+    rows: list[list[list[float]]] = []
+    for clip in clips(record_set.records):
+        poses = [predictor.predict([read_image(r.image_path)], [r.box_xyxy[None]])[0][0] for r in clip]
+        truth = np.array([r.xy_image[shared] for r in clip])
+        counted = np.array([r.labelled[shared] for r in clip]) & (np.array(shared) >= 0)
+        size = float(np.median([max(r.box_xyxy[2:] - r.box_xyxy[:2]) for r in clip]))
+        xy, score = np.array([p.xy_image for p in poses], np.float64), np.array([p.score for p in poses], np.float64)
+        fast = speed(truth, size, rate)
+        rows.append(
+            [
+                [
+                    100 * pck(found, truth, counted, skeleton).mean,
+                    acceleration(found, counted & (fast < STILL), size),
+                    lag(found, truth, counted & (fast > MOVING)),
+                ]
+                for found in (xy, smoothed(xy, score, size, rate, OneEuro()))
+            ]
+        )
+    before, after = np.nanmean(np.array(rows), axis=0)
+    return before, after
 
 
 if __name__ == "__main__":

@@ -6,9 +6,13 @@ T frames of one person's K keypoints: `xy` and `truth` (T, K, 2) in the same pix
 import numpy as np
 from numpy.typing import NDArray
 
+from unipose.smooth import OneEuro, Smoother
+
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 
+STILL = 0.25  # body sizes per second, below which a keypoint is at rest
+MOVING = 0.5  # above which it is in motion
 SPEED_FRAMES = 2  # to either side, over which a true speed is taken: labels tremble, too
 
 
@@ -48,3 +52,9 @@ def lag(xy: Float, truth: Float, chosen: Bool, most: float = 5.0) -> float:
         return float(np.linalg.norm(xy - delayed, axis=-1)[counted].mean())
 
     return float(delays[np.argmin([distance(delay) for delay in delays])])
+
+
+def smoothed(xy: Float, score: Float, size: float, rate: float, settings: OneEuro) -> Float:
+    """xy (T, K, 2) and score (T, K) at `rate` frames per second -> xy (T, K, 2)."""
+    smoother = Smoother(settings)
+    return np.array([smoother(*frame, size, i / rate) for i, frame in enumerate(zip(xy, score, strict=True))])

@@ -1,5 +1,7 @@
-"""`unipose VERB ...`: the one console command; each verb is also `python -m unipose.VERB`."""
+"""`unipose VERB ...`: the one console command; each verb is also `python -m unipose.VERB`, or `python -m serve`."""
 
+import os
+import signal
 import sys
 from importlib import import_module
 
@@ -9,17 +11,21 @@ VERBS = {
     "predict": "joints of photographs: overlay pictures and JSON",
     "video": "a video, webcam or stream: people followed, overlay and joints of every frame",
     "batch": "a folder of images and videos, by several processes or machines; goes on where it was stopped",
+    "serve": "a web page and an API that find joints",
     "train": "train a network; without arguments, on a drawn sample set",
     "pretrain": "train a trunk as a classifier first, on an image folder or CIFAR",
     "evaluate": "PCK, PCKh or OKS AP of a model file on a data set",
     "export": "a trained model as ONNX, compared with PyTorch before it is written",
+    "quantize": "an exported model with 8-bit weights and activations, for CPUs",
     "models": "the zoo with parameters and GMAC",
     "study": "the residual designs compared on pose at equal parameters",
-    "bench": "how fast this machine trains, as ratios in one run",
+    "bench": "how fast this machine trains; what smoothing does to keypoints",
 }
 
 
 def main(argv: list[str] | None = None) -> int:
+    if os.getpid() == 1:  # in a container, where the kernel keeps from the first process what it does not handle
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     verb, *rest = (sys.argv[1:] if argv is None else argv) or ["--help"]
     if verb in ("-h", "--help"):
         print(f"unipose {__version__}\nusage: unipose VERB ... (unipose VERB --help says more)\n")
@@ -32,11 +38,11 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: no verb {verb!r}; choose one of {', '.join(VERBS)}", file=sys.stderr)
         return 2
     try:
-        module = import_module(f"unipose.{verb}")
+        module = import_module("serve.__main__" if verb == "serve" else f"unipose.{verb}")
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.startswith("unipose"):
+        if error.name is None or error.name.startswith(("unipose", "serve")):
             raise
-        extra = {"video": "video", "batch": "ray"}.get(verb, "train")
+        extra = {"batch": "ray", "serve": "serve", "video": "video"}.get(verb, "train")
         print(f"error: {verb} needs {error.name}: pip install 'unipose[{extra}]'", file=sys.stderr)
         return 2
     code: int = module.main(rest)

@@ -18,6 +18,7 @@ from unipose.files import write_whole
 from unipose.skeleton import SKELETONS, Skeleton
 
 Record = dict[str, Any]
+CLICKED = 2.0  # pixels outside an image where a label may still lie
 
 
 def image_record(image_id: int, file_name: str, size_wh: tuple[int, int]) -> Record:
@@ -69,6 +70,12 @@ def box_around(xy_image: NDArray[np.floating], size_wh: tuple[int, int], padding
     grown = padding * float((high - low).max())
     box_xyxy: NDArray[np.float64] = np.concatenate([low - grown, high + grown])
     return box_xyxy.clip(0.0, np.tile(whole[2:], 2))
+
+
+def outside(xy_image: NDArray[np.floating], size_wh: tuple[int, int]) -> NDArray[np.bool_]:
+    """Which points (..., 2) lie too far outside their image to have been clicked on it -> (...)."""
+    beyond: NDArray[np.bool_] = np.maximum(-0.5 - xy_image, xy_image - (np.array(size_wh) - 0.5)).max(axis=-1) > CLICKED
+    return beyond
 
 
 def document(

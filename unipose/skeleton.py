@@ -143,5 +143,26 @@ SKELETONS: dict[str, Skeleton] = {
             _LEGS + "right_hip-left_hip right_shoulder-right_hip left_shoulder-left_hip right_shoulder-neck "
             "left_shoulder-neck neck-head_top",
         ),
+        _published(
+            "penn13",
+            {
+                "head": _EAR, "left_shoulder": _SHOULDER, "right_shoulder": _SHOULDER, "left_elbow": _ELBOW,
+                "right_elbow": _ELBOW, "left_wrist": _WRIST, "right_wrist": _WRIST, "left_hip": _HIP,
+                "right_hip": _HIP, "left_knee": _KNEE, "right_knee": _KNEE, "left_ankle": _ANKLE,
+                "right_ankle": _ANKLE,
+            },
+            _LEGS + "right_hip-left_hip right_shoulder-left_shoulder right_shoulder-right_hip left_shoulder-left_hip "
+            "head-right_shoulder head-left_shoulder",
+        ),
+        _published(
+            "jhmdb15",
+            {
+                "neck": _SHOULDER, "belly": _HIP, "face": _EAR, "right_shoulder": _SHOULDER,
+                "left_shoulder": _SHOULDER, "right_hip": _HIP, "left_hip": _HIP, "right_elbow": _ELBOW,
+                "left_elbow": _ELBOW, "right_knee": _KNEE, "left_knee": _KNEE, "right_wrist": _WRIST,
+                "left_wrist": _WRIST, "right_ankle": _ANKLE, "left_ankle": _ANKLE,
+            },
+            _LEGS + "face-neck neck-belly right_shoulder-neck left_shoulder-neck right_hip-belly left_hip-belly",
+        ),
     )
 }  # fmt: skip

@@ -3,16 +3,17 @@
 from collections.abc import Callable, Iterator, Mapping
 from itertools import cycle, islice
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
 from unipose.job import Job
 
+K = TypeVar("K")
 ROUNDS = 3  # each measure is taken in turn this often
 
 
-def measure_in_turn(measures: Mapping[str, Callable[[], float]]) -> dict[str, list[float]]:
+def measure_in_turn(measures: Mapping[K, Callable[[], float]]) -> dict[K, list[float]]:
     """Each measure's values over the rounds."""
-    values: dict[str, list[float]] = {name: [] for name in measures}
+    values: dict[K, list[float]] = {name: [] for name in measures}
     for _ in range(ROUNDS):
         for name, measure in measures.items():
             values[name].append(measure())

@@ -55,10 +55,21 @@ class Tracker:
     def __init__(self, skeleton: Skeleton, memory: float = 1.0, threshold: float = 0.2):
         self._skeleton, self._memory, self._threshold = skeleton, memory, threshold
         self.tracks: list[Track] = []
+        self._everywhere = -np.inf
         self._next = 1
 
-    def update(self, poses: Sequence[Pose], time: float) -> list[Pose]:
-        """A frame's poses and its time, later than the last -> the people, each with `track_id`, in their order."""
+    @property
+    def followed(self) -> list[Track]:
+        """Those seen when people were last looked for everywhere, or since then."""
+        return [track for track in self.tracks if track.time >= self._everywhere]
+
+    def update(self, poses: Sequence[Pose], time: float, everywhere: bool = True) -> list[Pose]:
+        """A frame's poses and its time, later than the last -> the people, each with `track_id`, in their order.
+
+        `everywhere`: whether the poses are those of all people, not only of those followed.
+        """
+        if everywhere:
+            self._everywhere = time
         self.tracks = [track for track in self.tracks if time - track.time <= self._memory]
         poses = self.singled([pose for pose in poses if pose.person_score >= self._threshold])
         likeness = self._likeness(self.tracks, poses, time)

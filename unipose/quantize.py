@@ -1,0 +1,108 @@
+"""`unipose quantize MODEL.onnx OUT.onnx --images SET.json`: 8-bit weights and activations, for CPUs."""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+from unipose import heatmap
+from unipose.files import write_whole
+from unipose.image import read_image
+from unipose.predictor import Predictor
+from unipose.records import Record, read_records
+from unipose.runtime import OnnxRuntime, Runtime
+from unipose.spec import METADATA_KEY
+
+Float32 = NDArray[np.float32]
+
+WORST = 1.0  # heatmap cells by which the median keypoint may move
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="unipose quantize", description=__doc__)
+    parser.add_argument("model", type=Path, help="an .onnx file, as `unipose export` writes it")
+    parser.add_argument("out", type=Path, help="the .onnx file to write")
+    parser.add_argument(
+        "--images", type=Path, required=True, help="a COCO-keypoint JSON to calibrate on: training data"
+    )
+    parser.add_argument("--count", type=int, default=256, help="of its people, drawn at random (default 256)")
+    arguments = parser.parse_args(argv)
+    try:
+        print(quantize(arguments.model, arguments.out, read_records(arguments.images).records, arguments.count))
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(f"{arguments.out}: {arguments.out.stat().st_size / 2**20:.1f} MB")
+    return 0
+
+
+def quantize(model: Path, out: Path, records: Sequence[Record], count: int) -> str:
+    """Write the model with 8-bit convolutions, the last one and what follows it excepted -> how it compares.
+
+    Activations' ranges are those that `count` people, half of the sample drawn, show; the other half says by how far
+    keypoints move. Raises ValueError, and writes nothing, where that is more than WORST cells for the median.
+    """
+    if len(records) < 2 * count:
+        raise ValueError(
+            f"needs {2 * count} people, half of them to compare on; there are {len(records)}: lower --count"
+        )
+    full = OnnxRuntime(model)
+    chosen = np.random.default_rng(0).permutation(len(records))[: 2 * count]
+    predictor = Predictor(full)
+
+    def inputs(part: NDArray[np.int64]) -> Iterator[Float32]:
+        for record in (records[i] for i in part):
+            yield predictor.prepare(read_image(record.image_path), record.box_xyxy, full.spec.margin)[0][None]
+
+    with tempfile.TemporaryDirectory() as folder:
+        ready, part = Path(folder) / "ready.onnx", Path(folder) / "int8.onnx"
+        quant_pre_process(model, ready)
+        graph = onnx.load(ready)
+        last = max(i for i, node in enumerate(graph.graph.node) if node.op_type == "Conv")
+        quantize_static(
+            ready, part, Reader(graph.graph.input[0].name, inputs(chosen[:count])), quant_format=QuantFormat.QDQ,
+            per_channel=True, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
+            nodes_to_exclude=[node.name for node in graph.graph.node[last:]],
+        )  # fmt: skip
+        small = onnx.load(part)
+        spec = replace(full.spec, provenance={**full.spec.provenance, "int8": f"static, calibrated on {count} people"})
+        onnx.helper.set_model_props(small, {METADATA_KEY: spec.to_json()})
+        onnx.save(small, part)
+        moved = moves(full, OnnxRuntime(part), list(inputs(chosen[count:])))
+        said = f"keypoints move by {np.median(moved):.2f} heatmap cells in the median, 95 % by less than "
+        said += f"{np.quantile(moved, 0.95):.2f}"
+        if np.median(moved) > WORST:
+            raise ValueError(f"{said}: {out} is not written")
+        write_whole(out, part.read_bytes())
+    return said
+
+
+def moves(full: Runtime, small: Runtime, inputs: Sequence[Float32]) -> NDArray[np.float64]:
+    """(N K,) heatmap cells between the keypoints of two runtimes."""
+    batch = np.concatenate(inputs)
+    xy = [heatmap.decode(runtime.run(batch), sigma=full.spec.sigma)[0] for runtime in (full, small)]
+    moved: NDArray[np.float64] = np.linalg.norm(xy[0] - xy[1], axis=-1).ravel()
+    return moved
+
+
+class Reader(CalibrationDataReader):  # type: ignore[misc]
+    """Hands inputs (1, 3, H, W) to ONNX Runtime's calibration, one after another."""
+
+    def __init__(self, name: str, inputs: Iterator[Float32]):
+        self._name, self._inputs = name, inputs
+
+    def get_next(self) -> dict[str, Float32] | None:
+        batch = next(self._inputs, None)
+        return None if batch is None else {self._name: batch}
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
