@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -108,9 +109,13 @@ def test_a_machine_that_is_gone_loses_and_doubles_nothing(folder):
     """Two nodes, of which one goes for good: there is a worker less."""
     source, out = folder
     names = draw(source, 120)
-    with subprocess.Popen(
-        [sys.executable, "-c", CLUSTER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as cluster:
+    with (
+        TemporaryDirectory() as folder_of_ray,  # where it would note its address for those who come later
+        subprocess.Popen(
+            [sys.executable, "-c", CLUSTER], env={**os.environ, "RAY_TMPDIR": folder_of_ray},
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        ) as cluster,
+    ):  # fmt: skip
         process = started(source, out, "--address", cluster.stdout.readline().strip())
         wait_for_results(process, out, 20)
         print(file=cluster.stdin, flush=True)

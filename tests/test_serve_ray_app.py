@@ -19,8 +19,10 @@ from serve.worker import load_predictor
 
 SERVE = """
 import sys
+import ray
 from ray import serve
 from serve.ray_app import app
+ray.init("local", num_cpus=2)  # not in a cluster that somebody has here
 deployed = app({"max_queue": "8", "log_level": "warning"})
 serve.start(http_options={"host": "127.0.0.1", "port": int(sys.argv[1])})
 serve.run(deployed, blocking=True)
