@@ -22,6 +22,9 @@ LAYERS = [
     {"stream", "options"},
     {"evaluation", "look"},
     {"follow"},
+    {"photo", "footage"},
+    {"task"},
+    {"pool"},
 ]
 CORE = set().union(*LAYERS)
 TORCH_RING = {
@@ -42,6 +45,7 @@ ENTRY_POINTS = {
     "evaluate",
     "predict",
     "video",
+    "batch",
     "export",
     "models",
     "quantize",

@@ -15,9 +15,8 @@ import pytest
 from video_files import number_of, numbered, times, write_video
 
 from unipose.follow import Follower
-from unipose.frames import Frame
 from unipose.image import read_image
-from unipose.video import BATCH_BYTES, batches, main
+from unipose.video import main
 
 ANYBODY = ["--min-score", "0"]  # these pictures show nobody
 
@@ -205,14 +204,6 @@ def test_what_cannot_be_is_told_in_a_line(tmp_path, options, message, capsys):
 def test_a_missing_source_is_told(tmp_path, capsys):
     assert main([str(tmp_path / "none.mp4"), "--json", str(tmp_path / "out.jsonl")]) == 2
     assert "no file or folder" in capsys.readouterr().err
-
-
-def test_batches_hold_a_bounded_number_of_bytes():
-    small = [Frame(np.zeros((10, 10, 3), np.uint8), i, i, float(i)) for i in range(10)]
-    assert [[frame.index for frame in batch] for batch in batches(small, 4)] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
-    large = np.zeros((2000, BATCH_BYTES // 2 // 6000, 3), np.uint8)
-    assert [len(batch) for batch in batches([Frame(large, i, i, float(i)) for i in range(5)], 4)] == [2, 2, 1]
-    assert [len(batch) for batch in batches([Frame(np.repeat(large, 3, 0), 0, 0, 0.0)] * 2, 4)] == [1, 1]
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from unipose import __version__
 VERBS = {
     "predict": "joints of photographs: overlay pictures and JSON",
     "video": "a video, webcam or stream: people followed, overlay and joints of every frame",
+    "batch": "a folder of images and videos, by several processes or machines; goes on where it was stopped",
     "serve": "a web page and an API that find joints",
     "train": "train a network; without arguments, on a drawn sample set",
     "pretrain": "train a trunk as a classifier first, on an image folder or CIFAR",
@@ -41,7 +42,7 @@ def main(argv: list[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith(("unipose", "serve")):
             raise
-        extra = verb if verb in ("serve", "video") else "train"
+        extra = {"batch": "ray", "serve": "serve", "video": "video"}.get(verb, "train")
         print(f"error: {verb} needs {error.name}: pip install 'unipose[{extra}]'", file=sys.stderr)
         return 2
     code: int = module.main(rest)

@@ -19,9 +19,14 @@ def write_whole(path: Path, content: bytes | Callable[[Path], object], sync: boo
     else:
         content(part)
     if sync:
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
+        settle(part)
     part.replace(path)
+
+
+def settle(path: Path) -> None:
+    """Onto the disk, where a file outlives a power failure."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def sha256(path: Path) -> str:

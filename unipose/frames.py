@@ -14,7 +14,7 @@ from typing import Any
 import av
 import numpy as np
 
-from unipose.image import RGB, SIGNATURES, read_image
+from unipose.image import IMAGE_SUFFIXES, RGB, SIGNATURES, read_image
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,8 @@ SILENCE = 10.0  # seconds in which a stream must connect, and go on
 FOLDER_RATE = Fraction(25)
 _AV_SECOND = 1_000_000  # PyAV counts a container's own times in microseconds
 _WEBCAM = {"linux": ("v4l2", "/dev/video{}"), "darwin": ("avfoundation", "{}"), "win32": ("dshow", "video={}")}
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+# By which a folder's videos are known.
+VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv")
 
 
 class EndsEarly(ValueError):
@@ -164,7 +165,7 @@ def _upright(picture: av.VideoFrame) -> RGB:
 
 def _folder(folder: Path, rate: Fraction) -> Video:
     """Its images in the order of the numbers in their names."""
-    paths = sorted((path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES), key=_natural)
+    paths = sorted((path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES), key=_natural)
     if not paths:
         raise ValueError(f"{folder} holds no images ({', '.join(dict.fromkeys(SIGNATURES.values()))})")
     frames = (Frame(read_image(path), i, i, float(i / rate)) for i, path in enumerate(paths))

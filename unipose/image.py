@@ -28,6 +28,7 @@ SIGNATURES: dict[bytes, str] = {
     b"II*\x00": "TIFF",
     b"MM\x00*": "TIFF",
 }
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")  # by which a folder's images are known
 _ORIENTATION_TAG = 0x0112
 _EXIF_BYTES = 256 * 1024  # most of EXIF data, whose numbers become objects; cameras write up to 64 KB
 # Grey with more than 8 bits: how far to shift into 8.

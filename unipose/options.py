@@ -26,10 +26,13 @@ def add_predictor_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def open_predictor(arguments: argparse.Namespace) -> Predictor:
-    """Raises ValueError, OSError or ImportError for a model or a detector that cannot be opened."""
-    runtime = open_runtime(arguments.model, arguments.engine, arguments.device)
+def open_predictor(arguments: argparse.Namespace, threads: int = 0) -> Predictor:
+    """`threads`: inside one run of the model on a CPU; 0 means one per core.
+
+    Raises ValueError, OSError or ImportError for a model or a detector that cannot be opened.
+    """
+    runtime = open_runtime(arguments.model, arguments.engine, arguments.device, threads)
     detector = open_detector(
-        arguments.detector, arguments.detector_weights, arguments.detector_threshold, arguments.device
+        arguments.detector, arguments.detector_weights, arguments.detector_threshold, arguments.device, threads
     )
     return Predictor(runtime, detector, arguments.flip)

@@ -1,17 +1,11 @@
 """`unipose predict IMAGE... --out DIR`: pictures with their poses drawn, and the poses as JSON."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
-import cv2
-import numpy as np
-
-from unipose.draw import draw_poses
-from unipose.image import RGB, read_image
 from unipose.options import add_predictor_options, open_predictor
-from unipose.predictor import Predictor
+from unipose.photo import predict_photo
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -31,7 +25,7 @@ def main(argv: list[str] | None = None) -> int:
     failed = 0
     for path, name in names.items():
         try:
-            predict_file(predictor, path, arguments.out / name, arguments.box)
+            predict_photo(predictor, path, arguments.out / name, arguments.box)
         except (ValueError, OSError) as error:  # the other images are still wanted
             print(f"error: {path}: {error}", file=sys.stderr)
             failed += 1
@@ -51,29 +45,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_predictor_options(parser)
     return parser
-
-
-def predict_file(predictor: Predictor, path: Path, out: Path, box: list[float] | None) -> None:
-    """Write OUT.jpg and OUT.json for one image. Raises ValueError or OSError for one that cannot be read or written."""
-    image = read_image(path)
-    [poses] = predictor.predict([image], [None if box is None else [box]])
-    skeleton = predictor.spec.skeleton
-    answer = {
-        "image": path.name,
-        "width": image.shape[1],
-        "height": image.shape[0],
-        "model": predictor.spec.to_identity(),
-        "poses": [pose.to_native(skeleton) for pose in poses],
-    }
-    out.with_name(f"{out.name}.json").write_text(json.dumps(answer, indent=1))
-    write_jpeg(out.with_name(f"{out.name}.jpg"), draw_poses(image, poses, skeleton))
-
-
-def write_jpeg(path: Path, image: RGB) -> None:
-    done, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 92])
-    if not done:
-        raise ValueError(f"{path}: an image of shape {image.shape} cannot be written as JPEG")
-    path.write_bytes(np.asarray(data).tobytes())
 
 
 def _names(paths: list[Path]) -> dict[Path, str]:

@@ -4,35 +4,17 @@ import argparse
 import logging
 import signal
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import islice
 from pathlib import Path
-from types import TracebackType
-from typing import TextIO
 
 from rich.console import Console
 from rich.logging import RichHandler
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from unipose.draw import draw_poses
-from unipose.follow import Follower
-from unipose.frames import EndsEarly, Frame, Video, open_video
-from unipose.handover import Ahead, Behind
-from unipose.lines import FORMS, Form
+from unipose.footage import Counts, add_footage_options, follow_video
+from unipose.frames import EndsEarly, open_video
 from unipose.options import add_predictor_options, open_predictor
-from unipose.pose import Pose
-from unipose.skeleton import Skeleton
-from unipose.smooth import OneEuro
-from unipose.track import Tracker
-from unipose.video_writer import VideoWriter
 
-BATCH_BYTES = 64 * 2**20  # of the pictures of a batch; about four batches of them are held at any time
 INTERRUPTED = 130
-
-Done = tuple[Frame, list[Pose]]
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -59,36 +41,13 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-@dataclass
-class Counts:
-    """What has been written so far."""
-
-    frames: int = 0
-    people: set[int | None] = field(default_factory=set)
-
-    def __str__(self) -> str:
-        return f"{self.frames} frames written, people with {len(self.people)} ids in them"
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="unipose video", description=__doc__)
     parser.add_argument("source", metavar="IN", help="a file, a folder of images, a webcam's number, or an address")
     parser.add_argument("-o", "--out", type=Path, help="the video to write: .mp4, .mov, .mkv or .webm")
     parser.add_argument("--json", metavar="OUT", help="the joints, line by line; - for the standard output")
-    parser.add_argument("--format", choices=tuple(FORMS), default="native", help="of the lines (default native)")
     add_predictor_options(parser)
-    parser.add_argument(
-        "--detect-every", type=int, default=8, metavar="N",
-        help="frames from one detection to the next; between them people are looked for where they were (default 8)",
-    )  # fmt: skip
-    parser.add_argument("--batch", type=int, default=4, metavar="N", help="frames looked at together (default 4)")
-    parser.add_argument("--max-people", type=int, metavar="N", help="detected in a frame, the best first")
-    parser.add_argument("--min-score", type=float, default=0.2, help="the least score of a person (default 0.2)")
-    parser.add_argument(
-        "--memory", type=float, default=1.0, help="seconds out of sight that an id outlives (default 1)"
-    )
-    parser.add_argument("--no-smooth", action="store_true", help="each frame's joints by themselves")
-    parser.add_argument("--no-sound", action="store_true", help="leave the sound out")
+    add_footage_options(parser)
     parser.add_argument("--rate", type=Fraction, help="frames per second of a folder of images (default 25)")
     parser.add_argument(
         "--patience", type=float, default=60.0, help="seconds without a frame after which a stream is given up"
@@ -97,98 +56,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def run(arguments: argparse.Namespace, console: Console, counts: Counts) -> None:
-    """The whole way: frames -> people followed -> lines and pictures. Left anywhere, it finishes what was written."""
     if not arguments.out and not arguments.json:
         raise ValueError("say what to write: -o OUT.mp4, --json OUT.jsonl, or both")
     if arguments.out and arguments.out.exists() and arguments.out.samefile(arguments.source):
         raise ValueError(f"{arguments.out} would overwrite what it is made from; give it another name")
-    if arguments.batch < 1:
-        raise ValueError(f"--batch is a number of frames from 1 up, got {arguments.batch}")
     predictor = open_predictor(arguments)
-    skeleton = predictor.spec.skeleton
-    tracker = Tracker(skeleton, arguments.memory, arguments.min_score)
-    follower = Follower(
-        predictor, tracker, None if arguments.no_smooth else OneEuro(), arguments.detect_every, arguments.max_people
-    )
-    with ExitStack() as stack:
-        video = stack.enter_context(open_video(arguments.source, arguments.rate, arguments.patience))
-        output = stack.enter_context(Output(arguments, video, skeleton, counts))
-        size = 1 if video.live else arguments.batch
-        ahead = stack.enter_context(Ahead(batches(video.frames, size), 1, video.live))
-        behind = stack.enter_context(Behind(output.write, size))
-        progress = stack.enter_context(progress_bar(console))
-        task = progress.add_task("", total=video.total, pace="")
-        for batch in ahead:
-            poses = follower([frame.image for frame in batch], [frame.time for frame in batch])
-            for done in zip(batch, poses, strict=True):
-                behind.put(done)
-            speed = progress.tasks[task].speed
-            progress.update(task, advance=len(batch), pace=f"{speed:.1f} frames/s" if speed else "")
-
-
-class Output:
-    """The video and the lines of one run; a context manager that finishes both."""
-
-    def __init__(self, arguments: argparse.Namespace, video: Video, skeleton: Skeleton, counts: Counts):
-        self._skeleton, self._counts = skeleton, counts
-        self._form: Form = FORMS[arguments.format]
-        self._stack = ExitStack()
-        self._writer: VideoWriter | None = None
-        self._lines: TextIO | None = None
-        if arguments.out:
-            sound = None if arguments.no_sound else video.sound
-            writer = VideoWriter(arguments.out, video.rate, video.time_base, sound, video.origin)
-            self._writer = self._stack.enter_context(writer)
-        if arguments.json == "-":
-            self._lines = sys.stdout
-        elif arguments.json:
-            self._lines = self._stack.enter_context(text_file(Path(arguments.json)))
-        if self._lines and self._form.header:
-            print(self._form.header, file=self._lines)
-
-    def write(self, done: Done) -> None:
-        frame, poses = done
-        if self._writer:
-            self._writer.write(draw_poses(frame.image, poses, self._skeleton), frame.pts)
-        if self._lines:
-            lines = self._form.write(frame.index, frame.time, poses, self._skeleton)
-            self._lines.writelines(f"{line}\n" for line in lines)
-            self._lines.flush()
-        self._counts.frames += 1
-        self._counts.people |= {pose.track_id for pose in poses}
-
-    def __enter__(self) -> "Output":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stack.__exit__(kind, error, trace)
-
-
-@contextmanager
-def text_file(path: Path) -> Iterator[TextIO]:
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        yield file
-
-
-def batches(frames: Iterable[Frame], size: int) -> Iterator[Sequence[Frame]]:
-    """Up to `size` frames at a time, and fewer where their pictures would take more than BATCH_BYTES."""
-    rest = iter(frames)
-    for first in rest:
-        fitting = max(1, BATCH_BYTES // first.image.nbytes)
-        yield [first, *islice(rest, min(size, fitting) - 1)]
-
-
-def progress_bar(console: Console) -> Progress:
-    columns = (
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[pace]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    return Progress(*columns, console=console, disable=not console.is_terminal)
+    with open_video(arguments.source, arguments.rate, arguments.patience) as video:
+        follow_video(predictor, video, arguments, console, counts)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,36 @@
+"""Ray Serve: the same application, as `serve run serve.ray_app:app SETTING=VALUE ...`, on one machine or many."""
+
+import os
+
+from fastapi import FastAPI
+from ray import serve
+from ray.serve import Application
+
+from serve import logs
+from serve.app import create_app
+from serve.settings import Settings
+from serve.worker import load_predictor
+from unipose.files import sha256
+from unipose.runtime import cores
+
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # before Ray starts, which reports to its makers otherwise
+
+
+def app(arguments: dict[str, str]) -> Application:
+    """`arguments`: settings by name, which outrank the environment's; `workers` is the number of replicas.
+
+    Raises pydantic's ValidationError, a ValueError, for one that does not exist or a value that cannot be.
+    """
+    settings = Settings(**arguments)  # type: ignore[arg-type]  # read here, not where a replica will be
+
+    def build() -> FastAPI:
+        logs.set_up(settings.log_level, settings.log_format)
+        return create_app(settings, load_predictor(settings), sha256(settings.model))
+
+    deployment = serve.deployment(
+        name="unipose",
+        num_replicas=settings.workers,
+        max_ongoing_requests=settings.max_queue + settings.max_streams + 1,  # so that our own 429 answers what is more
+        ray_actor_options={"num_cpus": settings.threads or max(1, cores() // settings.workers)},
+    )
+    return deployment(serve.ingress(build)()).bind()

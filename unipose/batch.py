@@ -1,0 +1,158 @@
+"""`unipose batch IN --out DIR`: every image and video of a folder, by several processes on one machine or many."""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+from typing import TextIO
+
+from rich.console import Console
+
+from unipose.footage import add_footage_options, open_follower, progress_bar
+from unipose.frames import VIDEO_SUFFIXES
+from unipose.image import IMAGE_SUFFIXES
+from unipose.options import add_predictor_options, open_predictor
+from unipose.pool import joined, work
+from unipose.task import UNFINISHED, is_done, is_video
+
+FAILED = "failed.jsonl"
+INTERRUPTED = 130
+
+
+def main(argv: list[str] | None = None) -> int:
+    arguments = _parser().parse_args(argv)
+    console = Console(stderr=True)
+    outcome = Outcome()
+    try:
+        run(arguments, console, outcome)
+    except ImportError as error:
+        print(f"error: this needs {error.name}, which is not installed", file=sys.stderr)
+        return 2
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"interrupted: {outcome}; the same command does the rest", file=sys.stderr)
+        return INTERRUPTED
+    print(f"{arguments.source}: {outcome}", file=sys.stderr)
+    return 1 if outcome.failed else 0
+
+
+@dataclass
+class Outcome:
+    """What became of the inputs so far."""
+
+    before: int = 0
+    done: int = 0
+    failed: int = 0
+    began: float = field(default_factory=monotonic)
+    first: float | None = None
+
+    def add(self, error: str) -> None:
+        self.done += not error
+        self.failed += bool(error)
+        self.first = self.first or monotonic()
+
+    def __str__(self) -> str:
+        parts = [f"{self.done} done"]
+        if self.before:
+            parts.append(f"{self.before} were done before")
+        if self.failed:
+            parts.append(f"{self.failed} failed, listed in {FAILED}")
+        if self.first:
+            parts.append(f"in {monotonic() - self.began:.1f} s, the first after {self.first - self.began:.1f} s")
+        return ", ".join(parts)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="unipose batch", description=__doc__)
+    parser.add_argument("source", type=Path, metavar="IN", help="a folder of images and videos, with its subfolders")
+    parser.add_argument(
+        "--out", type=Path, required=True,
+        help="folder for NAME.jpg and NAME.json of an image NAME, NAME.mp4 and NAME.jsonl of a video; what is in it is "
+        "not made again",
+    )  # fmt: skip
+    parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one for each core)")
+    parser.add_argument("--threads", type=int, metavar="N", help="of each (default: its share of the cores)")
+    parser.add_argument(
+        "--address", default="local",
+        help="of a Ray cluster, whose machines see both folders by the same names; local, the default, is this machine",
+    )  # fmt: skip
+    add_predictor_options(parser)
+    add_footage_options(parser)
+    return parser
+
+
+def run(arguments: argparse.Namespace, console: Console, outcome: Outcome) -> None:
+    """Do what is not done. Raises ValueError or OSError, before anything is done, for what cannot be."""
+    arguments = absolute(arguments)
+    names = find_inputs(arguments.source, arguments.out)
+    todo = [name for name in names if not is_done(arguments, name)]
+    outcome.before = len(names) - len(todo)
+    open_follower(open_predictor(arguments), arguments)  # told here what would stop every worker
+    with made_in(arguments.out) as failures:
+        if not todo:
+            return
+        with joined(arguments.address), progress_bar(console) as progress:
+            task = progress.add_task("", total=len(todo), pace="")
+            for name, error in work(arguments, todo):
+                if error:
+                    console.print(f"error: {name}: {error}", markup=False, highlight=False, soft_wrap=True)
+                    print(json.dumps({"input": name, "error": error}), file=failures, flush=True)
+                outcome.add(error)
+                speed = progress.tasks[task].speed
+                progress.update(task, advance=1, pace=f"{speed:.1f} inputs/s" if speed else "")
+
+
+def absolute(arguments: argparse.Namespace) -> argparse.Namespace:
+    """The paths so that a process that works elsewhere finds them."""
+    paths = {name: value.absolute() for name, value in vars(arguments).items() if isinstance(value, Path)}
+    weights = arguments.detector_weights
+    if weights and Path(weights).exists():  # it may be a name, too
+        weights = str(Path(weights).absolute())
+    return argparse.Namespace(**{**vars(arguments), **paths, "detector_weights": weights})
+
+
+def find_inputs(folder: Path, out: Path) -> list[str]:
+    """The names, relative to the folder, of its images and videos: the largest videos first, then images by name.
+
+    Folders that begin with a dot are left out, and so is `out`. Raises ValueError where there is nothing.
+    """
+    if not folder.is_dir():
+        raise ValueError(f"{folder} is no folder")
+    if folder.resolve() == out.resolve():
+        raise ValueError("IN and --out are the same folder: results would be taken for inputs")
+    found = []
+    for root, folders, files in os.walk(folder):
+        folders[:] = [f for f in folders if not f.startswith(".") and Path(root, f).resolve() != out.resolve()]
+        known = (file for file in files if Path(file).suffix.lower() in IMAGE_SUFFIXES + VIDEO_SUFFIXES)
+        found += [Path(root, file) for file in known]
+    if not found:
+        raise ValueError(f"{folder} holds no images or videos ({', '.join(IMAGE_SUFFIXES + VIDEO_SUFFIXES)})")
+    found.sort(key=lambda path: (-path.stat().st_size if is_video(path.name) else 0, path))
+    return [path.relative_to(folder).as_posix() for path in found]
+
+
+@contextmanager
+def made_in(out: Path) -> Iterator[TextIO]:
+    """The results' folder, with a place for what is unfinished -> the list of failures, if any."""
+    unfinished, failed = out / UNFINISHED, out / FAILED
+    shutil.rmtree(unfinished, ignore_errors=True)  # left by a run that was killed
+    unfinished.mkdir(parents=True)
+    try:
+        with failed.open("w", encoding="utf-8") as file:
+            yield file
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        if not failed.stat().st_size:
+            failed.unlink()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
