@@ -5,6 +5,8 @@ from torch import Tensor, nn
 
 from unipose.model.network import UniPose
 
+LEAK = 0.1  # what the convolutions that read a memory let pass below zero: with plain ReLU they can die for good
+
 
 class ConvLSTM(nn.Module):
     """A convolutional LSTM of 3x3 gates with bias, without peepholes (Artacho & Savakis 2020; Luo et al., CVPR 2018).
@@ -45,13 +47,15 @@ class UniPoseLSTM(nn.Module):
         self.parts = [channels, channels, frame.keypoints, 1]  # of the state
         self.lstm = ConvLSTM(2 * frame.keypoints + 1, channels)
         large = [
-            layer for _ in range(3) for layer in (nn.Conv2d(channels, channels, kernel, padding="same"), nn.ReLU())
+            layer
+            for _ in range(3)
+            for layer in (nn.Conv2d(channels, channels, kernel, padding="same"), nn.LeakyReLU(LEAK))
         ]
         last = nn.Conv2d(channels, frame.keypoints, 1)
-        self.refine = nn.Sequential(*large, nn.Conv2d(channels, channels, 1), nn.ReLU(), last)
+        self.refine = nn.Sequential(*large, nn.Conv2d(channels, channels, 1), nn.LeakyReLU(LEAK), last)
         for layer in self.refine:
             if isinstance(layer, nn.Conv2d):  # so that what is remembered reaches the last one (He et al., ICCV 2015)
-                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+                nn.init.kaiming_normal_(layer.weight, LEAK)
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)  # type: ignore[arg-type]  # this one has a bias
 
