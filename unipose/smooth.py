@@ -20,7 +20,7 @@ class OneEuro:
     """
 
     min_cutoff: float = 2.0
-    beta: float = 10.0
+    beta: float = 14.0
     speed_cutoff: float = 2.0
 
     def __post_init__(self) -> None:
