@@ -25,6 +25,13 @@ def test_a_model_file_gives_the_network_back(spec, tmp_path, dtype):
     assert [path.name for path in tmp_path.iterdir()] == ["m.safetensors"]
 
 
+def test_a_model_file_is_as_readable_as_any_other(spec, tmp_path):
+    spec = replace(spec, network=SMALL_NETWORK)
+    save_model(tmp_path / "m.safetensors", build_network(spec).state_dict(), spec)
+    (tmp_path / "plain").write_bytes(b"")
+    assert (tmp_path / "m.safetensors").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
 def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "last.pt"
     save_state(path, {"epoch": 1})

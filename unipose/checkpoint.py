@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from unipose.files import write_whole
@@ -48,7 +48,7 @@ def save_model(path: Path, weights: Mapping[str, Tensor], spec: ModelSpec, dtype
 def save_weights(path: Path, weights: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
     """Write tensors and what the file says of them, whole or not at all."""
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in weights.items()}
-    write_whole(path, lambda part: save_file(tensors, part, metadata))
+    write_whole(path, save(tensors, metadata))  # save_file would make it readable by its owner only
 
 
 def load_model(path: str | Path) -> tuple[nn.Module, ModelSpec]:
