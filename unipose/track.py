@@ -91,12 +91,15 @@ class Tracker:
         return kept
 
     def _likeness(self, tracks: Sequence[Track], poses: Sequence[Pose], time: float) -> Float:
-        """(tracks, poses): of the expected pose, or, after a time out of sight, of where and how large they are."""
+        """(tracks, poses): of the expected pose or the last one, whichever is more like it, for what looks like motion
+        may be trembling; or, after a time out of sight, of where and how large they are.
+        """
         out = np.zeros((len(tracks), len(poses)))
         for t, track in enumerate(tracks):
             expected, reach = track.expected(time), REACH * (time - track.time)
             for p, pose in enumerate(poses):
-                out[t, p] = max(self._alike(expected, pose), 0.5 * near(expected, pose, reach))
+                alike = max(self._alike(expected, pose), self._alike(track.pose, pose))
+                out[t, p] = max(alike, 0.5 * near(expected, pose, reach))
         return out
 
     def _alike(self, a: Pose, b: Pose) -> float:
