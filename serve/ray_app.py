@@ -7,10 +7,8 @@ from ray import serve
 from ray.serve import Application
 
 from serve import logs
-from serve.app import create_app
 from serve.settings import Settings
-from serve.worker import load_predictor
-from unipose.files import sha256
+from serve.worker import load_app
 from unipose.runtime import cores
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # before Ray starts, which reports to its makers otherwise
@@ -25,7 +23,7 @@ def app(arguments: dict[str, str]) -> Application:
 
     def build() -> FastAPI:
         logs.set_up(settings.log_level, settings.log_format)
-        return create_app(settings, load_predictor(settings), sha256(settings.model))
+        return load_app(settings)
 
     deployment = serve.deployment(
         name="unipose",

@@ -5,6 +5,7 @@ import socket
 import sys
 
 import cv2
+from fastapi import FastAPI
 
 from serve import logs
 from serve.app import create_app
@@ -24,7 +25,7 @@ def work(settings: Settings, listener: socket.socket, announce: bool) -> int:
         signal.signal(number, lambda *_: sys.exit(0))
     logs.set_up(settings.log_level, settings.log_format)
     try:
-        app = create_app(settings, load_predictor(settings), sha256(settings.model))
+        app = load_app(settings)
     except ImportError as error:
         return fail(f"this model or detector needs {error.name}, which is not installed", 2)
     except (ValueError, OSError) as error:
@@ -35,6 +36,11 @@ def work(settings: Settings, listener: socket.socket, announce: bool) -> int:
         return cannot_listen(settings, error)
     Server(app, settings, (lambda: _announce(listener)) if announce else _nothing).run(sockets=[listener])
     return 0
+
+
+def load_app(settings: Settings) -> FastAPI:
+    """The application with its model. Raises what `load_predictor` raises."""
+    return create_app(settings, load_predictor(settings), sha256(settings.model))
 
 
 def load_predictor(settings: Settings) -> Predictor:

@@ -20,7 +20,7 @@ LAYERS = [
     {"detect"},
     {"predictor"},
     {"stream", "options"},
-    {"evaluation", "look"},
+    {"evaluation", "eye"},
     {"follow"},
     {"photo", "footage"},
     {"task"},

@@ -12,7 +12,7 @@ import av
 import cv2
 import numpy as np
 import pytest
-from video_files import number_of, numbered, times, write_video
+from video_files import number_of, numbered, repeated, times, write_video
 
 from unipose.follow import Follower
 from unipose.image import read_image
@@ -224,24 +224,6 @@ def test_ten_minutes_take_no_more_memory_than_one(real_data, tmp_path):
         peaks.append(int(done.stdout) // 1024)
     print(f"peak memory, MB: one minute {peaks[0]}, ten minutes {peaks[1]}")
     assert peaks[1] < peaks[0] + 40
-
-
-def repeated(path, frames, out_path):
-    """The same pictures over and over, undecoded, so many frames of them."""
-    with av.open(str(out_path), "w") as out:
-        stream, count, shift = None, 0, 0
-        while count < frames:
-            with av.open(str(path)) as container:
-                source = container.streams.video[0]
-                stream = stream or out.add_stream_from_template(source)
-                for packet in container.demux(source):
-                    if packet.dts is None or count == frames:
-                        break
-                    packet.pts, packet.dts, packet.stream = packet.pts + shift, packet.dts + shift, stream
-                    out.mux(packet)
-                    count += 1
-                shift += source.duration
-    return out_path
 
 
 def test_one_image_is_a_video_of_one_frame(tmp_path, outputs):

@@ -47,6 +47,24 @@ def write_video(
     return path
 
 
+def repeated(path, frames, out_path):
+    """The same pictures over and over, undecoded, so many frames of them."""
+    with av.open(str(out_path), "w") as out:
+        stream, count, shift = None, 0, 0
+        while count < frames:
+            with av.open(str(path)) as container:
+                source = container.streams.video[0]
+                stream = stream or out.add_stream_from_template(source)
+                for packet in container.demux(source):
+                    if packet.dts is None or count == frames:
+                        break
+                    packet.pts, packet.dts, packet.stream = packet.pts + shift, packet.dts + shift, stream
+                    out.mux(packet)
+                    count += 1
+                shift += source.duration
+    return out_path
+
+
 def times(path: Path) -> list[float]:
     with av.open(str(path)) as container:
         return [frame.time for frame in container.decode(video=0)]

@@ -17,12 +17,11 @@ from rich.console import Console
 from unipose.footage import add_footage_options, open_follower, progress_bar
 from unipose.frames import VIDEO_SUFFIXES
 from unipose.image import IMAGE_SUFFIXES
-from unipose.options import add_predictor_options, open_predictor
+from unipose.options import INTERRUPTED, add_predictor_options, open_predictor, refused
 from unipose.pool import joined, work
 from unipose.task import UNFINISHED, is_done, is_video
 
 FAILED = "failed.jsonl"
-INTERRUPTED = 130
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -31,12 +30,8 @@ def main(argv: list[str] | None = None) -> int:
     outcome = Outcome()
     try:
         run(arguments, console, outcome)
-    except ImportError as error:
-        print(f"error: this needs {error.name}, which is not installed", file=sys.stderr)
-        return 2
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    except (ImportError, ValueError, OSError) as error:
+        return refused(error)
     except KeyboardInterrupt:
         print(f"interrupted: {outcome}; the same command does the rest", file=sys.stderr)
         return INTERRUPTED
@@ -99,15 +94,14 @@ def run(arguments: argparse.Namespace, console: Console, outcome: Outcome) -> No
     with made_in(arguments.out) as failures:
         if not todo:
             return
-        with joined(arguments.address), progress_bar(console) as progress:
-            task = progress.add_task("", total=len(todo), pace="")
+        with joined(arguments.address), progress_bar(console, "inputs/s") as progress:
+            task = progress.add_task("", total=len(todo))
             for name, error in work(arguments, todo):
                 if error:
                     console.print(f"error: {name}: {error}", markup=False, highlight=False, soft_wrap=True)
                     print(json.dumps({"input": name, "error": error}), file=failures, flush=True)
                 outcome.add(error)
-                speed = progress.tasks[task].speed
-                progress.update(task, advance=1, pace=f"{speed:.1f} inputs/s" if speed else "")
+                progress.advance(task)
 
 
 def absolute(arguments: argparse.Namespace) -> argparse.Namespace:

@@ -19,7 +19,7 @@ from unipose import processes
 from unipose.calm import MOVING, STILL, acceleration, lag, smoothed, speed
 from unipose.compose import compose, configure, read_data
 from unipose.config import Config, DataConfig
-from unipose.image import read_image
+from unipose.evaluation import Look, predict_looks
 from unipose.inference import Contender, ours, peak, peers, seconds
 from unipose.metrics import pck
 from unipose.predictor import Predictor
@@ -131,7 +131,7 @@ def calm_rows(record_set: RecordSet, runtime: Runtime, rate: float) -> tuple[NDA
     shared = [names.index(name) if name in names else -1 for name in skeleton.keypoints]
     rows: list[list[list[float]]] = []
     for clip in clips(record_set.records):
-        poses = [predictor.predict([read_image(r.image_path)], [r.box_xyxy[None]])[0][0] for r in clip]
+        poses = [pose for [pose] in predict_looks(predictor, [Look(r.image_path, r.box_xyxy[None]) for r in clip])]
         truth = np.array([r.xy_image[shared] for r in clip])
         counted = np.array([r.labelled[shared] for r in clip]) & (np.array(shared) >= 0)
         size = float(np.median([max(r.box_xyxy[2:] - r.box_xyxy[:2]) for r in clip]))

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from unipose.coco_json import Record, document, frame_record, person_record, video_record, write_json
 from unipose.figure import NOBODY, OVERSAMPLING, Byte, Canvas, Figure, Float
-from unipose.files import write_whole
-from unipose.sample import SKELETON, background, develop, dull, limb_colour
+from unipose.sample import SKELETON, background, develop, dull, limb_colour, write_picture
 
 # How far each joint's angle swings about its mean, in radians, and the pelvis, in standing heights; and how often.
 SWING = {"lean": 0.12, "nod": 0.15, "shoulder": 0.8, "elbow": 0.8, "hip": 0.4, "knee": 0.4}
@@ -140,9 +139,8 @@ def draw_clips(
     for video in videos:
         clip = draw_clip(np.random.default_rng((seed, video["id"])), frames, size_wh, occluders=occluders)
         for i, image in enumerate(clip.images):
-            _, jpeg = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
             name, number = f"{video['name']}/{i + 1:06d}.jpg", len(images) + 1
-            write_whole(out_dir / "images" / name, jpeg.tobytes(), sync=False)
+            write_picture(out_dir / "images" / name, image)
             images.append(frame_record(number, name, size_wh, video["id"], i + 1))
             people.append(person_record(number, number, clip.xy_image[i], clip.visibility[i], clip.boxes_xyxy[i]))
     split = count - count // 5

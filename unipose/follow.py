@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from unipose.eye import Eye, Glance, Recall
 from unipose.image import RGB
-from unipose.look import Glance, Look, Recall
 from unipose.pose import Pose
 from unipose.predictor import Predictor
 from unipose.smooth import OneEuro, Smoother
@@ -34,7 +34,7 @@ class Follower:
         if detect_every < 1:
             raise ValueError(f"people are detected in every n-th frame, n from 1 up, got {detect_every}")
         kind = Recall if predictor.spec.state_channels else Glance
-        self._look: Look = kind(predictor, tracker, max_people)
+        self._eye: Eye = kind(predictor, tracker, max_people)
         self._tracker, self._smoothing, self._every = tracker, smoothing, detect_every
         self._smoothers: dict[int, Smoother] = {}
         self._since = detect_every  # frames since the last detection
@@ -47,9 +47,9 @@ class Follower:
         found: list[list[Pose]] = []
         if self._since >= self._every or not self._tracker.followed:
             self._since = 0
-            found.append(self._look.detect(images[0], times[0]))
+            found.append(self._eye.detect(images[0], times[0]))
         self._since += len(images)
-        found += self._look.follow(images[len(found) :], times[len(found) :])
+        found += self._eye.follow(images[len(found) :], times[len(found) :])
         return [self._smooth(people, time) for people, time in zip(found, times, strict=True)]
 
     def _smooth(self, people: list[Pose], time: float) -> list[Pose]:

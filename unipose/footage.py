@@ -2,22 +2,29 @@
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
-from types import TracebackType
 from typing import TextIO
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 from unipose.draw import draw_poses
 from unipose.follow import Follower
 from unipose.frames import Frame, Video
 from unipose.handover import Ahead, Behind
-from unipose.lines import FORMS, Form
+from unipose.lines import FORMS
 from unipose.pose import Pose
 from unipose.predictor import Predictor
 from unipose.skeleton import Skeleton
@@ -75,64 +82,50 @@ def follow_video(
     """
     follower = open_follower(predictor, arguments)
     with ExitStack() as stack:
-        output = stack.enter_context(Output(arguments, video, predictor.spec.skeleton, counts))
+        write = stack.enter_context(output(arguments, video, predictor.spec.skeleton, counts))
         size = 1 if video.live else arguments.batch
         ahead = stack.enter_context(Ahead(batches(video.frames, size), 1, video.live))
-        behind = stack.enter_context(Behind(output.write, size))
-        progress = stack.enter_context(progress_bar(console))
-        task = progress.add_task("", total=video.total, pace="")
+        behind = stack.enter_context(Behind(write, size))
+        progress = stack.enter_context(progress_bar(console, "frames/s"))
+        task = progress.add_task("", total=video.total)
         for batch in ahead:
             poses = follower([frame.image for frame in batch], [frame.time for frame in batch])
             for done in zip(batch, poses, strict=True):
                 behind.put(done)
-            speed = progress.tasks[task].speed
-            progress.update(task, advance=len(batch), pace=f"{speed:.1f} frames/s" if speed else "")
-
-
-class Output:
-    """The video and the lines of one run; a context manager that finishes both."""
-
-    def __init__(self, arguments: argparse.Namespace, video: Video, skeleton: Skeleton, counts: Counts):
-        self._skeleton, self._counts = skeleton, counts
-        self._form: Form = FORMS[arguments.format]
-        self._stack = ExitStack()
-        self._writer: VideoWriter | None = None
-        self._lines: TextIO | None = None
-        if arguments.out:
-            sound = None if arguments.no_sound else video.sound
-            writer = VideoWriter(arguments.out, video.rate, video.time_base, sound, video.origin)
-            self._writer = self._stack.enter_context(writer)
-        if arguments.json == "-":
-            self._lines = sys.stdout
-        elif arguments.json:
-            self._lines = self._stack.enter_context(text_file(Path(arguments.json)))
-        if self._lines and self._form.header:
-            print(self._form.header, file=self._lines)
-
-    def write(self, done: Done) -> None:
-        frame, poses = done
-        if self._writer:
-            self._writer.write(draw_poses(frame.image, poses, self._skeleton), frame.pts)
-        if self._lines:
-            lines = self._form.write(frame.index, frame.time, poses, self._skeleton)
-            self._lines.writelines(f"{line}\n" for line in lines)
-            self._lines.flush()
-        self._counts.frames += 1
-        self._counts.people |= {pose.track_id for pose in poses}
-
-    def __enter__(self) -> "Output":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stack.__exit__(kind, error, trace)
+            progress.advance(task, len(batch))
 
 
 @contextmanager
-def text_file(path: Path) -> Iterator[TextIO]:
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        yield file
+def output(
+    arguments: argparse.Namespace, video: Video, skeleton: Skeleton, counts: Counts
+) -> Iterator[Callable[[Done], None]]:
+    """What writes a frame into the video and the lines of one run; leaving the context finishes both."""
+    form = FORMS[arguments.format]
+    with ExitStack() as stack:
+        writer: VideoWriter | None = None
+        lines: TextIO | None = None
+        if arguments.out:
+            sound = None if arguments.no_sound else video.sound
+            writer = stack.enter_context(VideoWriter(arguments.out, video.rate, video.time_base, sound, video.origin))
+        if arguments.json == "-":
+            lines = sys.stdout
+        elif arguments.json:
+            lines = stack.enter_context(open(arguments.json, "w", encoding="utf-8", newline="\n"))
+        if lines and form.header:
+            print(form.header, file=lines)
+
+        def write(done: Done) -> None:
+            frame, poses = done
+            if writer:
+                writer.write(draw_poses(frame.image, poses, skeleton), frame.pts)
+            if lines:
+                written = form.write(frame.index, frame.time, poses, skeleton)
+                lines.writelines(f"{line}\n" for line in written)
+                lines.flush()
+            counts.frames += 1
+            counts.people |= {pose.track_id for pose in poses}
+
+        yield write
 
 
 def batches(frames: Iterable[Frame], size: int) -> Iterator[Sequence[Frame]]:
@@ -143,12 +136,17 @@ def batches(frames: Iterable[Frame], size: int) -> Iterator[Sequence[Frame]]:
         yield [first, *islice(rest, min(size, fitting) - 1)]
 
 
-def progress_bar(console: Console) -> Progress:
-    columns = (
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[pace]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
+class Pace(ProgressColumn):
+    """How many a second."""
+
+    def __init__(self, unit: str):
+        super().__init__()
+        self._unit = unit
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:.1f} {self._unit}" if task.speed else "")
+
+
+def progress_bar(console: Console, unit: str) -> Progress:
+    columns = (BarColumn(), MofNCompleteColumn(), Pace(unit), TimeElapsedColumn(), TimeRemainingColumn())
     return Progress(*columns, console=console, disable=not console.is_terminal)

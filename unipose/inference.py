@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from unipose.checkpoint import load_model
+from unipose.model.cost import cost
 from unipose.runtime import Runtime, Torch, cores, open_runtime
 
 SECONDS = 1.0  # spent on each measure in each round
@@ -35,7 +35,7 @@ def ours(weights: Path, exported: Path, int8: Path | None) -> Iterator[Contender
     """A model's file for PyTorch, the same exported, and quantized; on the engines that are installed."""
     module, spec = load_model(weights)
     width, height = spec.input_wh
-    flops = count_flops(module, (3, height, width))
+    flops = 2 * cost(module, spec.input_wh)[0]
     rng = np.random.default_rng(0)
 
     def contender(engine: str, precision: str, runtime: Runtime) -> Contender:
@@ -57,12 +57,12 @@ def ours(weights: Path, exported: Path, int8: Path | None) -> Iterator[Contender
 
 def peers() -> Iterator[Contender]:
     """Published architectures with random weights, at their own input, from the packages that are installed."""
-    for name, package, size, build in PEERS:
+    for name, package, (width, height), build in PEERS:
         if find_spec(package) is None:
             continue
         module = build().eval()
-        image = torch.randn(1, 3, *size)
-        flops = count_flops(module, (3, *size))
+        image = torch.randn(1, 3, height, width)
+        flops = 2 * cost(module, (width, height))[0]
         batches = {1: image, 8: image.expand(8, -1, -1, -1).contiguous()}
         yield Contender(name, "PyTorch", "fp32", flops, partial(_forward, module, batches))
         if find_spec("openvino") and name not in NO_TRACE:
@@ -102,11 +102,11 @@ def _vitpose() -> nn.Module:
     return module
 
 
-# Name, package, (height, width), how it is built.
+# Name, package, (width, height), how it is built.
 PEERS: tuple[tuple[str, str, tuple[int, int], Callable[[], nn.Module]], ...] = (
-    ("HRNet-W32 256x192", "timm", (256, 192), _hrnet),
-    ("ViTPose-B 256x192", "transformers", (256, 192), _vitpose),
-    ("keypoint R-CNN 480x640, with its detector", "torchvision", (480, 640), _keypoint_rcnn),
+    ("HRNet-W32 256x192", "timm", (192, 256), _hrnet),
+    ("ViTPose-B 256x192", "transformers", (192, 256), _vitpose),
+    ("keypoint R-CNN 480x640, with its detector", "torchvision", (640, 480), _keypoint_rcnn),
 )
 NO_TRACE = ("keypoint R-CNN 480x640, with its detector",)  # what it does depends on what it finds
 
@@ -122,13 +122,6 @@ def _openvino(module: nn.Module, batches: dict[int, torch.Tensor]) -> Callable[[
     settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": cores()}
     model = openvino.Core().compile_model(openvino.convert_model(module, example_input=batches[8]), "CPU", settings)
     return lambda batch: model.create_infer_request().infer([batches[batch].numpy()])
-
-
-def count_flops(module: nn.Module, shape: tuple[int, ...]) -> float:
-    """Of one image, two for each multiply-accumulate."""
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        module(torch.zeros(1, *shape))
-    return float(counter.get_total_flops())
 
 
 def peak(dtype: torch.dtype, side: int = 2048) -> float:

@@ -28,7 +28,7 @@ def native(frame: int, time: float, poses: Sequence[Pose], skeleton: Skeleton) -
 
 def coco(frame: int, time: float, poses: Sequence[Pose], skeleton: Skeleton) -> list[str]:
     """One line for each person: an entry of a COCO result file, the frame's number being the image's id."""
-    return [json.dumps({**pose.to_coco(image_id=frame), "time": round(time, 6), **_track(pose)}) for pose in poses]
+    return [json.dumps({**pose.to_coco(image_id=frame), "time": round(time, 6)}) for pose in poses]
 
 
 def openpose(frame: int, time: float, poses: Sequence[Pose], skeleton: Skeleton) -> list[str]:
@@ -50,10 +50,6 @@ def _row(*values: object) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="").writerow(values)
     return text.getvalue()
-
-
-def _track(pose: Pose) -> dict[str, int]:
-    return {} if pose.track_id is None else {"track_id": pose.track_id}
 
 
 FORMS: dict[str, Form] = {

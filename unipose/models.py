@@ -33,12 +33,12 @@ def measured(
                 decoder_stride=decoder_stride,
                 decoder_channels=decoder_channels,
             )
-            macs, shape = cost(network, size_wh)
-            gives = f"{shape[3]}x{shape[2]}"
+            macs, maps = cost(network, size_wh)
+            gives = f"{maps.shape[3]}x{maps.shape[2]}"
         else:
             network = Classifier(Trunk(row, row.strides[-1], multi_grid=(1,)), SMALL_CLASSES)
-            macs, shape = cost(network, SMALL_WH)
-            gives = f"{shape[1]} classes"
+            macs, logits = cost(network, SMALL_WH)
+            gives = f"{logits.shape[1]} classes"
     own, whole = parameters(network.trunk), parameters(network)
     return f"{own / 1e6:7.2f} {whole / 1e6:7.2f} {macs / 1e9:7.2f}  {gives}"
 

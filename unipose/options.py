@@ -1,12 +1,16 @@
 """Options: what a command line says of the model and the detector, and the Predictor they make."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from unipose.detect import DETECTORS, WEIGHTS, open_detector
 from unipose.predictor import Predictor
 from unipose.runtime import ENGINES, open_runtime
 from unipose.weights import default_model
+
+REFUSED = 2  # the status of a command that did nothing, for it was asked what cannot be
+INTERRUPTED = 130
 
 
 def add_predictor_options(parser: argparse.ArgumentParser) -> None:
@@ -36,3 +40,10 @@ def open_predictor(arguments: argparse.Namespace, threads: int = 0) -> Predictor
         arguments.detector, arguments.detector_weights, arguments.detector_threshold, arguments.device, threads
     )
     return Predictor(runtime, detector, arguments.flip)
+
+
+def refused(error: ImportError | ValueError | OSError) -> int:
+    """Say in one line why a command cannot do what it is asked -> its exit status."""
+    why = f"this needs {error.name}, which is not installed" if isinstance(error, ImportError) else error
+    print(f"error: {why}", file=sys.stderr)
+    return REFUSED

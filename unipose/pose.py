@@ -10,6 +10,8 @@ from unipose.skeleton import SKELETONS, Skeleton
 
 Float = NDArray[np.floating[Any]]
 
+SURE = 0.1  # the score from which a keypoint says where its person is
+
 
 @dataclass(frozen=True, eq=False)
 class Pose:
@@ -59,13 +61,14 @@ class Pose:
         """One entry of a COCO keypoint result file; keypoints are [x, y, score] * K."""
         flat = np.column_stack([self.xy_image, self.score]).ravel()
         left, top, right, bottom = _rounded(self.box_xyxy)
-        return {
+        entry: dict[str, Any] = {
             "image_id": image_id,
             "category_id": category_id,
             "keypoints": [round(float(value), 4) for value in flat],
             "score": self.person_score,
             "bbox": [left, top, round(right - left, 2), round(bottom - top, 2)],
         }
+        return entry if self.track_id is None else {**entry, "track_id": self.track_id}
 
     def to_openpose(self, skeleton: Skeleton) -> dict[str, Any]:
         """One entry of OpenPose's `people`, BODY_18 order: x, y, score; zeros where the skeleton has no such joint.

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from unipose.options import add_predictor_options, open_predictor
+from unipose.options import add_predictor_options, open_predictor, refused
 from unipose.photo import predict_photo
 
 
@@ -16,12 +16,8 @@ def main(argv: list[str] | None = None) -> int:
         predictor = open_predictor(arguments)
         names = _names(arguments.images)
         arguments.out.mkdir(parents=True, exist_ok=True)
-    except ImportError as error:
-        print(f"error: this needs {error.name}, which is not installed", file=sys.stderr)
-        return 2
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    except (ImportError, ValueError, OSError) as error:
+        return refused(error)
     failed = 0
     for path, name in names.items():
         try:

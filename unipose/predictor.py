@@ -9,14 +9,13 @@ from unipose import heatmap
 from unipose.detect import Detector, WholeImage
 from unipose.geometry import Affine
 from unipose.image import RGB, normalise, warp
-from unipose.pose import Pose
+from unipose.pose import SURE, Pose
 from unipose.runtime import Runtime
 
 Float32 = NDArray[np.float32]
 # A person's way through the model: yields prepared inputs (n, 3, H, W), is sent their maps (n, K, h, w), returns poses.
 Flow = Generator[Float32, Float32, list[Pose]]
 
-SURE = 0.1  # the score from which a keypoint of a first pass helps to place the second pass's box
 PADDING = 0.15  # a person's box is this much larger, on each side, than their keypoints' (in longer sides)
 
 

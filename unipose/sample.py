@@ -28,9 +28,8 @@ def draw_sample(
     people: list[Record] = []
     for number in range(1, count + 1):
         image, xy_image, visibility, box_xyxy = draw_image(np.random.default_rng((seed, number)), size_wh)
-        _, jpeg = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
         name = f"{number:05d}.jpg"
-        write_whole(out_dir / "images" / name, jpeg.tobytes(), sync=False)
+        write_picture(out_dir / "images" / name, image)
         images.append(image_record(number, name, size_wh))
         people.append(person_record(number, number, xy_image, visibility, box_xyxy))
     split = count - count // 5
@@ -38,6 +37,12 @@ def draw_sample(
         content = document(SKELETON, images[part], people[part], f"drawn figures, seed {seed}, {half}", "images")
         write_json(out_dir / f"{half}.json", content)
     return out_dir / "train.json", out_dir / "test.json"
+
+
+def write_picture(path: Path, image: Byte) -> None:
+    """RGB (H, W, 3) as JPEG."""
+    _, jpeg = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
+    write_whole(path, jpeg.tobytes(), sync=False)
 
 
 def draw_image(rng: np.random.Generator, size_wh: tuple[int, int]) -> tuple[Byte, Float, NDArray[np.int64], Float]:

@@ -9,12 +9,11 @@ from numpy.typing import NDArray
 
 from unipose.metrics import oks
 from unipose.people import iou
-from unipose.pose import Pose
+from unipose.pose import SURE, Pose
 from unipose.skeleton import Skeleton
 
 Float = NDArray[np.float64]
 
-SURE = 0.1  # the score from which a keypoint says where its person is
 SAME = 0.2  # the likeness from which two poses of neighbouring frames can be one person
 DOUBLE = 0.5  # the likeness from which two poses of one frame are one person seen twice
 NEWCOMER = 1.5  # times the threshold

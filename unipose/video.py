@@ -12,9 +12,7 @@ from rich.logging import RichHandler
 
 from unipose.footage import Counts, add_footage_options, follow_video
 from unipose.frames import EndsEarly, open_video
-from unipose.options import add_predictor_options, open_predictor
-
-INTERRUPTED = 130
+from unipose.options import INTERRUPTED, add_predictor_options, open_predictor, refused
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -25,15 +23,11 @@ def main(argv: list[str] | None = None) -> int:
     counts = Counts()
     try:
         run(arguments, console, counts)
-    except ImportError as error:
-        print(f"error: this needs {error.name}, which is not installed", file=sys.stderr)
-        return 2
     except (EndsEarly, ConnectionError) as error:
         print(f"error: {arguments.source}: {error}; {counts}", file=sys.stderr)
         return 1
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    except (ImportError, ValueError, OSError) as error:
+        return refused(error)
     except KeyboardInterrupt:
         print(f"interrupted: {counts}", file=sys.stderr)
         return INTERRUPTED

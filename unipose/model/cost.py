@@ -1,5 +1,7 @@
 """What a network costs: parameters and multiply-accumulates."""
 
+from typing import Any
+
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -9,9 +11,10 @@ def parameters(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def cost(network: nn.Module, size_wh: tuple[int, int]) -> tuple[int, torch.Size]:
-    """-> multiply-accumulates of one image, and the output's shape, of a network on the meta device."""
+def cost(network: nn.Module, size_wh: tuple[int, int]) -> tuple[int, Any]:
+    """-> multiply-accumulates of one image, and the output, of a network on whatever device."""
     width, height = size_wh
+    device = next(network.parameters()).device
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        output = network.eval()(torch.zeros(1, 3, height, width, device="meta"))
-    return counter.get_total_flops() // 2, output.shape
+        output = network.eval()(torch.zeros(1, 3, height, width, device=device))
+    return counter.get_total_flops() // 2, output

@@ -1,4 +1,4 @@
-"""Look: a video's frames to poses with ids, where people are expected or, if wanted, wherever they are detected."""
+"""Eye: a video's frames to poses with ids, where people are expected or, if wanted, wherever they are detected."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +17,7 @@ from unipose.track import Track, Tracker
 Boxes = NDArray[np.float64]
 
 
-class Look(Protocol):
+class Eye(Protocol):
     """Stateful: one for each video, its frames in order; `times` in seconds -> each frame's people, with ids."""
 
     def detect(self, image: RGB, time: float) -> list[Pose]:
@@ -36,6 +36,7 @@ class Glance:
 
     def __init__(self, predictor: Predictor, tracker: Tracker, max_people: int | None):
         self._predictor, self._tracker, self._people = predictor, tracker, max_people
+        self._pool = ThreadPoolExecutor(predictor.runtime.copies)
 
     def detect(self, image: RGB, time: float) -> list[Pose]:
         [poses] = self._predictor.predict([image], None, self._people)
@@ -49,8 +50,7 @@ class Glance:
         def predict(part: NDArray[np.int64]) -> list[list[Pose]]:
             return self._predictor.predict([images[i] for i in part], [boxes[i] for i in part])
 
-        with ThreadPoolExecutor(max(1, len(parts))) as pool:
-            found = [poses for part in pool.map(predict, parts) for poses in part]
+        found = [poses for part in self._pool.map(predict, parts) for poses in part]
         return [self._tracker.update(poses, time, everywhere=False) for poses, time in zip(found, times, strict=True)]
 
 
