@@ -65,7 +65,7 @@ def test_things_that_pass_cover_joints_for_a_while():
     hidden = (covered.visibility == 1).sum() - (free.visibility == 1).sum()
     assert hidden > 0.05 * covered.visibility.size
     changes = np.diff(covered.visibility, axis=0) != 0
-    assert 0 < changes.sum() < 0.2 * covered.visibility.size
+    assert 0 < changes.sum() < 0.4 * covered.visibility.size  # joint by joint and frame by frame it would be 0.5
 
 
 def test_an_open_shutter_blurs_what_moves_and_nothing_else():

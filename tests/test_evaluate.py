@@ -3,6 +3,7 @@ import json
 from pathlib import Path
 
 import cv2
+import numpy as np
 import prepare_lsp
 import pytest
 
@@ -50,6 +51,10 @@ def test_decoders_compared_and_a_page_with_the_worst_cases(sample, tmp_path):
         (["default", "none.json"], "none.json"),
         (["none.onnx", "SAMPLE"], "no model file none.onnx"),
         (["default", "SAMPLE", "--metric", "pckh"], "no head_size"),
+        (["default", "SAMPLE", "--share", "0.5"], "needs --boxes detector"),
+        (["default", "SAMPLE", "--share", "1.5", "--boxes", "detector"], "--share is from 0 to 1"),
+        (["default", "SAMPLE", "--empty", "."], "needs --boxes detector"),
+        (["default", "SAMPLE", "--empty", "configs", "--boxes", "detector"], "no images"),
         (["default", "SAMPLE", "--boxes", "found.json"], "only --metric ap"),
         (["default", "SAMPLE", "--boxes", "found.json", "--metric", "ap"], "found.json"),
     ],
@@ -58,6 +63,18 @@ def test_errors_are_one_line(sample, capsys, arguments, message):
     assert main([str(sample) if word == "SAMPLE" else word for word in arguments]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ") and message in error
+
+
+def test_photos_without_people_score_less(sample, tmp_path, capsys):
+    for i in range(3):
+        cv2.imwrite(str(tmp_path / f"{i}.png"), np.full((90, 120, 3), 80 * i, np.uint8))
+    result = tmp_path / "r.json"
+    arguments = ["default", str(sample), "--boxes", "detector", "--empty", str(tmp_path), "--json", str(result)]
+    assert main(arguments) == 0
+    report = json.loads(result.read_text())
+    person, empty = report["median_person_score"]
+    assert report["empty_photos"] == 3 and report["auroc"] > 0.9 and person > empty
+    assert f"{report['auroc']:.3f}" in capsys.readouterr().out
 
 
 def test_the_default_model_knows_people(real_data: Path, tmp_path):

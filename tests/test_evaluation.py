@@ -11,7 +11,17 @@ from scipy.io import savemat
 from test_prepare_mpii import person, zipped
 from test_stream import Reminder
 
-from unipose.evaluation import default_metric, errors, predict_detections, predict_records, summarise, summarise_ap
+from unipose.evaluation import (
+    Look,
+    default_metric,
+    errors,
+    predict_detections,
+    predict_looks,
+    predict_records,
+    summarise,
+    summarise_ap,
+    widened,
+)
 from unipose.pose import Pose
 from unipose.predictor import Predictor
 from unipose.records import read_records
@@ -281,3 +291,43 @@ def test_a_model_with_memory_follows_no_detector(film, ramps, spec):
         predict_records(predictor, film, "detector")
     assert len(predict_records(predictor, film, "detector", window=1)) == 8
     assert len(predict_records(predictor, ramps())) == 3  # photographs, each on its own
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.8, 1.0])
+def test_a_photo_is_widened_until_the_person_takes_that_share_of_its_height(ramps, share):
+    for record, (width, height) in zip(ramps().records, SIZES, strict=True):
+        left, top, right, bottom = border = widened(record, share)
+        assert min(border) >= 0 and border == widened(record, share)
+        if share < 0.8:  # the person's share as it is
+            assert 0.8 * height / (height + top + bottom) == pytest.approx(share, abs=0.01)
+            assert (width + left + right) / (height + top + bottom) == pytest.approx(width / height, abs=0.02)
+        else:
+            assert border == (0, 0, 0, 0)
+
+
+class Brightest:
+    """A predictor that finds the brightest pixel, in a box of the whole image."""
+
+    def predict(self, images, boxes):
+        found = [np.unravel_index(image[..., 0].argmax(), image.shape[:2])[::-1] for image in images]
+        sizes = [(*image.shape[1::-1],) for image in images]
+        return [
+            [Pose(np.array([xy], float), np.ones(1), np.array([0.0, 0, *size]))]
+            for xy, size in zip(found, sizes, strict=True)
+        ]
+
+
+def test_poses_of_a_widened_image_are_in_its_own_frame(tmp_path):
+    image = np.zeros((20, 30, 3), np.uint8)
+    image[7, 11] = 255
+    Image.fromarray(image).save(tmp_path / "dot.png")
+    [[pose]] = predict_looks(Brightest(), [Look(tmp_path / "dot.png", None, (4, 3, 2, 1))])
+    assert pose.xy_image.tolist() == [[11, 7]]
+    assert pose.box_xyxy.tolist() == [-4, -3, 32, 21]
+
+
+def test_scores_are_set_against_the_share_that_is_right(ramps, ramp_reader):
+    record_set = ramps(lambda i, k: (99, 0) if k == 12 else (0, 0))
+    poses = predict_records(Predictor(ramp_reader), record_set)
+    [(row, share)] = summarise("pck", record_set, poses)["scores"].items()
+    assert row.endswith("(42)") and share == pytest.approx(100 * 13 / 14)

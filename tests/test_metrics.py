@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from unipose.metrics import oks, pck, pckh
+from unipose.metrics import auroc, oks, pck, pckh, reliability
 from unipose.skeleton import SKELETONS, Skeleton
 
 # Four keypoints; the torso reaches from 0 to 1.
@@ -95,3 +95,17 @@ def test_oks_agrees_with_pycocotools():
     judge.params.imgIds, judge.params.catIds = [1], [1]
     judge._prepare()
     assert oks(xy, truth, counted, np.array([area]), skeleton)[0] == pytest.approx(judge.computeOks(1, 1)[0, 0])
+
+
+def test_reliability_is_counted_by_tenths_of_the_score():
+    score, right = np.array([0.05, 0.72, 0.78, 0.71, 1.0]), np.array([False, True, True, False, True])
+    rows = reliability(score, right)
+    assert rows == [(1, 0.05, 0.0), (3, pytest.approx(2.21 / 3), pytest.approx(2 / 3)), (1, 1.0, 1.0)]
+
+
+@pytest.mark.parametrize(
+    ("positive", "negative", "expected"),
+    [([3, 4], [1, 2], 1.0), ([1], [2], 0.0), ([2, 2], [2], 0.5), ([1, 3], [2, 0], 0.75)],
+)
+def test_auroc_is_how_often_the_positive_is_above(positive, negative, expected):
+    assert auroc(np.array(positive, float), np.array(negative, float)) == expected

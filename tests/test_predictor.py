@@ -37,14 +37,14 @@ def test_flip_test_is_unbiased(ramp_reader, spec):
     assert ramp_reader.batches == [1]
 
 
-def test_without_boxes_a_second_pass_looks_closer(ramp_reader):
+def test_without_boxes_further_looks_are_closer(ramp_reader):
     size = (620, 440)
     [[pose]] = Predictor(ramp_reader).predict([ramp_image(size)])
     assert np.abs(pose.xy_image - ramp_joints(size)).max() < 0.5
     left, top, right, bottom = pose.box_xyxy
     assert 0 < left < ramp_joints(size)[:, 0].min() and 0 < top < ramp_joints(size)[:, 1].min()
     assert ramp_joints(size)[:, 0].max() < right < 620 and ramp_joints(size)[:, 1].max() < bottom < 440
-    assert ramp_reader.batches == [1, 1]
+    assert ramp_reader.batches == [1, 1, 1]
 
 
 def test_people_and_images_share_batches(ramp_reader):
@@ -96,6 +96,21 @@ def test_of_the_detectors_boxes_the_best_are_looked_at(ramp_reader, most):
     assert [pose.box_xyxy[0] for pose in first] == [BOX[0] + 1, BOX[0], BOX[0] - 1][:most] and len(second) == len(first)
     [asked] = predictor.predict([IMAGE], [[BOX] * 4], max_people=most)
     assert len(asked) == 4  # boxes that were given are all looked at
+
+
+@pytest.mark.parametrize(("box", "looks"), [([0, 0, 310, 230], 3), ([80, 20, 290, 200], 2)])
+def test_a_person_much_smaller_than_the_first_look_is_looked_at_once_more(ramp_reader, box, looks):
+    @dataclass
+    class Rough:
+        rough: bool = True
+
+        def detect(self, image):
+            return np.array([box], float)
+
+    size = (310, 230)
+    [[pose]] = Predictor(ramp_reader, Rough()).predict([ramp_image(size)])
+    assert ramp_reader.batches == [1] * looks
+    assert np.abs(pose.xy_image - ramp_joints(size)).max() < 0.5
 
 
 def test_threads_do_not_disturb_each_other(ramp_reader):

@@ -51,7 +51,7 @@ def port():
         yield port
     finally:
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
+        process.communicate(timeout=240)  # Ray ends one process after another, slowly beside other work
 
 
 def ask(port, address, body=None):

@@ -101,15 +101,15 @@ class Walk:
 
 
 class Occluder:
-    """Something that passes straight through the picture and at one moment covers one of the figure's joints."""
+    """Something as large as a hand or as a person, that passes straight through and at one moment covers a joint."""
 
     def __init__(self, rng: np.random.Generator, walk: Walk, seconds: float, size_wh: tuple[int, int]) -> None:
         reach = min(size_wh)
         self._when = rng.uniform(0, seconds)
         self._there = list(walk.to(self._when).xy.values())[rng.integers(len(SKELETON.keypoints))]
         direction = rng.uniform(0, 2 * np.pi)
-        self._velocity = rng.uniform(1.0, 2.5) * reach * np.array([np.cos(direction), np.sin(direction)])
-        corners = rng.normal(0.0, rng.uniform(0.06, 0.14) * reach, (8, 2)).astype(np.float32)
+        self._velocity = rng.uniform(2.0, 5.0) * reach * np.array([np.cos(direction), np.sin(direction)])
+        corners = rng.normal(0.0, rng.uniform(0.06, 0.3) * reach, (8, 2)).astype(np.float32)
         self._shape = cv2.convexHull(corners)[:, 0]
         self.colour = limb_colour(rng) if rng.random() < 0.5 else dull(rng)
 

@@ -4,9 +4,11 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -15,14 +17,18 @@ from unipose import report
 from unipose.evaluation import (
     BOXES,
     METRICS,
+    Look,
     default_metric,
     predict_detections,
+    predict_looks,
     predict_records,
     summarise,
     summarise_ap,
 )  # fmt: skip
 from unipose.files import sha256
 from unipose.heatmap import DECODERS
+from unipose.image import IMAGE_SUFFIXES
+from unipose.metrics import auroc
 from unipose.pose import Pose
 from unipose.predictor import Predictor
 from unipose.records import RecordSet, read_records
@@ -45,6 +51,14 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--window", type=int, default=0, metavar="T",
         help="of clips: a model with memory forgets after T frames; 1: it sees single frames (default: whole clips)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--share", type=float, default=0.0, metavar="S",
+        help="with --boxes detector: photos are widened until the person takes this share of their height, as 0.3",
+    )  # fmt: skip
+    parser.add_argument(
+        "--empty", type=Path, metavar="FOLDER",
+        help="with --boxes detector: photos without people, to say how well the person score tells them apart (AUROC)",
     )  # fmt: skip
     parser.add_argument("--decoder", choices=tuple(DECODERS), default="quadratic")
     parser.add_argument("--compare", action="store_true", help="the mean of every decoder, with and without flip test")
@@ -75,16 +89,26 @@ def evaluate(arguments: argparse.Namespace) -> None:
             f"with boxes of a detection file only --metric ap can be judged, and without --report: {boxes}"
         )
 
+    if arguments.share and not (0 < arguments.share <= 1 and boxes == "detector"):
+        raise ValueError(f"--share is from 0 to 1, and needs --boxes detector: got {arguments.share} with {boxes}")
+
     def judge(decoder: str, flip: bool) -> tuple[dict[str, Any], list[Pose]]:
-        return _judge(Predictor(runtime, flip=flip, decoder=decoder), record_set, metric, boxes, arguments.window)
+        predictor = Predictor(runtime, flip=flip, decoder=decoder)
+        return _judge(predictor, record_set, metric, boxes, arguments.window, arguments.share)
 
     summary, poses = judge(arguments.decoder, arguments.flip)
+    if arguments.empty:
+        if boxes != "detector":
+            raise ValueError(f"--empty needs --boxes detector, got {boxes}")
+        predictor = Predictor(runtime, flip=arguments.flip, decoder=arguments.decoder)
+        summary |= apart(poses, predict_looks(predictor, empty_looks(arguments.empty), _progress))
     if arguments.compare:
         ways = {f"{name}{', flip' * flip}": (name, flip) for name in DECODERS for flip in (False, True)}
         summary["decoders"] = {way: judge(*choice)[0]["mean"] for way, choice in ways.items()}
     result = {
         **summary,
         "boxes": str(boxes),
+        "share": arguments.share,
         "window": arguments.window,
         "flip": arguments.flip,
         "decoder": arguments.decoder,
@@ -103,13 +127,31 @@ def evaluate(arguments: argparse.Namespace) -> None:
     Console().print(table(result))
 
 
+def empty_looks(folder: Path) -> list[Look]:
+    """The photos of a folder. Raises ValueError where there are none."""
+    paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    if not paths:
+        raise ValueError(f"no images ({', '.join(IMAGE_SUFFIXES)}) in {folder}")
+    return [Look(path, None) for path in paths]
+
+
+def apart(people: Sequence[Pose], empty: Sequence[Sequence[Pose]]) -> dict[str, Any]:
+    """How well the person score tells these people from what is found in photos without any."""
+    scores = [np.array([pose.person_score for pose in poses]) for poses in (people, list(chain.from_iterable(empty)))]
+    return {
+        "auroc": auroc(*scores),
+        "empty_photos": len(empty),
+        "median_person_score": [float(np.median(each)) for each in scores],
+    }
+
+
 def _judge(
-    predictor: Predictor, record_set: RecordSet, metric: str, boxes: str | Path, window: int
+    predictor: Predictor, record_set: RecordSet, metric: str, boxes: str | Path, window: int, share: float
 ) -> tuple[dict[str, Any], list[Pose]]:
     """-> the summary and, unless the boxes are a detection file's, the pose of each record."""
     if isinstance(boxes, Path):
         return summarise_ap(predict_detections(predictor, record_set, boxes, _progress), record_set), []
-    poses = predict_records(predictor, record_set, boxes, _progress, window)
+    poses = predict_records(predictor, record_set, boxes, _progress, window, share)
     return summarise(metric, record_set, poses), poses
 
 
@@ -130,6 +172,10 @@ def table(result: dict[str, Any]) -> Table:
     out.add_section()
     out.add_row("mean", report.percent(result["mean"]), style="bold")
     flip = "with" if result["flip"] else "without"
+    if "auroc" in result:
+        person, empty = result["median_person_score"]
+        out.add_row(f"AUROC, {result['empty_photos']} photos without people", f"{result['auroc']:.3f}")
+        out.add_row("median person score, and of those photos", f"{person:.2f} {empty:.2f}")
     out.caption = (
         f"boxes: {result['boxes']}, {flip} flip test, {result['decoder']}, {result['engine']}\n"
         f"model {result['model']['sha256'][:12]}, data {result['data']['sha256'][:12]} (sha256)"

@@ -3,17 +3,18 @@
 import json
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from unipose.image import read_image
-from unipose.metrics import Correct, pck, pckh
+from unipose.image import RGB, read_image
+from unipose.metrics import Correct, pck, pckh, reliability
 from unipose.pose import Pose
 from unipose.predictor import Predictor
 from unipose.records import Record, RecordSet, clips
@@ -21,15 +22,25 @@ from unipose.stream import Memory, Stream
 
 Float = NDArray[np.float64]
 BOXES = ("truth", "detector")
+NO_BORDER = (0, 0, 0, 0)
 _GROUP = 16  # images held in memory at once
 
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """What the predictor is asked about an image: boxes_xyxy (N, 4), or None for the detector's."""
+    """What the predictor is asked about an image: boxes_xyxy (N, 4), or None for the detector's.
+
+    `border`: how many pixels it is to be widened by first, to the left, top, right and bottom.
+    """
 
     image_path: Path
     boxes_xyxy: Float | None
+    border: tuple[int, int, int, int] = NO_BORDER
+
+    def image(self) -> RGB:
+        left, top, right, bottom = self.border
+        wide = cv2.copyMakeBorder(read_image(self.image_path), top, bottom, left, right, cv2.BORDER_REPLICATE)
+        return np.asarray(wide, np.uint8)
 
 
 Progress = Callable[[Sequence[Any]], Iterable[Any]]
@@ -40,19 +51,43 @@ def predict_looks(predictor: Predictor, looks: Sequence[Look], progress: Progres
     found: list[list[Pose]] = []
     remaining = iter(progress(looks))
     while group := list(islice(remaining, _GROUP)):
-        images = [read_image(look.image_path) for look in group]
-        found += predictor.predict(images, [look.boxes_xyxy for look in group])
+        poses = predictor.predict([look.image() for look in group], [look.boxes_xyxy for look in group])
+        found += [[_moved(pose, look.border) for pose in each] for look, each in zip(group, poses, strict=True)]
     return found
 
 
+def _moved(pose: Pose, border: tuple[int, int, int, int]) -> Pose:
+    """From the widened image's frame into the image's own."""
+    left, top, _, _ = border
+    return replace(pose, xy_image=pose.xy_image - [left, top], box_xyxy=pose.box_xyxy - [left, top, left, top])
+
+
+def widened(record: Record, share: float) -> tuple[int, int, int, int]:
+    """The border that makes an image, in its own proportions, so large that the person's box takes `share` of its
+    height, at a random place; none where the person is smaller than that already.
+    """
+    rng = np.random.default_rng(record.id)
+    height, width = read_image(record.image_path).shape[:2]
+    grown = max(1.0, (record.box_xyxy[3] - record.box_xyxy[1]) / (share * height))
+    x, y = round((grown - 1) * width), round((grown - 1) * height)
+    left, top = int(rng.integers(x + 1)), int(rng.integers(y + 1))
+    return left, top, x - left, y - top
+
+
 def predict_records(
-    predictor: Predictor, record_set: RecordSet, boxes: str = "truth", progress: Progress = iter, window: int = 0
+    predictor: Predictor,
+    record_set: RecordSet,
+    boxes: str = "truth",
+    progress: Progress = iter,
+    window: int = 0,
+    share: float = 0.0,
 ) -> list[Pose]:
     """One pose per record: in its annotated box (`truth`), or in what the detector finds (`detector`).
 
     A model with memory is led through each clip of a set of clips; with a `window` it forgets after so many frames.
-    Raises ValueError for `detector` where that is to be, and where an image holds several people: which pose is whose
-    is then not known.
+    With a `share` the detector's images are `widened`, until the person takes that much of their height. Raises
+    ValueError for `detector` where that is to be, and where an image holds several people: which pose is whose is then
+    not known.
     """
     _same_skeleton(predictor, record_set)
     if boxes not in BOXES:
@@ -66,10 +101,11 @@ def predict_records(
     by_image = [list(people) for _, people in groupby(record_set.records, lambda record: record.image_path)]
     if boxes == "detector" and len({people[0].image_path for people in by_image}) < len(record_set.records):
         raise ValueError(f"{record_set.path} has images with several people: evaluate it with boxes=truth")
-    looks = [
-        Look(people[0].image_path, np.stack([r.box_xyxy for r in people]) if boxes == "truth" else None)
-        for people in by_image
-    ]
+    if boxes == "truth":
+        looks = [Look(people[0].image_path, np.stack([r.box_xyxy for r in people])) for people in by_image]
+    else:
+        borders = [widened(record, share) if share else NO_BORDER for record in record_set.records]
+        looks = [Look(people[0].image_path, None, border) for people, border in zip(by_image, borders, strict=True)]
     poses: list[Pose] = []
     for people, found in zip(by_image, predict_looks(predictor, looks, progress), strict=True):
         if len(found) != len(people):
@@ -187,7 +223,8 @@ def default_metric(record_set: RecordSet) -> str:
 
 
 def summarise(metric: str, record_set: RecordSet, poses: Sequence[Pose]) -> dict[str, Any]:
-    """{"metric", "people", "mean", "per_keypoint": {name: share}, "by_size": {...}} in percent, or COCO's for "ap".
+    """{"metric", "people", "mean", "per_keypoint": {name: share}, "by_size": {...},
+    "scores": {...}} in percent, or COCO's for "ap".
 
     Raises ValueError for a metric that is no row of `METRICS`, and where it can judge nobody.
     """
@@ -215,6 +252,12 @@ def summarise(metric: str, record_set: RecordSet, poses: Sequence[Pose]) -> dict
         "instances": score.instances,
         "per_keypoint": dict(zip(record_set.skeleton.keypoints, map(_percent, score.per_keypoint), strict=True)),
         "by_size": by_size,
+        "scores": {
+            f"scored {100 * mean:.0f} in the mean ({count})": _percent(share)
+            for count, mean, share in reliability(
+                np.array([pose.score for pose in poses])[score.counted], score.right[score.counted]
+            )
+        },
     }
 
 

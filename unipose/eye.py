@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from unipose.image import RGB
 from unipose.pose import Pose
-from unipose.predictor import Predictor, person_box
+from unipose.predictor import Predictor, person_boxes
 from unipose.stream import Memory, Stream
 from unipose.track import Track, Tracker
 
@@ -90,4 +90,4 @@ class Recall:
 
 def expected(tracks: Sequence[Track], image: RGB, time: float) -> Boxes:
     """Where these people should be now: box_xyxy (N, 4), padded, within the image."""
-    return np.array([person_box(track.expected(time), image) for track in tracks]).reshape(-1, 4)
+    return person_boxes([track.expected(time) for track in tracks], image)

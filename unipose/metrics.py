@@ -3,7 +3,7 @@
 N people of K keypoints: `xy` and `truth` (N, K, 2) in the same pixels, `counted` (N, K) says which truths to judge.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +18,16 @@ HEAD_BOX_SHARE = 0.6  # MPII's SC_BIAS: head size = 0.6 x the diagonal of the an
 
 @dataclass(frozen=True, eq=False)
 class Correct:
-    """per_keypoint (K,): the share of its counted instances that are correct, NaN without any; mean: of all counted."""
+    """per_keypoint (K,): the share of its counted instances that are correct, NaN without any; mean: of all counted.
+
+    `counted` and `right` (N, K) say which were judged, and which of these are correct.
+    """
 
     per_keypoint: Float
     mean: float
     instances: int
+    counted: Bool
+    right: Bool
 
 
 def pck(xy: Float, truth: Float, counted: Bool, skeleton: Skeleton, threshold: float = 0.2) -> Correct:
@@ -48,7 +53,7 @@ def pckh(
     judged = counted.copy()
     judged[:, list(skeleton.pckh_excluded)] = False
     mean = _correct(xy, truth, judged, threshold * head_size)
-    return Correct(row.per_keypoint, mean.mean, mean.instances)
+    return replace(mean, per_keypoint=row.per_keypoint)
 
 
 def _correct(xy: Float, truth: Float, counted: Bool, reach: Float) -> Correct:
@@ -56,7 +61,22 @@ def _correct(xy: Float, truth: Float, counted: Bool, reach: Float) -> Correct:
     instances = counted.sum(axis=0)
     per_keypoint = np.where(instances > 0, right.sum(axis=0) / np.maximum(instances, 1), np.nan)
     total = int(instances.sum())
-    return Correct(per_keypoint, float(right.sum() / total) if total else float("nan"), total)
+    return Correct(per_keypoint, float(right.sum() / total) if total else float("nan"), total, counted, right)
+
+
+def reliability(score: Float, right: Bool, bins: int = 10) -> list[tuple[float, float, float]]:
+    """Of each tenth of the scores (N,) that occurs: how many lie in it, their mean, and the share that is right."""
+    place = np.minimum((np.asarray(score) * bins).astype(int), bins - 1)
+    found = [place == i for i in range(bins)]
+    return [
+        (int(these.sum()), float(score[these].mean()), float(right[these].mean())) for these in found if these.any()
+    ]
+
+
+def auroc(positive: Float, negative: Float) -> float:
+    """How often one of `positive` (N,) is above one of `negative` (M,); equal ones count half."""
+    above = positive[:, None] - negative
+    return float((above > 0).mean() + 0.5 * (above == 0).mean())
 
 
 def oks(xy: Float, truth: Float, counted: Bool, area: Float, skeleton: Skeleton) -> Float:

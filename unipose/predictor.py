@@ -16,6 +16,7 @@ Float32 = NDArray[np.float32]
 # A person's way through the model: yields prepared inputs (n, 3, H, W), is sent their maps (n, K, h, w), returns poses.
 Flow = Generator[Float32, Float32, list[Pose]]
 
+SMALL = 0.75  # a person this much smaller than what was looked at, in longer sides, was not seen well enough for a box
 PADDING = 0.15  # a person's box is this much larger, on each side, than their keypoints' (in longer sides)
 
 
@@ -79,7 +80,11 @@ class Predictor:
         if not self.detector.rough:
             return (yield from self._look(image, found, self.spec.margin))
         poses = yield from self._look(image, found, margin=1.0)
-        refined = np.array([person_box(pose, image) for pose in poses]).reshape(-1, 4)
+        refined = person_boxes(poses, image)
+        small = _sides(refined) < SMALL * _sides(found)
+        if small.any():
+            nearer = yield from self._look(image, refined[small], self.spec.margin)
+            refined[small] = person_boxes(nearer, image)
         return (yield from self._look(image, refined, self.spec.margin))
 
     def prepare(self, image: RGB, box_xyxy: ArrayLike, margin: float) -> tuple[Float32, Affine]:
@@ -127,6 +132,17 @@ def advance(flow: Flow, maps: Float32 | None) -> Float32 | list[Pose]:
     except StopIteration as done:
         poses: list[Pose] = done.value
         return poses
+
+
+def person_boxes(poses: Sequence[Pose], image: RGB) -> NDArray[np.float64]:
+    """`person_box` of each pose -> (N, 4)."""
+    return np.array([person_box(pose, image) for pose in poses]).reshape(-1, 4)
+
+
+def _sides(boxes_xyxy: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N, 4) -> the longer side of each (N,)."""
+    longer: NDArray[np.float64] = (boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]).max(axis=1)
+    return longer
 
 
 def person_box(pose: Pose, image: RGB) -> NDArray[np.float64]:

@@ -66,7 +66,13 @@ def to_html(report: Report, worst: RGB) -> str:
 
 def tables(report: Report) -> list[tuple[str, Table]]:
     """The report's numbers as named tables of (row, percent)."""
-    named = {"per keypoint": "per_keypoint", "COCO": "coco", "by size": "by_size", "decoders": "decoders"}
+    named = {
+        "per keypoint": "per_keypoint",
+        "COCO": "coco",
+        "by size": "by_size",
+        "right, by score": "scores",
+        "decoders": "decoders",
+    }
     return [
         (name, [(row, percent(share)) for row, share in report[key].items()])
         for name, key in named.items()
