@@ -41,7 +41,10 @@ def open_engine(folder, engine):
     return open_runtime(folder / f"small{suffix}", engine, threads=1)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+ALONE = [name for name in ENGINES if name != "fastest"]
+
+
+@pytest.mark.parametrize("engine", ALONE)
 def test_every_engine_gives_the_networks_maps_and_spec(files, engine):
     folder, spec = files
     runtime = open_engine(folder, engine)
@@ -55,7 +58,7 @@ def test_every_engine_gives_the_networks_maps_and_spec(files, engine):
             assert maps == pytest.approx(module(torch.from_numpy(batch(count))).numpy(), abs=1e-4)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", ALONE)
 def test_every_engine_may_be_called_from_several_threads(files, engine):
     runtime = open_engine(files[0], engine)
     alone = [runtime.run(batch(1, seed)) for seed in range(6)]
@@ -122,7 +125,7 @@ def test_a_file_that_is_not_onnx_is_refused(tmp_path, engine):
         open_runtime(tmp_path / "x.onnx", engine)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", ALONE)
 def test_a_copy_on_each_device_named(files, engine):
     folder, spec = files
     one = open_engine(folder, engine)
@@ -176,7 +179,7 @@ def test_nothing_is_reported_to_the_makers_of_an_engine(tmp_path):
     assert not list(tmp_path.iterdir())  # where ONNX Runtime's reports wait for a network
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", ALONE)
 def test_every_engine_steps_through_clips(files, tmp_path, engine):
     """`run` is the first step; a later one depends on the state; without memory the state passes by."""
     _, plain = files
@@ -200,3 +203,11 @@ def test_every_engine_steps_through_clips(files, tmp_path, engine):
     maps, state = without.step(batch(2), no_state(plain, 2))
     np.testing.assert_allclose(maps, without.run(batch(2)), atol=1e-6)
     assert state.shape == (2, 0, 24, 16)
+
+
+@pytest.mark.parametrize(("suffix", "able"), [(".onnx", {"onnxruntime", "openvino"}), (".safetensors", {"torch"})])
+def test_the_fastest_is_one_of_those_that_read_the_file_and_is_told(files, suffix, able, capsys):
+    runtime = open_runtime(files[0] / f"small{suffix}", "fastest", threads=1)
+    assert runtime.engine in able
+    said = capsys.readouterr().err
+    assert all(f"{name} " in said for name in able) and f"taken: {runtime.engine}" in said

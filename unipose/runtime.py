@@ -9,12 +9,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from unipose.fastest import fastest
 from unipose.spec import METADATA_KEY, ModelSpec
 
 Float32 = NDArray[np.float32]
@@ -28,7 +31,7 @@ class Runtime(Protocol):
 
     @property
     def engine(self) -> str:
-        """A row of `ENGINES`."""
+        """The row of `ENGINES` that runs it."""
         ...
 
     @property
@@ -185,7 +188,24 @@ class Copies:
             self._free.put(runtime)
 
 
-ENGINES: dict[str, Callable[..., Runtime]] = {"onnxruntime": OnnxRuntime, "openvino": OpenVino, "torch": Torch}
+def _fastest(path: Path, device: str, threads: int, precision: str) -> Runtime:
+    """By trying, among the engines that are installed and read this kind of file."""
+    able = [name for name, suffix in _READS.items() if suffix == path.suffix and find_spec(name)]
+    if not able:
+        raise ValueError(f"no engine that is installed reads {path.name}; engines read {_READS}")
+    runtimes = {name: ENGINES[name](path, device, threads, precision) for name in able}
+    width, height = runtimes[able[0]].spec.input_wh
+    image = np.zeros((1, 3, height, width), np.float32)
+    state = no_state(runtimes[able[0]].spec, 1)
+    return runtimes[fastest({name: partial(runtime.step, image, state) for name, runtime in runtimes.items()})]
+
+
+ENGINES: dict[str, Callable[..., Runtime]] = {
+    "onnxruntime": OnnxRuntime,
+    "openvino": OpenVino,
+    "torch": Torch,
+    "fastest": _fastest,
+}
 _READS = {"onnxruntime": ".onnx", "openvino": ".onnx", "torch": ".safetensors"}
 _DEFAULT = {".onnx": "onnxruntime", ".safetensors": "torch"}
 PRECISIONS = {
@@ -198,7 +218,8 @@ PRECISIONS = {
 def open_runtime(
     path: str | Path, engine: str | None = None, device: str = "cpu", threads: int = 0, precision: str = "auto"
 ) -> Runtime:
-    """Load a model file (.onnx or .safetensors) on an engine, by default the one for its kind of file.
+    """Load a model file (.onnx or .safetensors) on an engine, by default the one for its kind of file; `fastest` is the
+    one that turns out to be, of those installed.
 
     `device`: cpu or cuda; several, as "cuda:0,cuda:1", get a copy each. `threads`: inside one call on a CPU; 0 means
     one per core. `precision`: a row of `PRECISIONS`. Raises FileNotFoundError, and ValueError for an engine that does
@@ -210,7 +231,7 @@ def open_runtime(
     engine = engine or _DEFAULT.get(path.suffix)
     if engine not in ENGINES:
         raise ValueError(f"no engine {engine!r} for {path.name}; engines read {_READS}")
-    if _READS[engine] != path.suffix:
+    if _READS.get(engine, path.suffix) != path.suffix:
         raise ValueError(f"{engine} reads {_READS[engine]} files, not {path.name}; `unipose export` converts")
     if precision not in PRECISIONS:
         raise ValueError(f"no precision {precision!r}; choose one of {', '.join(PRECISIONS)}")
