@@ -18,10 +18,12 @@ from serve.settings import Settings
 from serve.worker import load_predictor
 
 SERVE = """
+import signal
 import sys
 import ray
 from ray import serve
 from serve.ray_app import app
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 ray.init("local", num_cpus=2)  # not in a cluster that somebody has here
 deployed = app({"max_queue": "8", "log_level": "warning"})
 serve.start(http_options={"host": "127.0.0.1", "port": int(sys.argv[1])})
@@ -51,7 +53,7 @@ def port():
         yield port
     finally:
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=240)  # Ray ends one process after another, slowly beside other work
+        process.communicate(timeout=120)
 
 
 def ask(port, address, body=None):
