@@ -61,11 +61,11 @@ def test_twice_the_frames_a_second_are_half_the_steps():
 
 def test_things_that_pass_cover_joints_for_a_while():
     free = draw(2, 25, occluders=0)
-    covered = draw(2, 25, occluders=12.0)
+    covered = draw(2, 25, occluders=8.0)
     hidden = (covered.visibility == 1).sum() - (free.visibility == 1).sum()
     assert hidden > 0.05 * covered.visibility.size
     changes = np.diff(covered.visibility, axis=0) != 0
-    assert 0 < changes.sum() < 0.4 * covered.visibility.size  # joint by joint and frame by frame it would be 0.5
+    assert 0 < changes.sum() < 0.2 * covered.visibility.size
 
 
 def test_an_open_shutter_blurs_what_moves_and_nothing_else():

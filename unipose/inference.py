@@ -15,7 +15,7 @@ from torch import nn
 
 from unipose.checkpoint import load_model
 from unipose.model.cost import cost
-from unipose.runtime import Runtime, Torch, cores, open_runtime
+from unipose.runtime import Runtime, Torch, cores, installed, open_runtime
 
 SECONDS = 1.0  # spent on each measure in each round
 
@@ -46,8 +46,7 @@ def ours(weights: Path, exported: Path, int8: Path | None) -> Iterator[Contender
         yield contender("PyTorch", precision, Torch.of_module(load_model(weights)[0], spec, precision=precision))
         compiled: Any = torch.compile(load_model(weights)[0].eval())
         yield contender("torch.compile", precision, Torch.of_module(compiled, spec, precision=precision))
-    engines = [engine for engine in ("onnxruntime", "openvino") if find_spec(engine)]
-    for engine in engines:
+    for engine in installed(exported):
         yield contender(engine, "fp32", open_runtime(exported, engine, precision="fp32"))
         if engine == "openvino":
             yield contender(engine, "bf16", open_runtime(exported, engine, precision="bf16"))

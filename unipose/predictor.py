@@ -146,7 +146,7 @@ def _sides(boxes_xyxy: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def person_box(pose: Pose, image: RGB) -> NDArray[np.float64]:
-    """The box a second pass looks into: around the keypoints it is sure of, padded, within the image.
+    """The box a further look is taken into: around the keypoints it is sure of, padded, within the image.
 
     Where too few keypoints are sure, the box they were found in stays.
     """

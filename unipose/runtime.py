@@ -188,9 +188,14 @@ class Copies:
             self._free.put(runtime)
 
 
+def installed(path: Path) -> list[str]:
+    """The engines that are installed and read this kind of file."""
+    return [name for name, suffix in _READS.items() if suffix == path.suffix and find_spec(name)]
+
+
 def _fastest(path: Path, device: str, threads: int, precision: str) -> Runtime:
-    """By trying, among the engines that are installed and read this kind of file."""
-    able = [name for name, suffix in _READS.items() if suffix == path.suffix and find_spec(name)]
+    """By trying, among those that are `installed`."""
+    able = installed(path)
     if not able:
         raise ValueError(f"no engine that is installed reads {path.name}; engines read {_READS}")
     runtimes = {name: ENGINES[name](path, device, threads, precision) for name in able}
