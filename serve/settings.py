@@ -13,7 +13,7 @@ from unipose import __version__
 from unipose.detect import DETECTORS
 from unipose.image import Limits
 from unipose.runtime import ENGINES, PRECISIONS
-from unipose.weights import default_model
+from unipose.weights import MODEL_HELP, default_model, named_model
 
 PREFIX = "UNIPOSE_"
 
@@ -34,6 +34,7 @@ def _strong(key: SecretStr) -> SecretStr:
 
 
 _SPLIT = BeforeValidator(lambda value: [v.strip() for v in value.split(",")] if isinstance(value, str) else value)
+_NAMED = BeforeValidator(lambda value: named_model(value) if isinstance(value, str) else value)
 _Key = Annotated[SecretStr, AfterValidator(_strong)]
 
 
@@ -56,7 +57,7 @@ class Settings(BaseSettings):
     )
     log_format: Literal["text", "json"] = Field("text", description="text or json, a line each")
 
-    model: Path = Field(default_factory=default_model, description="model file, .onnx or .safetensors")
+    model: Annotated[Path, _NAMED] = Field(default_factory=default_model, description=MODEL_HELP)
     engine: Annotated[str, _row_of(ENGINES)] | None = Field(
         None, description=f"{', '.join(ENGINES)}; by default the one for the model's kind of file"
     )

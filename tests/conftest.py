@@ -1,5 +1,6 @@
 """What several test modules share: real data where UNIPOSE_DATA names it, models that find known points, a browser."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,9 +11,11 @@ import pytest
 import torch
 from bright_service import running, write_model
 from page_browser import DESKTOP, Visit, open_browser
+from PIL import Image
 from video_files import SENDER
 
 from unipose import heatmap
+from unipose.records import read_records
 from unipose.sample import draw_image
 from unipose.skeleton import SKELETONS
 from unipose.spec import ModelSpec
@@ -116,6 +119,37 @@ class RampReader:
 @pytest.fixture
 def ramp_reader(spec: ModelSpec) -> RampReader:
     return RampReader(spec)
+
+
+RAMP_SIZES = [(310, 230), (250, 333), (300, 300)]
+
+
+@pytest.fixture
+def ramps(tmp_path: Path):
+    """Three ramp images of one person each; `offset(i, k)` moves a label away from where the reader will find it."""
+
+    def write(offset=lambda i, k: (0, 0), people=1, first_id=1, occluded=(), **more):
+        images, annotations = [], []
+        for i, (width, height) in enumerate(RAMP_SIZES):
+            Image.fromarray(ramp_image((width, height))).save(tmp_path / f"{i}.png")
+            images.append({"id": i, "file_name": f"{i}.png", "width": width, "height": height})
+            xy = ramp_joints((width, height)) + [offset(i, k) for k in range(14)]
+            visibility = [1 if k in occluded else 2 for k in range(14)]
+            keypoints = np.column_stack([xy, visibility]).ravel().tolist()
+            annotations += [
+                {"id": first_id + 10 * i + j, "image_id": i, "category_id": 1, "keypoints": keypoints, "iscrowd": 0,
+                 "num_keypoints": 14, "bbox": [0.3 * width, 0.1 * height, 0.6 * width, 0.8 * height],
+                 "area": 0.48 * width * height, **more}
+                for j in range(people)
+            ]  # fmt: skip
+        categories = [{"id": 1, "name": "person", "keypoints": list(SKELETONS["lsp14"].keypoints), "skeleton": []}]
+        path = tmp_path / "data.json"
+        path.write_text(
+            json.dumps({"images": images, "annotations": annotations, "categories": categories, "info": {}})
+        )
+        return read_records(path)
+
+    return write
 
 
 @pytest.fixture(scope="module")

@@ -34,15 +34,15 @@ def test_a_table_and_json_with_hashes(sample, tmp_path, capsys):
 
 
 def test_decoders_compared_and_a_page_with_the_worst_cases(sample, tmp_path):
-    assert (
-        main(["default", str(sample), "--compare", "--report", str(tmp_path), "--json", str(tmp_path / "r.json")]) == 0
-    )
+    assert main(["int8", str(sample), "--compare", "--report", str(tmp_path), "--json", str(tmp_path / "r.json")]) == 0
     report = json.loads((tmp_path / "r.json").read_text())
+    assert report["model"]["file"] == "unipose-lsp-s-int8.onnx"
     assert set(report["decoders"]) == {"argmax", "quadratic", "dark", "argmax, flip", "quadratic, flip", "dark, flip"}
     assert report["decoders"]["quadratic"] == report["mean"]
     assert len(report["by_size"]) == 3
     assert "Worst cases" in (tmp_path / "report.html").read_text()
     assert cv2.imread(str(tmp_path / "gallery.png")).shape == (1600, 1200, 3)
+    assert cv2.imread(str(tmp_path / "reliability.png")).std() > 10
 
 
 @pytest.mark.parametrize(
@@ -72,9 +72,9 @@ def test_photos_without_people_score_less(sample, tmp_path, capsys):
     arguments = ["default", str(sample), "--boxes", "detector", "--empty", str(tmp_path), "--json", str(result)]
     assert main(arguments) == 0
     report = json.loads(result.read_text())
-    person, empty = report["median_person_score"]
-    assert report["empty_photos"] == 3 and report["auroc"] > 0.9 and person > empty
-    assert f"{report['auroc']:.3f}" in capsys.readouterr().out
+    empty = report["empty"]
+    assert empty["photos"] == 3 and empty["auroc"] > 0.9 and empty["median_with_person"] > empty["median_without"]
+    assert f"{empty['auroc']:.3f}" in capsys.readouterr().out
 
 
 def test_the_default_model_knows_people(real_data: Path, tmp_path):

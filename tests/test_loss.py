@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from unipose import heatmap
-from unipose.loss import LOSSES, cross_entropy, mse
+from unipose.loss import LOSSES, ROBUST, cross_entropy, mse, robust
 from unipose.model.network import ACTIVATIONS
 
 TARGET = torch.from_numpy(
@@ -30,6 +30,18 @@ def test_cross_entropy_of_an_empty_map_is_uniform_less_entropy():
     empty = torch.zeros_like(TARGET)
     expected = float(torch.log(torch.tensor(24.0 * 32))) - entropy
     assert float(cross_entropy(empty, TARGET)[0, 0]) == pytest.approx(expected, rel=1e-4)
+
+
+def test_robust_is_cross_entropy_near_the_target_and_bounded_far_from_it():
+    near, far = TARGET.clamp_min(1e-30).log().clamp_min(-12), torch.zeros_like(TARGET).requires_grad_()
+    assert robust(near, TARGET)[0].tolist() == pytest.approx(cross_entropy(near, TARGET)[0].tolist(), rel=0.02)
+    wrong = torch.zeros_like(TARGET)
+    wrong[..., 30, 2] = 20
+    assert (robust(wrong, TARGET) < 1 / ROBUST).all() and (robust(wrong, TARGET) > 0.99 / ROBUST).all()
+    pull = [
+        torch.autograd.grad(function(far, TARGET).sum(), far)[0].abs().sum() for function in (robust, cross_entropy)
+    ]
+    assert pull[0] < 0.5 * pull[1]
 
 
 @pytest.mark.parametrize("function", [mse, cross_entropy])

@@ -31,6 +31,22 @@ def test_png_is_lossless():
     assert np.array_equal(cv2.imdecode(np.frombuffer(to_png(picture), np.uint8), cv2.IMREAD_COLOR)[..., ::-1], picture)
 
 
-@pytest.mark.parametrize(("extra", "names"), [({}, 2), ({"coco": {"AP": 1.0}, "decoders": {"argmax": 2.0}}, 4)])
+RELIABILITY = {
+    "reliability": [{"keypoints": 30, "score": 0.25, "right": 0.2}, {"keypoints": 9, "score": 0.9, "right": 1}]
+}
+EMPTY = {"empty": {"photos": 3, "auroc": 0.98765, "median_with_person": 0.7, "median_without": 0.2}}
+
+
+def test_reliability_is_a_table_and_a_picture():
+    page = to_html({**REPORT, **RELIABILITY, **EMPTY}, np.zeros((9, 9, 3), np.uint8))
+    for text in ("scored 0.25 in the mean (30)", "20.0", "100.0", "3 photos without", "0.988"):
+        assert text in page
+    assert page.count("data:image/png") == 2
+
+
+@pytest.mark.parametrize(
+    ("extra", "names"),
+    [({}, 2), ({"coco": {"AP": 1.0}, "decoders": {"argmax": 2.0}}, 4), ({**RELIABILITY, **EMPTY}, 4)],
+)
 def test_tables(extra, names):
     assert len(tables({**REPORT, **extra})) == names

@@ -4,7 +4,7 @@ import pytest
 
 from serve.__main__ import main
 from serve.settings import Settings, read_settings
-from unipose.weights import default_model
+from unipose.weights import default_model, named_model
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +25,7 @@ def test_options_outrank_the_environment(monkeypatch):
     settings = read_settings(["--port", "9001", "--flip", "true", "--model", "some.onnx"])
     assert (settings.port, settings.max_people, settings.engine) == (9001, 7, None)
     assert (settings.flip, settings.model) == (True, Path("some.onnx"))
+    assert read_settings(["--model", "int8"]).model == named_model("int8")
 
 
 @pytest.mark.parametrize(

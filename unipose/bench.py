@@ -19,8 +19,8 @@ from unipose import processes
 from unipose.calm import MOVING, STILL, acceleration, lag, smoothed, speed
 from unipose.compose import compose, configure, read_data
 from unipose.config import Config, DataConfig
-from unipose.evaluation import Look, predict_looks
 from unipose.inference import Contender, ours, peak, peers, seconds
+from unipose.looks import Look, predict_looks
 from unipose.metrics import pck
 from unipose.predictor import Predictor
 from unipose.records import RecordSet, clips, read_records
@@ -28,7 +28,7 @@ from unipose.runtime import Runtime, open_runtime
 from unipose.sample import draw_sample
 from unipose.smooth import OneEuro
 from unipose.throughput import both, loader, measure_in_turn, step
-from unipose.weights import default_model, default_weights
+from unipose.weights import MODEL_HELP, default_weights, named_model
 
 PHOTO_WH = (640, 480)
 
@@ -41,12 +41,12 @@ def main(argv: list[str] | None = None) -> int:
     train.add_argument("--batches", type=int, default=12, help="batches in each of the rounds")
     infer = what.add_parser("infer", help="ms per person of a model on every engine, and of the peers' architectures")
     infer.add_argument("--weights", type=Path, default=default_weights(), help="its .safetensors file, for PyTorch")
-    infer.add_argument("--exported", type=Path, default=default_model(), help="its .onnx file")
-    infer.add_argument("--int8", type=Path, help="the same, quantized")
+    infer.add_argument("--exported", type=named_model, default="default", help="its .onnx file")
+    infer.add_argument("--int8", type=named_model, help="the same, quantized: a file, or int8")
     infer.add_argument("--no-peers", action="store_true", help="leave the peers out, which take minutes")
     calm = what.add_parser("calm", help="what smoothing does to labelled clips: trembling, lag and PCK")
     calm.add_argument("sets", nargs="+", type=Path, metavar="SET.json", help="clips with a person in each frame")
-    calm.add_argument("--model", type=Path, default=default_model(), help="an .onnx or .safetensors file")
+    calm.add_argument("--model", type=named_model, default="default", help=MODEL_HELP)
     calm.add_argument("--rate", type=float, default=25.0, help="frames per second (default 25)")
     arguments = parser.parse_args(argv)
     try:

@@ -83,7 +83,8 @@ class TrainConfig:
     """Samples (with memory: windows) of all processes together."""
     accumulate: int = 1
     """Batches whose gradients make one step."""
-    loss: Literal["cross_entropy", "mse"] = "cross_entropy"
+    loss: Literal["cross_entropy", "robust", "mse"] = "cross_entropy"
+    """robust: a cross-entropy that gives up labels far from what is found, as wrong ones are."""
     joint_weights: dict[str, float] = field(default_factory=dict)
     """How much a keypoint counts, by name; 1 where nothing is said."""
     optimizer: Literal["adamw", "adam", "sgd"] = "adamw"

@@ -14,31 +14,22 @@ from rich.progress import track
 from rich.table import Table
 
 from unipose import report
-from unipose.evaluation import (
-    BOXES,
-    METRICS,
-    Look,
-    default_metric,
-    predict_detections,
-    predict_looks,
-    predict_records,
-    summarise,
-    summarise_ap,
-)  # fmt: skip
+from unipose.evaluation import METRICS, default_metric, summarise, summarise_ap
 from unipose.files import sha256
 from unipose.heatmap import DECODERS
 from unipose.image import IMAGE_SUFFIXES
+from unipose.looks import BOXES, Look, predict_detections, predict_looks, predict_records
 from unipose.metrics import auroc
 from unipose.pose import Pose
 from unipose.predictor import Predictor
 from unipose.records import RecordSet, read_records
 from unipose.runtime import ENGINES, open_runtime
-from unipose.weights import default_model
+from unipose.weights import MODEL_HELP, named_model
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="unipose evaluate", description=__doc__)
-    parser.add_argument("model", type=Path, help='an .onnx or .safetensors file, or "default" for the embedded one')
+    parser.add_argument("model", type=named_model, help=MODEL_HELP)
     parser.add_argument("data", type=Path, help="COCO-keypoint JSON, as data/prepare_*.py write it")
     parser.add_argument(
         "--metric", choices=tuple(METRICS), help="default: the data's own (LSP pck, MPII pckh, COCO ap)"
@@ -66,7 +57,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--json", type=Path, help="write the numbers here too")
     parser.add_argument(
-        "--report", type=Path, metavar="DIR", help="write report.html and gallery.png of the worst cases"
+        "--report",
+        type=Path,
+        metavar="DIR",
+        help="write report.html, gallery.png of the worst cases and reliability.png",
     )
     arguments = parser.parse_args(argv)
     try:
@@ -79,32 +73,33 @@ def main(argv: list[str] | None = None) -> int:
 
 def evaluate(arguments: argparse.Namespace) -> None:
     """Raises ValueError and OSError for what cannot be judged."""
-    path = default_model() if str(arguments.model) == "default" else arguments.model
     record_set = read_records(arguments.data)
     metric = arguments.metric or default_metric(record_set)
-    runtime = open_runtime(path, arguments.engine, arguments.device)
+    runtime = open_runtime(arguments.model, arguments.engine, arguments.device)
     boxes = arguments.boxes if arguments.boxes in BOXES else Path(arguments.boxes)
     if isinstance(boxes, Path) and (metric != "ap" or arguments.report):
         raise ValueError(
             f"with boxes of a detection file only --metric ap can be judged, and without --report: {boxes}"
         )
-
     if arguments.share and not (0 < arguments.share <= 1 and boxes == "detector"):
         raise ValueError(f"--share is from 0 to 1, and needs --boxes detector: got {arguments.share} with {boxes}")
 
-    def judge(decoder: str, flip: bool) -> tuple[dict[str, Any], list[Pose]]:
-        predictor = Predictor(runtime, flip=flip, decoder=decoder)
+    if arguments.empty and boxes != "detector":
+        raise ValueError(f"--empty needs --boxes detector, got {boxes}")
+
+    def judge(predictor: Predictor) -> tuple[dict[str, Any], list[Pose]]:
         return _judge(predictor, record_set, metric, boxes, arguments.window, arguments.share)
 
-    summary, poses = judge(arguments.decoder, arguments.flip)
+    predictor = Predictor(runtime, flip=arguments.flip, decoder=arguments.decoder)
+    summary, poses = judge(predictor)
     if arguments.empty:
-        if boxes != "detector":
-            raise ValueError(f"--empty needs --boxes detector, got {boxes}")
-        predictor = Predictor(runtime, flip=arguments.flip, decoder=arguments.decoder)
-        summary |= apart(poses, predict_looks(predictor, empty_looks(arguments.empty), _progress))
+        summary["empty"] = apart(poses, predict_looks(predictor, empty_looks(arguments.empty), _progress))
     if arguments.compare:
-        ways = {f"{name}{', flip' * flip}": (name, flip) for name in DECODERS for flip in (False, True)}
-        summary["decoders"] = {way: judge(*choice)[0]["mean"] for way, choice in ways.items()}
+        summary["decoders"] = {
+            f"{name}{', flip' * flip}": judge(Predictor(runtime, flip=flip, decoder=name))[0]["mean"]
+            for name in DECODERS
+            for flip in (False, True)
+        }
     result = {
         **summary,
         "boxes": str(boxes),
@@ -113,7 +108,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
         "flip": arguments.flip,
         "decoder": arguments.decoder,
         "engine": runtime.engine,
-        "model": {**runtime.spec.to_identity(), "file": path.name, "sha256": sha256(path)},
+        "model": {**runtime.spec.to_identity(), "file": arguments.model.name, "sha256": sha256(arguments.model)},
         "data": {"file": str(arguments.data), "sha256": sha256(arguments.data)},
     }
     if arguments.json:
@@ -123,6 +118,8 @@ def evaluate(arguments: argparse.Namespace) -> None:
         arguments.report.mkdir(parents=True, exist_ok=True)
         worst = report.gallery(record_set, poses)
         (arguments.report / "gallery.png").write_bytes(report.to_png(worst))
+        if "reliability" in result:
+            (arguments.report / "reliability.png").write_bytes(report.reliability_plot(result))
         (arguments.report / "report.html").write_text(report.to_html(result, worst))
     Console().print(table(result))
 
@@ -139,9 +136,10 @@ def apart(people: Sequence[Pose], empty: Sequence[Sequence[Pose]]) -> dict[str, 
     """How well the person score tells these people from what is found in photos without any."""
     scores = [np.array([pose.person_score for pose in poses]) for poses in (people, list(chain.from_iterable(empty)))]
     return {
+        "photos": len(empty),
         "auroc": auroc(*scores),
-        "empty_photos": len(empty),
-        "median_person_score": [float(np.median(each)) for each in scores],
+        "median_with_person": float(np.median(scores[0])),
+        "median_without": float(np.median(scores[1])),
     }
 
 
@@ -168,14 +166,10 @@ def table(result: dict[str, Any]) -> Table:
     for name, rows in report.tables(result):
         out.add_section()
         for row, share in rows:
-            out.add_row(row if name != "decoders" else f"decoder {row}", share)
+            out.add_row(f"decoder {row}" if name == "decoders" else row, share)
     out.add_section()
     out.add_row("mean", report.percent(result["mean"]), style="bold")
     flip = "with" if result["flip"] else "without"
-    if "auroc" in result:
-        person, empty = result["median_person_score"]
-        out.add_row(f"AUROC, {result['empty_photos']} photos without people", f"{result['auroc']:.3f}")
-        out.add_row("median person score, and of those photos", f"{person:.2f} {empty:.2f}")
     out.caption = (
         f"boxes: {result['boxes']}, {flip} flip test, {result['decoder']}, {result['engine']}\n"
         f"model {result['model']['sha256'][:12]}, data {result['data']['sha256'][:12]} (sha256)"

@@ -14,8 +14,9 @@ from unipose import processes
 from unipose.checkpoint import deployed, load_state, save_model, save_state
 from unipose.dataset import PoseDataset
 from unipose.engine import NonFiniteLoss, Trainer
-from unipose.evaluation import default_metric, predict_records, summarise
+from unipose.evaluation import default_metric, summarise
 from unipose.journal import Journal, Line
+from unipose.looks import predict_records
 from unipose.predictor import Predictor
 from unipose.records import RecordSet
 from unipose.runtime import Torch

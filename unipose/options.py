@@ -2,19 +2,18 @@
 
 import argparse
 import sys
-from pathlib import Path
 
 from unipose.detect import DETECTORS, WEIGHTS, open_detector
 from unipose.predictor import Predictor
 from unipose.runtime import ENGINES, open_runtime
-from unipose.weights import default_model
+from unipose.weights import MODEL_HELP, named_model
 
 REFUSED = 2  # the status of a command that did nothing, for it was asked what cannot be
 INTERRUPTED = 130
 
 
 def add_predictor_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", type=Path, default=default_model(), help="an .onnx or .safetensors file")
+    parser.add_argument("--model", type=named_model, default="default", help=MODEL_HELP)
     parser.add_argument("--engine", choices=tuple(ENGINES), help="default: the one for the model's kind of file")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--flip", action="store_true", help="average with the mirrored image: slower, a little better")

@@ -1,17 +1,19 @@
-"""`unipose study [config.yaml] [section.key=value ...]`: the residual designs on pose at equal parameters."""
+"""`unipose study variants.yaml [config.yaml] [section.key=value ...]`: variants of one training, side by side."""
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import mean, median, stdev
 from typing import Any
 
 import torch
+import yaml
+from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 
 from unipose import processes
@@ -21,95 +23,105 @@ from unipose.config import Config
 from unipose.model.cost import cost, parameters
 from unipose.throughput import measure_in_turn, step
 
-TRUNKS = {
-    "ResNet": "small_resnet",
-    "ResNetV2, full pre-activation": "small_resnetv2",
-    "WRN": "small_wrn",
-    "ResNeXt": "small_resnext",
-    "Res2Net": "small_res2net",
-    "HO-ResNet, midpoint": "small_ho_midpoint",
-    "HO-ResNet, RK4": "small_ho_rk4",
-}
-COLUMNS = ("design", "{metric}, mean", "standard deviation", "runs", "parameters M", "GMAC", "training images/s")
-BATCHES = 12  # of each round in which the designs' training steps are timed
+COLUMNS = ("variant", "{metric}, mean", "standard deviation", "runs", "parameters M", "GMAC", "training images/s")
+BATCHES = 12  # of each round in which the variants' training steps are timed
+Variants = dict[str, list[str]]
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="unipose study", description=__doc__)
-    parser.add_argument("config", nargs="*", help="as `unipose train` takes them; the trunk is the study's")
+    parser.add_argument("variants", type=Path, help="YAML: each variant's name, and its section.key=value in a list")
+    parser.add_argument("config", nargs="*", help="as `unipose train` takes them; what is common to the variants")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=1, help="trainings at once; mind train.threads, of each of them")
     arguments = parser.parse_intermixed_args(argv)
     try:
-        print(study(configure(arguments.config), arguments.config, arguments.seeds, arguments.jobs))
+        print(study(read_variants(arguments.variants), arguments.config, arguments.seeds, arguments.jobs))
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
 
 
-def study(config: Config, words: list[str], seeds: int, jobs: int = 1) -> str:
-    """Train every design with every seed, in processes of their own, and return the table, also written to table.md.
+def read_variants(path: Path) -> Variants:
+    """Raises ValueError where the file is anything but names with lists of overrides."""
+    try:
+        return TypeAdapter(Variants).validate_python(yaml.safe_load(path.read_text()), strict=True)
+    except (yaml.YAMLError, ValidationError) as error:
+        raise ValueError(f'{path} must say, for each variant, name: ["section.key=value", ...]: {error}') from error
 
-    Seeds go round first, so that an interrupted study has compared all designs; a run that is complete is not repeated,
-    an interrupted one goes on. At the end the designs' training steps are timed in turn. Raises ValueError where a
-    training fails.
+
+def study(variants: Variants, words: list[str], seeds: int, jobs: int = 1) -> str:
+    """Train every variant with every seed, in processes of their own, and return the table, also written to table.md.
+
+    Seeds go round first, so that an interrupted study has compared all variants; a run that is complete is not
+    repeated, an interrupted one goes on. At the end the variants' training steps are timed in turn. Raises ValueError
+    where a training fails.
     """
-    if config.data.val is None and config.data.train:
+    root = configure(words).train.run
+    runs = {
+        (name, seed): [*words, *overrides, f"train.seed={seed}", f"train.run={_run(root, name, seed)}"]
+        for seed in range(seeds)
+        for name, overrides in variants.items()
+    }
+    configs = {run: configure(own) for run, own in runs.items()}
+    if any(config.data.val is None and config.data.train for config in configs.values()):
         raise ValueError("the study compares validations: name a data.val=")
-    runs = [(trunk, seed) for seed in range(seeds) for trunk in TRUNKS.values()]
     with ThreadPoolExecutor(jobs) as pool:  # whose threads only wait for the trainings
-        trainings = [pool.submit(_train, config, words, trunk, seed) for trunk, seed in runs]
+        trainings = [pool.submit(_train, configs[run], own) for run, own in runs.items()]
         try:
             for training in trainings:
                 training.result()
         except ValueError:
             pool.shutdown(cancel_futures=True)
             raise
-    table = _table(config, seeds, _speeds(config))
-    (config.train.run / "table.md").write_text(table)
+    speeds = _speeds({name: configs[name, 0] for name in variants})
+    lines = {name: [_lines(configs[name, seed].train.run)[-1] for seed in range(seeds)] for name in variants}
+    table = _table(lines, {name: _cost(configs[name, 0].train.run) for name in variants}, speeds)
+    (root / "table.md").write_text(table)
     return table
 
 
-def _train(config: Config, words: list[str], trunk: str, seed: int) -> None:
-    run = _run(config, trunk, seed)
+def _train(config: Config, words: list[str]) -> None:
+    run = config.train.run
     if len(_lines(run)) >= config.train.epochs:
         return
-    own = [f"model.trunk={trunk}", f"train.seed={seed}", f"train.run={run}"]
     resume = ["--resume"] if (run / "last.pt").exists() else []
-    if subprocess.run([sys.executable, "-m", "unipose.train", *words, *own, *resume]).returncode:
+    if subprocess.run([sys.executable, "-m", "unipose.train", *words, *resume]).returncode:
         raise ValueError(f"the training in {run} failed; the study goes on from there when started again")
 
 
-def _speeds(config: Config) -> dict[str, float]:
-    """Images/s of each design's training step, alone on this machine."""
-    with processes.joined(config.train.device) as device:
+def _speeds(configs: dict[str, Config]) -> dict[str, float]:
+    """Images/s of each variant's training step, alone on this machine."""
+    device = next(iter(configs.values())).train.device
+    with processes.joined(device) as joined:
         jobs = {}
-        for trunk in TRUNKS.values():
-            own = replace(config, model=replace(config.model, trunk=trunk))
-            training, _ = read_data(own.data, _run(config, trunk, 0) / "data", Console())
-            jobs[trunk] = compose(own, training, None, device)
-        speeds = measure_in_turn({trunk: partial(step, job, BATCHES) for trunk, job in jobs.items()})
-    return {trunk: median(values) for trunk, values in speeds.items()}
+        for name, config in configs.items():
+            training, _ = read_data(config.data, config.train.run / "data", Console())
+            jobs[name] = compose(config, training, None, joined)
+        speeds = measure_in_turn({name: partial(step, job, BATCHES) for name, job in jobs.items()})
+    return {name: median(values) for name, values in speeds.items()}
 
 
-def _table(config: Config, seeds: int, speeds: dict[str, float]) -> str:
+def _table(
+    lines: dict[str, list[dict[str, Any]]], costs: dict[str, tuple[float, float]], speeds: dict[str, float]
+) -> str:
+    """`lines`: of each variant the last one of each seed's log."""
     rows, metric = [], ""
-    for design, trunk in TRUNKS.items():
-        last = [_lines(_run(config, trunk, seed))[-1] for seed in range(seeds)]
+    for name, last in lines.items():
         metric = last[0]["metric"]
         scores = [line["validation"] for line in last]
-        spread = f"{stdev(scores):.2f}" if seeds > 1 else "one run"
-        size, macs = _cost(_run(config, trunk, 0))
+        spread = f"{stdev(scores):.2f}" if len(scores) > 1 else "one run"
+        size, macs = costs[name]
         rows.append(
-            f"| {design} | {mean(scores):.2f} | {spread} | {seeds} | {size:.2f} | {macs:.2f} | {speeds[trunk]:.0f} |"
+            f"| {name} | {mean(scores):.2f} | {spread} | {len(scores)} | {size:.2f} | {macs:.2f} | {speeds[name]:.0f} |"
         )
     head = f"| {' | '.join(COLUMNS)} |\n|{' --- |' * len(COLUMNS)}\n"
     return head.format(metric=metric) + "\n".join(rows) + "\n"
 
 
-def _run(config: Config, trunk: str, seed: int) -> Path:
-    return config.train.run / f"{trunk}-{seed}"
+def _run(root: Path, name: str, seed: int) -> Path:
+    return root / f"{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')}-{seed}"
 
 
 def _cost(run: Path) -> tuple[float, float]:

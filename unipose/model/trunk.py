@@ -109,7 +109,10 @@ ZOO = {
     "small_res2net": Row(Res2(24, 4), (2, 2, 2, 2), (24, 48, 96, 192), stem_channels=24),
     "small_ho_midpoint": Row(Basic(), (4, 4, 4, 4), SMALL_PLANES, "relu_after_step", "midpoint", stem_channels=18),
     "small_ho_rk4": Row(Basic(), (4, 4, 4, 4), SMALL_PLANES, "relu_after_step", "rk4", stem_channels=18),
+    # The embedded model's, and the same with fewer and more scales at about equal parameters.
     "res2net_s": Row(Res2(32, 4), (1, 2, 3, 2), planes=(32, 64, 128, 160), stem_channels=32),
+    "res2net_s_62w_2s": Row(Res2(62, 2), (1, 2, 3, 2), planes=(32, 64, 128, 160), stem_channels=32),
+    "res2net_s_17w_8s": Row(Res2(17, 8), (1, 2, 3, 2), planes=(32, 64, 128, 160), stem_channels=32),
     **{
         f"ho_{scheme}_{8 * depth + 2}": Row(Basic(), (depth,) * 4, order="relu_after_step", scheme=scheme)
         for scheme, depth in STEPS.items()

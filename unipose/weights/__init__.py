@@ -3,11 +3,18 @@
 from pathlib import Path
 
 DEFAULT = "unipose-lsp-s"
+NAMES = {"default": f"{DEFAULT}.onnx", "int8": f"{DEFAULT}-int8.onnx"}
+MODEL_HELP = f"an .onnx or .safetensors file, or one that comes with UniPose: {', '.join(NAMES)}"
+
+
+def named_model(name: str) -> Path:
+    """What a command calls a model -> its file: "default", "int8", the same in 8 bits, or the path of any other."""
+    return Path(__file__).with_name(NAMES[name]) if name in NAMES else Path(name)
 
 
 def default_model() -> Path:
     """The ONNX file of the embedded default model."""
-    return Path(__file__).with_name(f"{DEFAULT}.onnx")
+    return named_model("default")
 
 
 def default_weights() -> Path:

@@ -1,0 +1,99 @@
+"""Noisy labels, read again by a model: a set's COCO-keypoint JSON -> the same without what is most likely wrong.
+
+    python data/clean_labels.py MODEL train.json --out clean.json
+
+The model looks at each person in their annotated box, with flip test.
+Where it is sure and far from the label, the label goes; where all of a person's labels fit once left and right are
+exchanged, they are exchanged. Nothing is added. Best is a model that has not been trained on the set; one that has
+been, briefly, and with much else, has hardly learned its single errors by heart.
+"""
+
+import argparse
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from source import command
+
+from unipose.coco_json import write_json
+from unipose.looks import predict_records
+from unipose.pose import Pose
+from unipose.predictor import Predictor
+from unipose.records import Record, read_records
+from unipose.runtime import open_runtime
+from unipose.skeleton import Skeleton
+from unipose.weights import MODEL_HELP, named_model
+
+SURE = 0.5  # a keypoint's score from which on the model is believed rather than the label
+FAR = 0.5  # torsos between the two that no click explains
+SWAPPED = 0.5  # how much nearer the labels of both sides come, in the mean, when they are exchanged
+
+
+def clean(record: Record, pose: Pose, skeleton: Skeleton) -> tuple[NDArray[np.bool_], bool]:
+    """-> which labels (K,) stay, and whether left and right are to be exchanged first."""
+    mirror = np.array(skeleton.mirror)
+    unit = torso(record, skeleton)
+    sure = pose.score >= SURE
+    swapped = False
+    as_it_is, exchanged = (_distance(record, pose, order) / unit for order in (np.arange(len(mirror)), mirror))
+    paired = record.labelled & record.labelled[mirror] & sure & (mirror != np.arange(len(mirror)))
+    if paired.sum() >= 4 and exchanged[paired].mean() < (1 - SWAPPED) * as_it_is[paired].mean():
+        swapped = bool(as_it_is[paired].mean() > FAR)
+    distance = exchanged if swapped else as_it_is
+    labelled = record.labelled[mirror] if swapped else record.labelled
+    return labelled & ~(sure & (distance > FAR)), swapped
+
+
+def torso(record: Record, skeleton: Skeleton) -> float:
+    """In pixels; people seen so that it looks short are measured by a sixth of their box."""
+    side = float((record.box_xyxy[2:] - record.box_xyxy[:2]).max()) / 6
+    a, b = skeleton.torso
+    if not (record.labelled[a] and record.labelled[b]):
+        return side
+    return max(side, float(np.linalg.norm(record.xy_image[a] - record.xy_image[b])))
+
+
+def _distance(record: Record, pose: Pose, order: NDArray[np.intp]) -> NDArray[np.float64]:
+    distance: NDArray[np.float64] = np.linalg.norm(record.xy_image[order] - pose.xy_image, axis=1)
+    return distance
+
+
+def prepare(args: argparse.Namespace) -> str:
+    record_set = read_records(args.labels)
+    skeleton = record_set.skeleton
+    runtime = open_runtime(args.model)
+    poses = predict_records(Predictor(runtime, flip=True), record_set)
+    content: dict[str, Any] = json.loads(args.labels.read_text())
+    people = {annotation["id"]: annotation for annotation in content["annotations"]}
+    gone = exchanged = labels = 0
+    for record, pose in zip(record_set.records, poses, strict=True):
+        stays, swapped = clean(record, pose, skeleton)
+        rows = np.array(people[record.id]["keypoints"], np.float64).reshape(-1, 3)
+        rows = rows[list(skeleton.mirror)] if swapped else rows
+        labels += int(record.labelled.sum())
+        gone += int((rows[:, 2] > 0).sum() - stays.sum())
+        exchanged += swapped
+        rows[~stays] = 0
+        people[record.id] |= {"keypoints": rows.ravel().tolist(), "num_keypoints": int(stays.sum())}
+    root = args.labels.parent / content.get("info", {}).get("image_root", ".")
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    content["info"]["image_root"] = Path(os.path.relpath(root, args.out.parent)).as_posix()
+    write_json(args.out, content)
+    share = 100 * gone / labels
+    return f"{gone} of {labels} labels ({share:.1f} %) gone, {exchanged} people's sides exchanged -> {args.out}"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="a set's labels without those that a model contradicts")
+    parser.add_argument("model", type=named_model, help=MODEL_HELP)
+    parser.add_argument("labels", type=Path, help="COCO-keypoint JSON, as data/prepare_*.py write it")
+    parser.add_argument("--out", type=Path, required=True, help="the JSON to write")
+    return command(prepare, parser, argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
