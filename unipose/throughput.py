@@ -5,6 +5,9 @@ from itertools import cycle, islice
 from time import perf_counter
 from typing import Any, TypeVar
 
+from rich.console import Console
+from rich.progress import track
+
 from unipose.job import Job
 
 K = TypeVar("K")
@@ -12,11 +15,12 @@ ROUNDS = 3  # each measure is taken in turn this often
 
 
 def measure_in_turn(measures: Mapping[K, Callable[[], float]]) -> dict[K, list[float]]:
-    """Each measure's values over the rounds."""
+    """Each measure's values over the rounds; a terminal is shown how far it is."""
     values: dict[K, list[float]] = {name: [] for name in measures}
-    for _ in range(ROUNDS):
-        for name, measure in measures.items():
-            values[name].append(measure())
+    console = Console(stderr=True)
+    turns = [name for _ in range(ROUNDS) for name in measures]
+    for name in track(turns, "measuring", console=console, disable=not console.is_terminal, transient=True):
+        values[name].append(measures[name]())
     return values
 
 
