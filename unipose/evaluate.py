@@ -17,7 +17,7 @@ from unipose import report
 from unipose.evaluation import METRICS, default_metric, summarise, summarise_ap
 from unipose.files import sha256
 from unipose.heatmap import DECODERS
-from unipose.image import IMAGE_SUFFIXES
+from unipose.image import images_in
 from unipose.looks import BOXES, Look, predict_detections, predict_looks, predict_records
 from unipose.metrics import auroc
 from unipose.pose import Pose
@@ -86,14 +86,15 @@ def evaluate(arguments: argparse.Namespace) -> None:
 
     if arguments.empty and boxes != "detector":
         raise ValueError(f"--empty needs --boxes detector, got {boxes}")
+    empty = [Look(path, None) for path in images_in(arguments.empty)] if arguments.empty else []
 
     def judge(predictor: Predictor) -> tuple[dict[str, Any], list[Pose]]:
         return _judge(predictor, record_set, metric, boxes, arguments.window, arguments.share)
 
     predictor = Predictor(runtime, flip=arguments.flip, decoder=arguments.decoder)
     summary, poses = judge(predictor)
-    if arguments.empty:
-        summary["empty"] = apart(poses, predict_looks(predictor, empty_looks(arguments.empty), _progress))
+    if empty:
+        summary["empty"] = apart(poses, predict_looks(predictor, empty, _progress))
     if arguments.compare:
         summary["decoders"] = {
             f"{name}{', flip' * flip}": judge(Predictor(runtime, flip=flip, decoder=name))[0]["mean"]
@@ -122,14 +123,6 @@ def evaluate(arguments: argparse.Namespace) -> None:
             (arguments.report / "reliability.png").write_bytes(report.reliability_plot(result))
         (arguments.report / "report.html").write_text(report.to_html(result, worst))
     Console().print(table(result))
-
-
-def empty_looks(folder: Path) -> list[Look]:
-    """The photos of a folder. Raises ValueError where there are none."""
-    paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
-    if not paths:
-        raise ValueError(f"no images ({', '.join(IMAGE_SUFFIXES)}) in {folder}")
-    return [Look(path, None) for path in paths]
 
 
 def apart(people: Sequence[Pose], empty: Sequence[Sequence[Pose]]) -> dict[str, Any]:

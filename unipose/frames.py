@@ -1,7 +1,6 @@
 """Frames: a video file, a folder of images, a webcam or a stream to upright images, each with its time."""
 
 import logging
-import re
 import sys
 import time
 from collections.abc import Generator, Iterator
@@ -14,7 +13,7 @@ from typing import Any
 import av
 import numpy as np
 
-from unipose.image import IMAGE_SUFFIXES, RGB, SIGNATURES, read_image
+from unipose.image import RGB, images_in, read_image
 
 log = logging.getLogger(__name__)
 
@@ -164,17 +163,9 @@ def _upright(picture: av.VideoFrame) -> RGB:
 
 
 def _folder(folder: Path, rate: Fraction) -> Video:
-    """Its images in the order of the numbers in their names."""
-    paths = sorted((path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES), key=_natural)
-    if not paths:
-        raise ValueError(f"{folder} holds no images ({', '.join(dict.fromkeys(SIGNATURES.values()))})")
+    paths = images_in(folder)
     frames = (Frame(read_image(path), i, i, float(i / rate)) for i, path in enumerate(paths))
     return Video(frames, rate, 1 / rate, len(paths))
-
-
-def _natural(path: Path) -> list[tuple[int, str]]:
-    """So that frame10 comes after frame9."""
-    return [(int(part or 0), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", path.name)]
 
 
 def _live(source: str, patience: float) -> Generator[Frame, None, None]:

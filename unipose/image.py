@@ -1,6 +1,7 @@
 """Pixels: bytes or a path to upright RGB, under limits; warp; normalise."""
 
 import io
+import re
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,6 +56,18 @@ class Limits:
 
     max_bytes: int = 32 * 2**20
     max_pixels: int = 50_000_000
+
+
+def images_in(folder: Path) -> list[Path]:
+    """A folder's images, frame10 after frame9. Raises ValueError where there are none."""
+    paths = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
+    if not paths:
+        raise ValueError(f"{folder} holds no images ({', '.join(dict.fromkeys(SIGNATURES.values()))})")
+    return sorted(paths, key=_natural)
+
+
+def _natural(path: Path) -> list[tuple[int, str]]:
+    return [(int(part or 0), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", path.name)]
 
 
 def read_image(source: bytes | str | Path, limits: Limits | None = None) -> RGB:
