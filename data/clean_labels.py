@@ -10,7 +10,6 @@ been, briefly, and with much else, has hardly learned its single errors by heart
 
 import argparse
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from source import command
 
-from unipose.coco_json import write_json
+from unipose.coco_json import write_changed
 from unipose.looks import predict_records
 from unipose.pose import Pose
 from unipose.predictor import Predictor
@@ -79,10 +78,7 @@ def prepare(args: argparse.Namespace) -> str:
         exchanged += swapped
         rows[~stays] = 0
         people[record.id] |= {"keypoints": rows.ravel().tolist(), "num_keypoints": int(stays.sum())}
-    root = args.labels.parent / content.get("info", {}).get("image_root", ".")
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    content["info"]["image_root"] = Path(os.path.relpath(root, args.out.parent)).as_posix()
-    write_json(args.out, content)
+    write_changed(args.out, content, args.labels)
     share = 100 * gone / labels
     return f"{gone} of {labels} labels ({share:.1f} %) gone, {exchanged} people's sides exchanged -> {args.out}"
 

@@ -7,6 +7,7 @@ clips say so as COCO's relatives for video do: `video_id` and `frame_id` of an i
 """
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,14 @@ def check(content: Record, keypoints: int) -> None:
             raise ValueError(f"{where}: visibility must be 0, 1 or 2")
         if annotation["num_keypoints"] != np.count_nonzero(flat[2::3]):
             raise ValueError(f"{where}: num_keypoints {annotation['num_keypoints']} is not the number of labelled ones")
+
+
+def write_changed(path: Path, content: Record, original: Path) -> None:
+    """Write what was read from the file `original` and changed; its images stay where they are."""
+    info = content.get("info", {})
+    root = os.path.relpath(original.parent / info.get("image_root", "."), path.parent)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, content | {"info": info | {"image_root": Path(root).as_posix()}})
 
 
 def write_json(path: Path, content: Record) -> None:
