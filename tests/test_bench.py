@@ -52,5 +52,5 @@ def test_engines_are_timed_against_the_peak(capsys, monkeypatch):
     out = capsys.readouterr().out
     rows = [line for line in out.splitlines() if "unipose-lsp-s" in line]
     assert len(rows) == 9  # PyTorch and compiled, twice each; ONNX Runtime twice; OpenVINO three times
-    assert all(re.search(r"│\s+1\.2 │(\s+[\d.]+ │){4}", row) for row in rows)
+    assert all(re.search(r"│\s+2\.6 │(\s+[\d.]+ │){4}", row) for row in rows)
     assert sum("%" in row for row in rows) == 7

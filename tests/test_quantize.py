@@ -27,7 +27,7 @@ def test_a_quantized_model_is_small_and_finds_the_same(images, tmp_path, capsys)
     full, small = open_runtime(default_model()), open_runtime(out)
     assert small.spec.provenance["int8"] == "static, calibrated on 16 people"
     assert small.spec.skeleton == full.spec.skeleton and small.spec.input_wh == full.spec.input_wh
-    batch = np.random.default_rng(0).standard_normal((3, 3, 128, 128), np.float32)
+    batch = np.random.default_rng(0).standard_normal((3, 3, 192, 192), np.float32)
     assert np.abs(full.run(batch) - small.run(batch)).max() < 0.15
     assert [path.name for path in tmp_path.iterdir()] == ["int8.onnx"]
 

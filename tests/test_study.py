@@ -13,7 +13,7 @@ from unipose.sample import draw_sample
 from unipose.study import main, read_variants
 
 CONFIGS = Path(__file__).parent.parent / "configs"
-DESIGNS = str(CONFIGS / "designs.yaml")
+DESIGNS = str(CONFIGS / "variants" / "designs.yaml")
 
 
 def test_the_designs_have_equal_parameters():
@@ -29,7 +29,7 @@ def test_the_designs_have_equal_parameters():
 
 @pytest.mark.parametrize(("variants", "config"), [("designs.yaml", "study.yaml"), ("ablation.yaml", "lsp.yaml")])
 def test_the_variants_that_come_with_unipose_are_all_different(variants, config):
-    found = read_variants(CONFIGS / variants)
+    found = read_variants(CONFIGS / "variants" / variants)
     configurations = [configure([str(CONFIGS / config), *overrides]) for overrides in found.values()]
     assert all(a != b for i, a in enumerate(configurations) for b in configurations[:i])
 
