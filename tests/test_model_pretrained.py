@@ -27,7 +27,7 @@ State = dict[str, Tensor]
 TORCHVISION = ["resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "wide_resnet50_2", "wide_resnet101_2"]
 TORCHVISION += ["resnext50_32x4d", "resnext101_32x8d", "resnext101_64x4d"]
 TIMM = {
-    **{name: name for name in ZOO if name.startswith("res2n") and "v1b" not in name and not name.startswith("res2net_s")},
+    **{name: name for name in ZOO if name.startswith(("res2net50", "res2net101", "res2next")) and "v1b" not in name},
     "res2net50_v1b_26w_4s": "res2net50d",
     "res2net101_v1b_26w_4s": "res2net101d",
     **{f"resnetv2_{depth}_full_preact": f"resnetv2_{depth}" for depth in (18, 34, 50, 101, 152)},
