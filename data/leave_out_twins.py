@@ -43,10 +43,10 @@ def resemblance(test: Looks, train: Looks) -> NDArray[np.float32]:
 def prepare(args: argparse.Namespace) -> str:
     test, training = read_records(args.test), [read_records(path) for path in args.train]
     images = list(test.images)
-    alike = resemblance(looks(test.images.values()), looks(path for one in training for path in one.images.values()))
-    order = np.argsort(-alike, kind="stable")
     if not 0 < args.count < len(images):
         raise ValueError(f"--count must leave some of {len(images)} photographs, got {args.count}")
+    alike = resemblance(looks(test.images.values()), looks(path for one in training for path in one.images.values()))
+    order = np.argsort(-alike, kind="stable")
     gone = {images[i] for i in order[: args.count]}
     content = json.loads(args.test.read_text())
     content["images"] = [image for image in content["images"] if image["id"] not in gone]

@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from unipose.report import tables, to_html, to_png
+from unipose.report import reliability_plot, tables, to_html, to_png
 
 REPORT = {
     "metric": "PCK@0.2", "mean": 51.234, "people": 3, "boxes": "truth", "flip": True, "decoder": "dark",
@@ -38,7 +38,9 @@ EMPTY = {"empty": {"photos": 3, "auroc": 0.98765, "median_with_person": 0.7, "me
 
 
 def test_reliability_is_a_table_and_a_picture():
-    page = to_html({**REPORT, **RELIABILITY, **EMPTY}, np.zeros((9, 9, 3), np.uint8))
+    page = to_html(
+        {**REPORT, **RELIABILITY, **EMPTY}, np.zeros((9, 9, 3), np.uint8), reliability_plot({**REPORT, **RELIABILITY})
+    )
     for text in ("scored 0.25 in the mean (30)", "20.0", "100.0", "3 photos without", "0.988"):
         assert text in page
     assert page.count("data:image/png") == 2

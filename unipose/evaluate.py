@@ -119,9 +119,10 @@ def evaluate(arguments: argparse.Namespace) -> None:
         arguments.report.mkdir(parents=True, exist_ok=True)
         worst = report.gallery(record_set, poses)
         (arguments.report / "gallery.png").write_bytes(report.to_png(worst))
-        if "reliability" in result:
-            (arguments.report / "reliability.png").write_bytes(report.reliability_plot(result))
-        (arguments.report / "report.html").write_text(report.to_html(result, worst))
+        plot = report.reliability_plot(result) if "reliability" in result else None
+        if plot:
+            (arguments.report / "reliability.png").write_bytes(plot)
+        (arguments.report / "report.html").write_text(report.to_html(result, worst, plot))
     Console().print(table(result))
 
 

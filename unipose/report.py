@@ -59,8 +59,8 @@ def to_png(image: RGB) -> bytes:
     return np.asarray(data).tobytes()
 
 
-def to_html(report: Report, worst: RGB) -> str:
-    """One page without scripts or foreign hosts; the gallery is inside."""
+def to_html(report: Report, worst: RGB, reliability: bytes | None = None) -> str:
+    """One page without scripts or foreign hosts; the gallery and `reliability_plot`'s PNG are inside."""
     title = f"{report['metric']} of {report['model']['file']}"
     how = {
         "mean": percent(report["mean"]),
@@ -74,8 +74,8 @@ def to_html(report: Report, worst: RGB) -> str:
         "data, sha256": report["data"]["sha256"],
     }
     parts = [_table(list(how.items())), *(f"<h2>{escape(name)}</h2>{_table(rows)}" for name, rows in tables(report))]
-    if "reliability" in report:
-        parts.append(_picture("how many keypoints are right, by their score", reliability_plot(report)))
+    if reliability:
+        parts.append(_picture("how many keypoints are right, by their score", reliability))
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title><style>{STYLE}</style>'
         f"<h1>{escape(title)}</h1>{''.join(parts)}<h2>Worst cases</h2><p>Annotation left, pose right; worst first.</p>"
