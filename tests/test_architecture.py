@@ -49,6 +49,7 @@ ENTRY_POINTS = {
     "export",
     "models",
     "quantize",
+    "calibrate",
     "bench",
     "pretrain",
     "study",

@@ -15,10 +15,11 @@ VERBS = {
     "train": "train a network; without arguments, on a drawn sample set",
     "pretrain": "train a trunk as a classifier first, on an image folder or CIFAR",
     "evaluate": "PCK, PCKh or OKS AP of a model file on a data set",
+    "calibrate": "a trained model whose scores say how often keypoints are right",
     "export": "a trained model as ONNX, compared with PyTorch before it is written",
     "quantize": "an exported model with 8-bit weights and activations, for CPUs",
     "models": "the zoo with parameters and GMAC",
-    "study": "the residual designs compared on pose at equal parameters",
+    "study": "variants of a training side by side, several seeds of each",
     "bench": "how fast this machine trains; what smoothing does to keypoints",
 }
 

@@ -1,0 +1,80 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from unipose.calibrate import SHARPNESSES, best, heights, main
+from unipose.checkpoint import build_network, read_model, save_model
+from unipose.compose import SAMPLE_CONFIG, make_spec
+from unipose.image import read_image
+from unipose.predictor import Predictor
+from unipose.records import read_records
+from unipose.runtime import Torch
+from unipose.sample import draw_sample
+from unipose.skeleton import SKELETONS
+from unipose.weights import default_weights
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory):
+    train, _ = draw_sample(tmp_path_factory.mktemp("sample"), count=40, seed=1)
+    return train
+
+
+def softmax(logits, sigma):
+    exp = np.exp(logits - logits.max(axis=(-2, -1), keepdims=True))
+    return (2 * np.pi * sigma**2 * exp / exp.sum(axis=(-2, -1), keepdims=True)).astype(np.float32)
+
+
+@given(seed=st.integers(0, 99), which=st.integers(20, 90))
+def test_heights_are_those_of_scaled_logits(seed, which):
+    logits = np.random.default_rng(seed).normal(0, 3, (2, 3, 12, 12))
+    scaled = np.minimum(softmax(SHARPNESSES[which] * logits, 1.0).max(axis=(-2, -1)), 1)
+    np.testing.assert_allclose(heights(softmax(logits, 1.0), 1.0)[..., which], scaled, rtol=1e-3)
+
+
+def test_the_best_is_the_one_that_tells_how_often_it_is_right():
+    rng = np.random.default_rng(0)
+    scores = heights(softmax(rng.normal(0, 1, (4000, 12, 12)) * rng.uniform(1, 6, (4000, 1, 1)), 1.0), 1.0)
+    for which in (40, 70):
+        right = rng.random(4000) < scores[:, which]
+        assert abs(best(scores, right) - which) <= 4
+
+
+def test_a_calibrated_model_finds_the_same_and_scores_otherwise(people, tmp_path, capsys):
+    out = tmp_path / "out.safetensors"
+    assert main([str(default_weights()), str(out), "--data", str(people)]) == 0
+    first, before, after = capsys.readouterr().out.splitlines()
+    (weights, spec), (_, own) = read_model(out), read_model(default_weights())
+    sharpness = spec.provenance["sharpness"] / own.provenance.get("sharpness", 1.0)
+    assert first.startswith(f"logits x {sharpness:.2f}, fitted on ")
+    assert float(after.split()[3].strip(";")) <= float(before.split()[3].strip(";"))
+    assert {weight.dtype for weight in weights.values() if weight.is_floating_point()} == {torch.float16}
+
+    records = read_records(people).records[:4]
+    images, boxes = [read_image(r.image_path) for r in records], [r.box_xyxy[None] for r in records]
+    old, new = (Predictor(Torch(path)).predict(images, boxes) for path in (default_weights(), out))
+    for [a], [b] in zip(old, new, strict=True):
+        np.testing.assert_allclose(a.xy_image, b.xy_image, atol=0.3)
+        assert (np.sign(np.log(sharpness)) * (b.score - a.score) >= -0.01).all()
+        assert np.abs(b.score - a.score).max() > 0.02
+
+
+@pytest.mark.parametrize(("activation", "lstm"), [("none", 0), ("softmax", 8)])
+def test_a_model_that_cannot_be_calibrated_is_told(people, tmp_path, capsys, activation, lstm):
+    config = replace(SAMPLE_CONFIG.model, lstm_channels=lstm)
+    spec = make_spec(config, SKELETONS["lsp14"], activation, {})
+    model = tmp_path / "model.safetensors"
+    save_model(model, build_network(spec).state_dict(), spec)
+    assert main([str(model), str(tmp_path / "out.safetensors"), "--data", str(people)]) == 2
+    assert "is not a network of single frames trained with a cross-entropy" in capsys.readouterr().err
+    assert not (tmp_path / "out.safetensors").exists()
+
+
+def test_too_few_people_are_told(tmp_path, capsys):
+    _, one = draw_sample(tmp_path / "sample", count=5, seed=1)
+    assert main([str(default_weights()), str(tmp_path / "out.safetensors"), "--data", str(one)]) == 2
+    assert "too few people" in capsys.readouterr().err

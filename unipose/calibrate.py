@@ -1,0 +1,112 @@
+"""`unipose calibrate MODEL.safetensors OUT.safetensors --data SET.json`: scores that say how often they are right."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
+
+from unipose.checkpoint import read_model, save_model
+from unipose.evaluation import default_metric, score_pck, score_pckh
+from unipose.image import read_image
+from unipose.metrics import reliability
+from unipose.pose import Pose
+from unipose.predictor import Predictor
+from unipose.records import Record, RecordSet, read_records
+from unipose.runtime import Torch
+
+Float = NDArray[np.float64]
+Bool = NDArray[np.bool_]
+
+SHARPNESSES = np.geomspace(1 / 3, 3, 111)  # 2 % apart
+BATCH = 16
+LAST = "decoder.maps."  # the convolution that gives the logits
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="unipose calibrate", description=__doc__)
+    parser.add_argument("model", type=Path, help="a .safetensors file, as `unipose train` writes it")
+    parser.add_argument("out", type=Path, help="the .safetensors file to write")
+    parser.add_argument("--data", type=Path, required=True, help="a COCO-keypoint JSON that it was not trained on")
+    arguments = parser.parse_args(argv)
+    try:
+        print(calibrate(arguments.model, arguments.out, read_records(arguments.data)))
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def calibrate(model: Path, out: Path, record_set: RecordSet) -> str:
+    """Write the model with its logits scaled (Guo et al., On calibration of modern neural networks, ICML 2017) -> what
+    it did.
+
+    Keypoints stay where they are: their maps' logarithms are scaled, which moves no peak of a parabola. The scale is
+    fitted on every second person, in annotated boxes without flip test, and judged on the others. Raises ValueError for
+    a model whose maps are no softmax, or that has a memory, and where nobody can be judged.
+    """
+    weights, spec = read_model(model)
+    if spec.network["activation"] != "softmax" or spec.state_channels:
+        raise ValueError(f"{model} is not a network of single frames trained with a cross-entropy")
+    poses, heights = look(Predictor(Torch(model)), record_set.records)
+    judge = score_pckh if default_metric(record_set) == "pckh" else score_pck
+    score = judge(record_set.records, poses, record_set)
+    fitting = score.counted & (np.arange(len(poses)) % 2 == 0)[:, None]
+    judging = score.counted & ~fitting
+    if not (fitting.any() and judging.any()):
+        raise ValueError(f"{record_set.path} has too few people whom PCK can judge: two at least")
+    chosen = best(heights[fitting], score.right[fitting])
+    sharpness = float(SHARPNESSES[chosen])
+    scaled = {name: tensor * sharpness if name.startswith(LAST) else tensor for name, tensor in weights.items()}
+    provenance = {**spec.provenance, "sharpness": spec.provenance.get("sharpness", 1.0) * sharpness}
+    save_model(out, scaled, replace(spec, provenance=provenance), weights[f"{LAST}weight"].dtype)
+    asked = heights[judging], score.right[judging]
+    before = int(np.argmin(np.abs(SHARPNESSES - 1)))
+    return "\n".join(
+        [f"logits x {sharpness:.2f}, fitted on {fitting.sum()} keypoints; the other {judging.sum()}:"]
+        + [f"{when}: {table(asked[0][:, i], asked[1])}" for when, i in (("before", before), ("after", chosen))]
+    )
+
+
+def look(predictor: Predictor, records: Sequence[Record]) -> tuple[list[Pose], Float]:
+    """-> a pose for each record, and their scores at each of SHARPNESSES (N, K, S)."""
+    poses: list[Pose] = []
+    found = []
+    groups = [records[start : start + BATCH] for start in range(0, len(records), BATCH)]
+    for group in track(groups, console=Console(stderr=True), transient=True):
+        prepared = [predictor.prepare(read_image(r.image_path), r.box_xyxy, predictor.spec.margin) for r in group]
+        maps = predictor.runtime.run(np.stack([pixels for pixels, _ in prepared]))
+        poses += predictor.read(maps, [affine for _, affine in prepared], np.array([r.box_xyxy for r in group]))
+        found.append(heights(maps, predictor.spec.sigma))
+    return poses, np.concatenate(found)
+
+
+def heights(maps: NDArray[np.float32], sigma: float) -> Float:
+    """What maps (..., h, w), softmax times 2 pi sigma^2, would score if their logits were scaled by each of SHARPNESSES
+    -> (..., S).
+    """
+    flat = np.log(np.maximum(maps.reshape(*maps.shape[:-2], -1).astype(np.float64), 1e-30))
+    below = flat - flat.max(axis=-1, keepdims=True)
+    scores = [2 * np.pi * sigma**2 / np.exp(sharpness * below).sum(axis=-1) for sharpness in SHARPNESSES]
+    clipped: Float = np.minimum(np.stack(scores, axis=-1), 1)
+    return clipped
+
+
+def best(scores: Float, right: Bool) -> int:
+    """Which column of scores (N, S) tells best what is right (N,): the least Brier score, its mean squared error."""
+    return int(((scores - right[:, None]) ** 2).mean(axis=0).argmin())
+
+
+def table(score: Float, right: Bool) -> str:
+    brier = float(((score - right) ** 2).mean())
+    tenths = ", ".join(f"{mean:.2f}: {100 * share:.0f} %" for _, mean, share in reliability(score, right))
+    return f"Brier score {brier:.4f}; of each tenth of the scores the mean, and how many are right: {tenths}"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
