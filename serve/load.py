@@ -25,7 +25,7 @@ from serve.trial.photos import draw_photo
 from serve.trial.process import Process, read_options, running
 from serve.trial.rounds import Round, Rounds
 from unipose.image import Limits, image_format, read_image
-from unipose.runtime import cores
+from unipose.machine import cores
 
 ROUNDS = 3
 DRAWN_WH = (640, 480)

@@ -9,7 +9,7 @@ from ray.serve import Application
 from serve import logs
 from serve.settings import Settings
 from serve.worker import load_app
-from unipose.runtime import cores
+from unipose.machine import cores
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # before Ray starts, which reports to its makers otherwise
 

@@ -13,8 +13,9 @@ from serve.server import Server
 from serve.settings import Settings
 from unipose.detect import open_detector
 from unipose.files import sha256
+from unipose.machine import cores
 from unipose.predictor import Predictor
-from unipose.runtime import cores, open_runtime
+from unipose.runtime import open_runtime
 
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # listened on -> an address to be reached at
 

@@ -14,8 +14,9 @@ import torch
 from torch import nn
 
 from unipose.checkpoint import load_model
+from unipose.machine import cores
 from unipose.model.cost import cost
-from unipose.runtime import Runtime, Torch, cores, installed, open_runtime
+from unipose.runtime import Runtime, Torch, installed, open_runtime
 
 SECONDS = 1.0  # spent on each measure in each round
 

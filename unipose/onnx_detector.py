@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from unipose.image import RGB
 from unipose.onnx_graph import operators
 from unipose.onnx_layout import GREY, LAYOUTS, Layout, Size, Tensors
+from unipose.onnx_session import open_session
 from unipose.people import people
-from unipose.runtime import open_session
 
 SIDE = 640  # of the input, where a file leaves it open: what YOLOX and RT-DETR are trained for
 

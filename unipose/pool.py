@@ -12,7 +12,7 @@ import ray
 import ray.data
 import ray.exceptions
 
-from unipose.runtime import cores
+from unipose.machine import cores
 from unipose.task import Worker, is_video
 
 GROUP = 32  # images that a worker takes at a time, so that what Ray does for each group hardly counts

@@ -3,10 +3,9 @@
 Engines are optional, so each is imported where it is used.
 """
 
-import os
 import queue
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -18,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unipose.fastest import fastest
+from unipose.machine import cores
+from unipose.onnx_session import metadata, open_session
 from unipose.spec import METADATA_KEY, ModelSpec
 
 Float32 = NDArray[np.float32]
@@ -87,7 +88,7 @@ class OnnxRuntime(Engine):
         if precision not in ("auto", "fp32"):
             raise ValueError(f"ONNX Runtime runs a file as it is, not as {precision}; OpenVINO and PyTorch can")
         self._session = open_session(path, device, threads)
-        self.spec = _spec(path, self._session)
+        self.spec = _spec(path, metadata(self._session))
         self._inputs = [put.name for put in self._session.get_inputs()]
 
     def _infer(self, *inputs: Float32) -> Sequence[Float32]:
@@ -102,11 +103,9 @@ class OpenVino(Engine):
     copies = 1
 
     def __init__(self, path: str | Path, device: str = "cpu", threads: int = 0, precision: str = "auto"):
-        import onnxruntime
         import openvino
 
-        # OpenVINO's own reader does not show an ONNX file's metadata.
-        self.spec = _spec(path, _session(path, onnxruntime.SessionOptions(), "CPUExecutionProvider"))
+        self.spec = _spec(path, metadata(open_session(path)))  # OpenVINO's own reader does not show it
         settings: dict[str, Any] = {
             "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
             "INFERENCE_NUM_THREADS": threads or cores(),
@@ -244,40 +243,7 @@ def open_runtime(
     return Copies(runtimes) if len(runtimes) > 1 else runtimes[0]
 
 
-def open_session(path: str | Path, device: str = "cpu", threads: int = 0) -> Any:
-    """Any ONNX file on ONNX Runtime. `device`: cpu, cuda or cuda:N. `threads`: inside one call; 0 means one per core.
-
-    Raises ValueError for a file that is not sound, or a device that is not there.
-    """
-    import onnxruntime
-
-    providers = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
-    kind, _, index = device.partition(":")
-    if providers.get(kind) not in onnxruntime.get_available_providers() or (index and not index.isdecimal()):
-        raise ValueError(f"ONNX Runtime has no device {device!r} here; use one of: {', '.join(providers)}")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or cores()
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # others need the cores in its pauses
-    return _session(path, options, (providers[kind], {"device_id": index} if index else {}))
-
-
-def _session(path: str | Path, options: Any, provider: str | tuple[str, dict[str, str]]) -> Any:
-    from onnxruntime import InferenceSession
-    from onnxruntime.capi import onnxruntime_pybind11_state as errors
-
-    try:
-        return InferenceSession(str(path), options, providers=[provider])
-    except (errors.InvalidProtobuf, errors.InvalidArgument, errors.InvalidGraph, errors.Fail) as error:
-        raise ValueError(f"{path} is not a sound ONNX file: {error}") from error
-
-
-def _spec(path: str | Path, session: Any) -> ModelSpec:
-    metadata = session.get_modelmeta().custom_metadata_map
+def _spec(path: str | Path, metadata: Mapping[str, str]) -> ModelSpec:
     if METADATA_KEY not in metadata:
         raise ValueError(f"{path} carries no UniPose spec; export it with `unipose export`")
     return ModelSpec.from_json(metadata[METADATA_KEY])
-
-
-def cores() -> int:
-    """Cores this process may use, which a container can limit."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
