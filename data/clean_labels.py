@@ -81,6 +81,8 @@ def prepare(args: argparse.Namespace) -> str:
         exchanged += swapped
         rows[~stays] = 0
         people[record.id] |= {"keypoints": rows.ravel().tolist(), "num_keypoints": int(stays.sum())}
+    if not labels:
+        raise ValueError(f"{args.labels} has no labelled keypoint")
     write_changed(args.out, content, args.labels)
     share = 100 * gone / labels
     return f"{gone} of {labels} labels ({share:.1f} %) gone, {exchanged} people's sides exchanged -> {args.out}"

@@ -49,6 +49,14 @@ def test_exchanged_sides_are_exchanged_back(record):
     assert labelled.all() and not swapped
 
 
+def test_a_set_without_people_is_told(tmp_path, capsys):
+    train, _ = draw_sample(tmp_path / "data", count=5, seed=0)
+    content = json.loads(train.read_text())
+    train.write_text(json.dumps(content | {"annotations": []}))
+    assert clean_labels.main(["default", str(train), "--out", str(tmp_path / "clean.json")]) == 2
+    assert "has no labelled keypoint" in capsys.readouterr().err and not (tmp_path / "clean.json").exists()
+
+
 def test_a_cleaned_set_is_a_set(tmp_path, capsys, monkeypatch):
     """Of two people one has their sides exchanged, the other a wrist far away; the photos stay where they are."""
     train, _ = draw_sample(tmp_path / "data", count=10, seed=0)
