@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from footage import Footage
+from clip_set import ClipSet
 from source import Source, command
 
 from unipose.skeleton import SKELETONS
@@ -45,7 +45,7 @@ def prepare(args: argparse.Namespace) -> str:
         raise ValueError(f"{source.path}: needs joint_positions.mat files and folders with 00001.png")
     root = PurePosixPath(posixpath.commonpath(folders))
     halves = read_splits(source, args.split)
-    footages = {half: Footage(source, root) for half in (HALVES.values() if halves else ["clips"])}
+    sets = {half: ClipSet(source, root) for half in (HALVES.values() if halves else ["clips"])}
     for label in labels:
         folder = find_frames(source, label, folders)
         half = halves.get(folder.name) if halves else "clips"
@@ -58,10 +58,10 @@ def prepare(args: argparse.Namespace) -> str:
         xy_image = positions.transpose(2, 1, 0) - FIRST_PIXEL
         below = folder.relative_to(root)
         frames = [(below / f"{number:05d}.png").as_posix() for number in range(1, len(xy_image) + 1)]
-        footages[half].add(folder.name, frames, xy_image, np.full(xy_image.shape[:2], 2))
+        sets[half].add(folder.name, frames, xy_image, np.full(xy_image.shape[:2], 2))
     return "\n".join(
-        footage.write(args.out / f"{half}.json", SKELETON, f"JHMDB {half}, split {args.split}")
-        for half, footage in footages.items()
+        clip_set.write(args.out / f"{half}.json", SKELETON, f"JHMDB {half}, split {args.split}")
+        for half, clip_set in sets.items()
     )
 
 

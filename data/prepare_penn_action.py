@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from footage import Footage
+from clip_set import ClipSet
 from source import Source, command
 
 from unipose.skeleton import SKELETONS
@@ -25,7 +25,7 @@ def prepare(args: argparse.Namespace) -> str:
     if not labels:
         raise ValueError(f"{source.path}: has no labels/0001.mat")
     root = PurePosixPath(labels[0]).parent.parent / "frames"
-    halves = {half: Footage(source, root) for half in ("train", "test")}
+    halves = {half: ClipSet(source, root) for half in ("train", "test")}
     for label in labels:
         name = PurePosixPath(label).stem
         x, y, visibility, bbox = (source.read_matrix(label, key) for key in ("x", "y", "visibility", "bbox"))
@@ -39,7 +39,7 @@ def prepare(args: argparse.Namespace) -> str:
         xy_image = np.stack([x, y], axis=2) - args.first_pixel
         halves[half].add(name, frames, xy_image, 2 * (visibility > 0), bbox - args.first_pixel)
     return "\n".join(
-        footage.write(args.out / f"{half}.json", SKELETON, f"Penn Action {half}") for half, footage in halves.items()
+        clip_set.write(args.out / f"{half}.json", SKELETON, f"Penn Action {half}") for half, clip_set in halves.items()
     )
 
 

@@ -1,4 +1,4 @@
-"""Footage: labelled clips with one person each, gathered one by one and written as COCO-keypoint JSON."""
+"""ClipSet: labelled clips with one person each, gathered one by one and written as COCO-keypoint JSON."""
 
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -22,7 +22,7 @@ from unipose.skeleton import Skeleton
 BOX_PADDING = 0.15  # a person without a box is the extent of the labelled joints, grown by this part of its larger side
 
 
-class Footage:
+class ClipSet:
     """The clips of one file to be: images, people and videos, numbered from 1."""
 
     def __init__(self, pictures: Source, root: PurePosixPath) -> None:
