@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 
 from unipose import heatmap
 from unipose.augment import Appearance, RandomAffine
-from unipose.dataset import ClipDataset, PoseDataset
+from unipose.dataset import PoseDataset
 from unipose.geometry import Affine
 from unipose.records import Record
 
@@ -81,7 +81,7 @@ def film(record, frames, video=1):
 
 def test_a_window_is_cropped_and_changed_alike(record, spec):
     """One affine for all its frames: the pictures are the same, the joints move on."""
-    dataset = ClipDataset(film(record, 3), spec, AFFINE, Appearance(1.0, 1.0), seed=2, frames=3)
+    dataset = PoseDataset(film(record, 3), spec, AFFINE, Appearance(1.0, 1.0), seed=2, window=3)
     sample = dataset[0]
     assert sample["image"].shape == (3, 3, 96, 64) and sample["target"].shape == (3, 14, 24, 16)
     assert sample["weight"].shape == (3, 14) and sample["weight"].dtype == torch.float32
@@ -100,7 +100,7 @@ def test_a_window_is_cropped_and_changed_alike(record, spec):
 def test_the_crop_of_a_window_is_its_mean_boxs(record, spec):
     """So people are as large in it as in the crop of a single frame."""
     clip = film(record, 31)
-    sample = ClipDataset(clip, spec, frames=31)[0]
+    sample = PoseDataset(clip, spec, window=31)[0]
     box = record.box_xyxy + (15, 0, 15, 0)
     to_heatmap = heatmap.from_input(spec.input_wh, spec.stride) @ Affine.fit(box, spec.input_wh, spec.margin)
     expected = heatmap.encode(
@@ -111,10 +111,10 @@ def test_the_crop_of_a_window_is_its_mean_boxs(record, spec):
 
 def test_windows_cover_every_clip_that_is_long_enough(record, spec):
     records = [*film(record, 7), *film(record, 2, video=2), *film(record, 6, video=3)]
-    dataset = ClipDataset(records, spec, frames=3)
+    dataset = PoseDataset(records, spec, window=3)
     starts = [window[0].frame for window in dataset.windows]
     assert starts == [(1, 0), (1, 2), (1, 4), (3, 0), (3, 3)]
     assert all(len(window) == dataset.frames == 3 for window in dataset.windows)
-    assert len(ClipDataset(records, spec, frames=1)) == 15
+    assert len(PoseDataset(records, spec, window=1)) == 15
     with pytest.raises(ValueError, match=r"no clip has 8 consecutive frames: lower data.window"):
-        ClipDataset(records, spec, frames=8)
+        PoseDataset(records, spec, window=8)

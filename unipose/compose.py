@@ -19,7 +19,7 @@ from unipose import __version__, processes
 from unipose.augment import Appearance, RandomAffine
 from unipose.checkpoint import build_network, start_from
 from unipose.config import AugmentConfig, Config, DataConfig, ModelConfig, TrainConfig, read_config
-from unipose.dataset import ClipDataset, PoseDataset
+from unipose.dataset import PoseDataset
 from unipose.engine import Trainer
 from unipose.files import sha256
 from unipose.job import Job, ema
@@ -131,11 +131,9 @@ def make_dataset(
     """Of single frames or, for a network with memory, of windows. Raises ValueError for windows without a memory."""
     window, seed = config.data.window, config.train.seed
     records = [record for record_set in training for record in record_set.records]
-    if spec.state_channels:
-        return ClipDataset(records, spec, affine, appearance, seed, window)
-    if window > 1:
+    if window > 1 and not spec.state_channels:
         raise ValueError(f"data.window={window} needs a network with memory: set model.lstm_channels")
-    return PoseDataset(records, spec, affine, appearance, seed)
+    return PoseDataset(records, spec, affine, appearance, seed, window if spec.state_channels else 0)
 
 
 PRECISIONS = {"auto": None, "fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}

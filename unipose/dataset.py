@@ -1,4 +1,4 @@
-"""PoseDataset and ClipDataset: records to training samples; ONE affine moves pixels and points."""
+"""PoseDataset: records to training samples; ONE affine moves pixels and points."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -39,6 +39,10 @@ class PoseDataset(torch.utils.data.Dataset[Sample]):
     """Sample i depends on (seed, epoch, i) alone, so that any number of workers gives the same training.
 
     Without `affine` and `appearance` nothing is random. A keypoint without label, or outside the crop, has weight 0.
+
+    With a `window` of T a sample is T consecutive frames of a clip, in which one affine and one change of appearance
+    keep the motion true. The crop is that of their mean box, so that people are as large in it as in a single frame's.
+    Raises ValueError where no clip is long enough.
     """
 
     def __init__(
@@ -48,8 +52,12 @@ class PoseDataset(torch.utils.data.Dataset[Sample]):
         affine: RandomAffine | None = None,
         appearance: Appearance | None = None,
         seed: int = 0,
+        window: int = 0,
     ):
-        self.windows: list[tuple[Record, ...]] = [(record,) for record in records]
+        self.windows = _windows(records, window) if window else [(record,) for record in records]
+        if window and not self.windows:
+            raise ValueError(f"no clip has {window} consecutive frames: lower data.window")
+        self.of_clips = window > 0
         self.spec = spec
         self.affine = affine
         self.appearance = appearance
@@ -65,7 +73,7 @@ class PoseDataset(torch.utils.data.Dataset[Sample]):
         return len(self.windows)
 
     def __getitem__(self, index: int) -> Sample:
-        image, target, weight = (part[0] for part in self.window(index))
+        image, target, weight = (part if self.of_clips else part[0] for part in self.window(index))
         return Sample(image=image, target=target, weight=weight, index=index)
 
     def window(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -98,33 +106,11 @@ class PoseDataset(torch.utils.data.Dataset[Sample]):
         )
 
 
-class ClipDataset(PoseDataset):
-    """Windows of T consecutive frames, in which one affine and one change of appearance keep the motion true.
-
-    The crop is that of the window's mean box, so that people are as large in it as in a single frame's. A clip's
-    windows lie side by side, the last ends with it; one shorter than T has none. Raises ValueError where no clip is
-    long enough.
-    """
-
-    def __init__(
-        self,
-        records: Sequence[Record],
-        spec: ModelSpec,
-        affine: RandomAffine | None = None,
-        appearance: Appearance | None = None,
-        seed: int = 0,
-        frames: int = 5,
-    ):
-        super().__init__(records, spec, affine, appearance, seed)
-        self.windows = [
-            clip[start : start + frames]
-            for clip in clips(records)
-            if len(clip) >= frames
-            for start in np.linspace(0, len(clip) - frames, ceil(len(clip) / frames)).round().astype(int)
-        ]
-        if not self.windows:
-            raise ValueError(f"no clip has {frames} consecutive frames: lower data.window")
-
-    def __getitem__(self, index: int) -> Sample:
-        image, target, weight = self.window(index)
-        return Sample(image=image, target=target, weight=weight, index=index)
+def _windows(records: Sequence[Record], frames: int) -> list[tuple[Record, ...]]:
+    """A clip's windows lie side by side, the last ends with it; a clip shorter than `frames` has none."""
+    return [
+        clip[start : start + frames]
+        for clip in clips(records)
+        if len(clip) >= frames
+        for start in np.linspace(0, len(clip) - frames, ceil(len(clip) / frames)).round().astype(int)
+    ]
