@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unipose.calibrate import SHARPNESSES, best, heights, main
+from unipose.calibrate import TEMPERATURES, best, heights, main
 from unipose.checkpoint import build_network, read_model, save_model
 from unipose.compose import SAMPLE_CONFIG, make_spec
 from unipose.image import read_image
@@ -32,7 +32,7 @@ def softmax(logits, sigma):
 @given(seed=st.integers(0, 99), which=st.integers(20, 90))
 def test_heights_are_those_of_scaled_logits(seed, which):
     logits = np.random.default_rng(seed).normal(0, 3, (2, 3, 12, 12))
-    scaled = np.minimum(softmax(SHARPNESSES[which] * logits, 1.0).max(axis=(-2, -1)), 1)
+    scaled = np.minimum(softmax(logits / TEMPERATURES[which], 1.0).max(axis=(-2, -1)), 1)
     np.testing.assert_allclose(heights(softmax(logits, 1.0), 1.0)[..., which], scaled, rtol=1e-3)
 
 
@@ -49,8 +49,8 @@ def test_a_calibrated_model_finds_the_same_and_scores_otherwise(people, tmp_path
     assert main([str(default_weights()), str(out), "--data", str(people)]) == 0
     first, before, after = capsys.readouterr().out.splitlines()
     (weights, spec), (_, own) = read_model(out), read_model(default_weights())
-    sharpness = spec.provenance["sharpness"] / own.provenance.get("sharpness", 1.0)
-    assert first.startswith(f"logits x {sharpness:.2f}, fitted on ")
+    temperature = spec.provenance["temperature"] / own.provenance.get("temperature", 1.0)
+    assert first.startswith(f"temperature {temperature:.2f}, fitted on ")
     assert float(after.split()[3].strip(";")) <= float(before.split()[3].strip(";"))
     assert {weight.dtype for weight in weights.values() if weight.is_floating_point()} == {torch.float16}
 
@@ -59,7 +59,7 @@ def test_a_calibrated_model_finds_the_same_and_scores_otherwise(people, tmp_path
     old, new = (Predictor(Torch(path)).predict(images, boxes) for path in (default_weights(), out))
     for [a], [b] in zip(old, new, strict=True):
         np.testing.assert_allclose(a.xy_image, b.xy_image, atol=0.3)
-        assert (np.sign(np.log(sharpness)) * (b.score - a.score) >= -0.01).all()
+        assert (np.sign(np.log(temperature)) * (a.score - b.score) >= -0.01).all()
         assert np.abs(b.score - a.score).max() > 0.02
 
 

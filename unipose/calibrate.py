@@ -23,7 +23,7 @@ from unipose.runtime import Torch
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 
-SHARPNESSES = np.geomspace(1 / 3, 3, 111)  # 2 % apart
+TEMPERATURES = 1.02 ** np.arange(-55, 56)
 BATCH = 16
 LAST = "decoder.maps."  # the convolution that gives the logits
 
@@ -43,38 +43,36 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def calibrate(model: Path, out: Path, record_set: RecordSet) -> str:
-    """Write the model with its logits scaled (Guo et al., On calibration of modern neural networks, ICML 2017) -> what
-    it did.
+    """Write the model with its logits divided by a temperature (Guo et al., On calibration of modern neural networks,
+    ICML 2017) -> what it did.
 
-    Keypoints stay where they are: their maps' logarithms are scaled, which moves no peak of a parabola. The scale is
-    fitted on every second person, in annotated boxes without flip test, and judged on the others. Raises ValueError for
-    a model whose maps are no softmax, or that has a memory, and where nobody can be judged.
+    Keypoints stay where they are: their maps' logarithms are scaled, which moves no peak of a parabola. The temperature
+    is fitted on every second person, in annotated boxes without flip test, and judged on the others. Raises ValueError
+    for a model whose maps are no softmax, or that has a memory, and where nobody can be judged.
     """
     weights, spec = read_model(model)
     if spec.network["activation"] != "softmax" or spec.state_channels:
         raise ValueError(f"{model} is not a network of single frames trained with a cross-entropy")
-    poses, heights = look(Predictor(Torch(model)), record_set.records)
+    poses, scores = look(Predictor(Torch(model)), record_set.records)
     judge = score_pckh if default_metric(record_set) == "pckh" else score_pck
     score = judge(record_set.records, poses, record_set)
     fitting = score.counted & (np.arange(len(poses)) % 2 == 0)[:, None]
     judging = score.counted & ~fitting
     if not (fitting.any() and judging.any()):
         raise ValueError(f"{record_set.path} has too few people whom PCK can judge: two at least")
-    chosen = best(heights[fitting], score.right[fitting])
-    sharpness = float(SHARPNESSES[chosen])
-    scaled = {name: tensor * sharpness if name.startswith(LAST) else tensor for name, tensor in weights.items()}
-    provenance = {**spec.provenance, "sharpness": spec.provenance.get("sharpness", 1.0) * sharpness}
+    chosen = best(scores[fitting], score.right[fitting])
+    temperature = float(TEMPERATURES[chosen])
+    scaled = {name: tensor / temperature if name.startswith(LAST) else tensor for name, tensor in weights.items()}
+    provenance = {**spec.provenance, "temperature": spec.provenance.get("temperature", 1.0) * temperature}
     save_model(out, scaled, replace(spec, provenance=provenance), weights[f"{LAST}weight"].dtype)
-    asked = heights[judging], score.right[judging]
-    before = int(np.argmin(np.abs(SHARPNESSES - 1)))
-    return "\n".join(
-        [f"logits x {sharpness:.2f}, fitted on {fitting.sum()} keypoints; the other {judging.sum()}:"]
-        + [f"{when}: {table(asked[0][:, i], asked[1])}" for when, i in (("before", before), ("after", chosen))]
-    )
+    lines = [f"temperature {temperature:.2f}, fitted on {fitting.sum()} keypoints; the other {judging.sum()}:"]
+    for when, i in (("before", TEMPERATURES.tolist().index(1.0)), ("after", chosen)):
+        lines.append(f"{when}: {table(scores[judging][:, i], score.right[judging])}")
+    return "\n".join(lines)
 
 
 def look(predictor: Predictor, records: Sequence[Record]) -> tuple[list[Pose], Float]:
-    """-> a pose for each record, and their scores at each of SHARPNESSES (N, K, S)."""
+    """-> a pose for each record, and their scores at each of TEMPERATURES (N, K, T)."""
     poses: list[Pose] = []
     found = []
     groups = [records[start : start + BATCH] for start in range(0, len(records), BATCH)]
@@ -87,18 +85,18 @@ def look(predictor: Predictor, records: Sequence[Record]) -> tuple[list[Pose], F
 
 
 def heights(maps: NDArray[np.float32], sigma: float) -> Float:
-    """What maps (..., h, w), softmax times 2 pi sigma^2, would score if their logits were scaled by each of SHARPNESSES
-    -> (..., S).
+    """What maps (..., h, w), softmax times 2 pi sigma^2, would score if their logits were divided by each of
+    TEMPERATURES -> (..., T).
     """
     flat = np.log(np.maximum(maps.reshape(*maps.shape[:-2], -1).astype(np.float64), 1e-30))
     below = flat - flat.max(axis=-1, keepdims=True)
-    scores = [2 * np.pi * sigma**2 / np.exp(sharpness * below).sum(axis=-1) for sharpness in SHARPNESSES]
+    scores = [2 * np.pi * sigma**2 / np.exp(below / temperature).sum(axis=-1) for temperature in TEMPERATURES]
     clipped: Float = np.minimum(np.stack(scores, axis=-1), 1)
     return clipped
 
 
 def best(scores: Float, right: Bool) -> int:
-    """Which column of scores (N, S) tells best what is right (N,): the least Brier score, its mean squared error."""
+    """Which column of scores (N, T) tells best what is right (N,): the least Brier score, its mean squared error."""
     return int(((scores - right[:, None]) ** 2).mean(axis=0).argmin())
 
 
