@@ -10,7 +10,7 @@ from unipose.skeleton import SKELETONS, Skeleton
 
 Float = NDArray[np.floating[Any]]
 
-SURE = 0.1  # the score from which a keypoint says where its person is
+SURE = 0.2  # the score from which a keypoint says where its person is
 
 
 @dataclass(frozen=True, eq=False)
