@@ -65,7 +65,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def bench_train(config: Config, batches: int) -> None:
     """Print images/s of the loader alone, the step alone, and both together."""
-    console = Console()
+    console = _console()
     with tempfile.TemporaryDirectory() as folder, processes.joined(config.train.device) as device:
         if not config.data.train:
             train, _ = draw_sample(Path(folder), count=10 * config.train.batch_size, seed=0, size_wh=PHOTO_WH)
@@ -106,7 +106,7 @@ def bench_infer(contenders: Sequence[Contender]) -> None:
         share = f"{speed / peaks[c.precision]:.0%}" if c.precision in peaks else ""
         cells = (c.flops / 1e9, 1000 * one, 1000 * eight, 1 / eight, speed / 1e9)
         out.add_row(c.name, c.engine, c.precision, *(f"{cell:.1f}" for cell in cells), share)
-    Console().print(out)
+    _console().print(out)
 
 
 def bench_calm(paths: Sequence[Path], runtime: Runtime, rate: float) -> None:
@@ -121,7 +121,7 @@ def bench_calm(paths: Sequence[Path], runtime: Runtime, rate: float) -> None:
         for name, row in (("each frame", before), ("smoothed", after)):
             out.add_row(str(path), name, *(f"{value:.2f}" for value in row))
         out.add_row(str(path), "acceleration left", "", f"{after[1] / before[1]:.2f}", "")
-    Console().print(out)
+    _console().print(out)
 
 
 def calm_rows(record_set: RecordSet, runtime: Runtime, rate: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -149,6 +149,11 @@ def calm_rows(record_set: RecordSet, runtime: Runtime, rate: float) -> tuple[NDA
         )
     before, after = np.nanmean(np.array(rows), axis=0)
     return before, after
+
+
+def _console() -> Console:
+    """Whole lines in a file or pipe, where there is no window to fit them into."""
+    return Console(width=None if sys.stdout.isatty() else 160)
 
 
 if __name__ == "__main__":
