@@ -10,21 +10,9 @@ import pytest
 ROOT = Path(__file__).parent.parent
 # Each module with the layer it lives in; a module imports from lower layers, or from its own where MAY says so.
 LAYERS = [
-    {
-        "skeleton",
-        "geometry",
-        "files",
-        "people",
-        "bomb",
-        "onnx_graph",
-        "smooth",
-        "handover",
-        "sound",
-        "fastest",
-        "machine",
-    },
-    {"heatmap", "pose", "image", "spec", "onnx_session"},
-    {"metrics", "draw", "records", "coco_json", "figure", "lines", "frames", "video_writer", "calm"},
+    {"skeleton", "geometry", "files", "people", "bomb", "onnx_graph", "smooth", "handover", "sound", "fastest"},
+    {"heatmap", "pose", "image", "spec", "machine"},
+    {"metrics", "draw", "records", "coco_json", "figure", "lines", "frames", "video_writer", "calm", "onnx_session"},
     {"sample", "track"},
     {"clips"},
     {"runtime", "onnx_layout", "evaluation"},
