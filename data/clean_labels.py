@@ -18,13 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 from source import command
 
-from unipose.coco_json import write_changed
-from unipose.looks import predict_records
-from unipose.pose import Pose
-from unipose.predictor import Predictor
-from unipose.records import Record, read_records
-from unipose.runtime import open_runtime
-from unipose.skeleton import Skeleton
+from unipose.core.pose import Pose
+from unipose.core.skeleton import Skeleton
+from unipose.datasets.coco_json import write_changed
+from unipose.datasets.records import Record, read_records
+from unipose.evaluation.predictions import predict_records
+from unipose.inference.predictor import Predictor
+from unipose.runtime.engines import open_runtime
 from unipose.weights import MODEL_HELP, named_model
 
 SURE = 0.5  # a keypoint's score from which on the model is believed rather than the label

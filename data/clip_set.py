@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from source import Source
 
-from unipose.coco_json import (
+from unipose.core.skeleton import Skeleton
+from unipose.datasets.coco_json import (
     Record,
     box_around,
     document,
@@ -17,7 +18,6 @@ from unipose.coco_json import (
     video_record,
     write_json,
 )
-from unipose.skeleton import Skeleton
 
 BOX_PADDING = 0.15  # a person without a box is the extent of the labelled joints, grown by this part of its larger side
 

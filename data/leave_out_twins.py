@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from source import command
 
-from unipose.coco_json import write_changed
-from unipose.image import read_image
-from unipose.records import read_records
+from unipose.core.image import read_image
+from unipose.datasets.coco_json import write_changed
+from unipose.datasets.records import read_records
 
 SIDE = 24
 Looks = NDArray[np.float32]  # (N, SIDE, SIDE), of mean 0 and length 1 each

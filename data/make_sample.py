@@ -6,8 +6,8 @@ from pathlib import Path
 
 from source import command
 
-from unipose.clips import draw_clips
-from unipose.sample import draw_sample
+from unipose.datasets.synthetic.clips import draw_clips
+from unipose.datasets.synthetic.images import draw_sample
 
 
 def make(args: argparse.Namespace) -> str:

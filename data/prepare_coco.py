@@ -17,8 +17,8 @@ from typing import Any
 import yaml
 from source import Source, command
 
-from unipose.coco_json import Record, document, image_record, write_json
-from unipose.skeleton import SKELETONS, Skeleton, skeleton_by_names
+from unipose.core.skeleton import SKELETONS, Skeleton, skeleton_by_names
+from unipose.datasets.coco_json import Record, document, image_record, write_json
 
 KEPT = ("id", "image_id", "category_id", "keypoints", "num_keypoints", "bbox", "area", "iscrowd")
 

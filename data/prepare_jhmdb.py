@@ -16,7 +16,7 @@ import numpy as np
 from clip_set import ClipSet
 from source import Source, command
 
-from unipose.skeleton import SKELETONS
+from unipose.core.skeleton import SKELETONS
 
 SKELETON = SKELETONS["jhmdb15"]  # its keypoints are in the order of pos_img
 HALVES = {"1": "train", "2": "test"}

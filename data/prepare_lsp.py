@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from source import Source, command
 
-from unipose.coco_json import Record, box_around, document, image_record, outside, person_record, write_json
-from unipose.skeleton import SKELETONS
+from unipose.core.skeleton import SKELETONS
+from unipose.datasets.coco_json import Record, box_around, document, image_record, outside, person_record, write_json
 
 SKELETON = SKELETONS["lsp14"]  # its keypoints are in the order of joints.mat
 LSP_TRAIN = 1000

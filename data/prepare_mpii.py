@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from source import Source, command
 
-from unipose.coco_json import Record, document, image_record, person_record, write_json
-from unipose.skeleton import SKELETONS
+from unipose.core.skeleton import SKELETONS
+from unipose.datasets.coco_json import Record, document, image_record, person_record, write_json
 
 SKELETON = SKELETONS["mpii16"]  # its keypoints are in MPII's order
 NECK, TOP = SKELETON.keypoints.index("upper_neck"), SKELETON.keypoints.index("head_top")

@@ -14,7 +14,7 @@ import numpy as np
 from clip_set import ClipSet
 from source import Source, command
 
-from unipose.skeleton import SKELETONS
+from unipose.core.skeleton import SKELETONS
 
 SKELETON = SKELETONS["penn13"]  # its keypoints are in the order of the labels
 

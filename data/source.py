@@ -17,7 +17,7 @@ from PIL import Image
 from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
-from unipose.files import write_whole
+from unipose.core.files import write_whole
 
 EXIF_ORIENTATION = 0x0112
 

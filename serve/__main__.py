@@ -3,10 +3,10 @@
 import socket
 from collections.abc import Sequence
 
-from serve import logs
+from serve.process import log_config
+from serve.process.supervisor import Supervisor
+from serve.process.worker import cannot_listen, fail, work
 from serve.settings import read_settings
-from serve.supervisor import Supervisor
-from serve.worker import cannot_listen, fail, work
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -14,7 +14,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = read_settings(argv)
     except ValueError as error:
         return fail(str(error), 2)
-    logs.set_up(settings.log_level, settings.log_format)
+    log_config.set_up(settings.log_level, settings.log_format)
     try:
         listener = _bind(settings.host, settings.port)
     except OSError as error:

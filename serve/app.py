@@ -12,23 +12,23 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 
-from serve.access import HEADER, Access
-from serve.body import BodyLimit
-from serve.boxes import parse_boxes
 from serve.budget import Budget
 from serve.formats import FORMATS
-from serve.keys import PROTOCOL, Keys, may_embed
+from serve.http.auth import PROTOCOL, Keys, may_embed
+from serve.http.body_limit import BodyLimit
+from serve.http.boxes import parse_boxes
+from serve.http.errors import SOON, answer_problems, describe, explain
+from serve.http.operations import add_status
+from serve.http.request_log import HEADER, Access
+from serve.http.schemas import Answer, AnswerQuery, BatchAnswer, PoseQuery, Result, ServedModel
+from serve.http.upload import BATCH_BODY, FORM_BYTES, REQUEST_BODY, read_images, read_upload
+from serve.http.webpage import add_site
+from serve.http.websocket import run_stream
 from serve.metrics import Metrics
-from serve.problem import SOON, answer_problems, describe, explain
-from serve.schemas import Answer, AnswerQuery, BatchAnswer, PoseQuery, Result, ServedModel
 from serve.service import PoseService, Question
 from serve.settings import Settings
-from serve.site import add_site
-from serve.status import add_status
-from serve.stream import run_stream
-from serve.upload import BATCH_BODY, FORM_BYTES, REQUEST_BODY, read_images, read_upload
 from unipose import __version__
-from unipose.predictor import Predictor
+from unipose.inference.predictor import Predictor
 
 T = TypeVar("T")
 _bearer = HTTPBearer(auto_error=False, description="an API key, where the service has any")

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serve.metrics import Metrics
-from unipose.runtime import Runtime
+from unipose.runtime.engines import Runtime
 
 Float32 = NDArray[np.float32]
 

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from fastapi import HTTPException
 
-from serve.schemas import Answer, CocoAnswer, OpenPoseAnswer, PoseAnswer
+from serve.http.schemas import Answer, CocoAnswer, OpenPoseAnswer, PoseAnswer
 from serve.service import Found
-from unipose.spec import ModelSpec
+from unipose.core.model_spec import ModelSpec
 
 
 def native(found: Found, spec: ModelSpec) -> PoseAnswer:

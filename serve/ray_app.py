@@ -6,10 +6,10 @@ from fastapi import FastAPI
 from ray import serve
 from ray.serve import Application
 
-from serve import logs
+from serve.process import log_config
+from serve.process.worker import load_app
 from serve.settings import Settings
-from serve.worker import load_app
-from unipose.machine import cores
+from unipose.core.hardware import cores
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # before Ray starts, which reports to its makers otherwise
 
@@ -22,7 +22,7 @@ def app(arguments: dict[str, str]) -> Application:
     settings = Settings(**arguments)  # type: ignore[arg-type]  # read here, not where a replica will be
 
     def build() -> FastAPI:
-        logs.set_up(settings.log_level, settings.log_format)
+        log_config.set_up(settings.log_level, settings.log_format)
         return load_app(settings)
 
     deployment = serve.deployment(

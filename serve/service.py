@@ -12,14 +12,14 @@ import numpy as np
 from fastapi import HTTPException
 
 from serve.batcher import Batcher, Float32
-from serve.boxes import Boxes, require_overlap
 from serve.budget import Budget
+from serve.http.boxes import Boxes, require_overlap
+from serve.http.errors import SOON
 from serve.metrics import Metrics
-from serve.problem import SOON
 from serve.settings import Settings
-from unipose.image import Limits, image_size, read_image
-from unipose.pose import Pose
-from unipose.predictor import Flow, Predictor, advance
+from unipose.core.image import Limits, image_size, read_image
+from unipose.core.pose import Pose
+from unipose.inference.predictor import Flow, Predictor, advance
 
 T = TypeVar("T")
 

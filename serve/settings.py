@@ -10,9 +10,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from unipose import __version__
-from unipose.detect import DETECTORS
-from unipose.image import Limits
-from unipose.runtime import ENGINES, PRECISIONS
+from unipose.core.image import Limits
+from unipose.inference.detectors.detector import DETECTORS
+from unipose.runtime.engines import ENGINES, PRECISIONS
 from unipose.weights import MODEL_HELP, default_model, named_model
 
 PREFIX = "UNIPOSE_"

@@ -119,7 +119,7 @@ def test_the_service_uses_only_the_numpy_core(path):
         assert imported.startswith("serve") or name in CORE | {"unipose", "weights"}
 
 
-@pytest.mark.parametrize("module", ["unipose.predictor", "unipose.predict", "unipose.cli", "serve.app"])
+@pytest.mark.parametrize("module", ["unipose.inference.predictor", "unipose.predict", "unipose.cli", "serve.app"])
 def test_serving_loads_no_torch(module):
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

@@ -11,11 +11,11 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pytest
 from PIL import Image
-from video_files import write_video
 
+from tests.support.video_files import write_video
 from unipose.batch import find_inputs, main
-from unipose.image import read_image
-from unipose.task import UNFINISHED
+from unipose.core.image import read_image
+from unipose.pipelines.worker import UNFINISHED
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::ResourceWarning")  # Ray's own
 COMMAND = [sys.executable, "-m", "unipose.batch"]

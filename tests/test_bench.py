@@ -3,8 +3,8 @@ import re
 import pytest
 
 from unipose.bench import main
-from unipose.clips import draw_clips
-from unipose.sample import draw_sample
+from unipose.datasets.synthetic.clips import draw_clips
+from unipose.datasets.synthetic.images import draw_sample
 
 ROWS = ("each frame", "smoothed")
 

@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unipose.calibrate import LAST, TEMPERATURES, best, heights, main
-from unipose.checkpoint import build_network, read_model, save_model
-from unipose.compose import SAMPLE_CONFIG, make_spec
-from unipose.image import read_image
-from unipose.predictor import Predictor
-from unipose.records import read_records
-from unipose.runtime import Torch
-from unipose.sample import draw_sample
-from unipose.skeleton import SKELETONS
+from unipose.core.image import read_image
+from unipose.core.skeleton import SKELETONS
+from unipose.datasets.records import read_records
+from unipose.datasets.synthetic.images import draw_sample
+from unipose.inference.predictor import Predictor
+from unipose.modeling.checkpoint import build_network, read_model, save_model
+from unipose.runtime.engines import Torch
+from unipose.training.build import SAMPLE_CONFIG, make_spec
 from unipose.weights import default_weights
 
 

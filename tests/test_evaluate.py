@@ -7,8 +7,8 @@ import numpy as np
 import prepare_lsp
 import pytest
 
+from unipose.datasets.synthetic.images import draw_sample
 from unipose.evaluate import main
-from unipose.sample import draw_sample
 from unipose.weights import default_model
 
 

@@ -4,12 +4,12 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from conftest import SMALL_NETWORK, WITH_MEMORY
 
-from unipose.checkpoint import build_network, read_model, save_model
+from tests.support.networks import SMALL_NETWORK, WITH_MEMORY
+from unipose.core.model_spec import METADATA_KEY, ModelSpec
 from unipose.export import BATCHES, STEPS, difference, main
-from unipose.runtime import no_state, open_runtime
-from unipose.spec import METADATA_KEY, ModelSpec
+from unipose.modeling.checkpoint import build_network, read_model, save_model
+from unipose.runtime.engines import no_state, open_runtime
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import pytest
 
 from unipose import models
-from unipose.model.trunk import ZOO
+from unipose.modeling.trunk import ZOO
 
 
 def table(capsys: pytest.CaptureFixture[str], *argv: str) -> dict[str, list[str]]:

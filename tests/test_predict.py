@@ -3,13 +3,13 @@ import json
 import cv2
 import numpy as np
 import pytest
-from conftest import ramp_image
-from onnx_files import INPUTS, PERSON, constant, yolox_rows
 from PIL import Image
 
-from unipose.detect import DETECTORS
+from tests.support.onnx_files import INPUTS, PERSON, constant, yolox_rows
+from tests.support.ramps import ramp_image
+from unipose.datasets.synthetic.images import draw_sample
+from unipose.inference.detectors.detector import DETECTORS
 from unipose.predict import main
-from unipose.sample import draw_sample
 
 
 @pytest.fixture(scope="module")

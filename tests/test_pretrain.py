@@ -7,8 +7,8 @@ from PIL import Image
 from safetensors import safe_open
 from torchvision import datasets
 
-from unipose.model.pretrained import load_pretrained
-from unipose.model.trunk import ZOO, Trunk
+from unipose.modeling.pretrained import load_pretrained
+from unipose.modeling.trunk import ZOO, Trunk
 from unipose.pretrain import main
 
 

@@ -4,9 +4,9 @@ import re
 import numpy as np
 import pytest
 
+from unipose.datasets.synthetic.images import draw_sample
 from unipose.quantize import main
-from unipose.runtime import open_runtime
-from unipose.sample import draw_sample
+from unipose.runtime.engines import open_runtime
 from unipose.weights import default_model
 
 ENGINES = ["onnxruntime", "openvino"]

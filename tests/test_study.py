@@ -5,12 +5,12 @@ import pytest
 import torch
 import yaml
 
-from unipose.compose import configure
-from unipose.model.cost import parameters
-from unipose.model.network import UniPose
-from unipose.model.trunk import ZOO, Trunk
-from unipose.sample import draw_sample
+from unipose.datasets.synthetic.images import draw_sample
+from unipose.modeling.flops import parameters
+from unipose.modeling.trunk import ZOO, Trunk
+from unipose.modeling.unipose import UniPose
 from unipose.study import main, read_variants
+from unipose.training.build import configure
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 DESIGNS = str(CONFIGS / "variants" / "designs.yaml")

@@ -8,16 +8,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from test_processes import TORCHRUN
 
-from unipose.checkpoint import load_model
-from unipose.clips import draw_clips
-from unipose.compose import SAMPLE_CONFIG, compose, read_data
-from unipose.config import read_config
+from tests.training.test_distributed import TORCHRUN
+from unipose.datasets.synthetic.clips import draw_clips
+from unipose.datasets.synthetic.images import draw_sample
 from unipose.evaluate import main as evaluate
 from unipose.export import main as export
-from unipose.sample import draw_sample
+from unipose.modeling.checkpoint import load_model
 from unipose.train import main
+from unipose.training.build import SAMPLE_CONFIG, compose, read_data
+from unipose.training.config import read_config
 
 SMALL = [
     "model.input_wh=[64, 64]", "model.wasp_channels=32", "model.decoder_channels=32", "train.workers=0",

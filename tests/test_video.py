@@ -12,10 +12,10 @@ import av
 import cv2
 import numpy as np
 import pytest
-from video_files import number_of, numbered, repeated, times, write_video
 
-from unipose.follow import Follower
-from unipose.image import read_image
+from tests.support.video_files import number_of, numbered, repeated, times, write_video
+from unipose.core.image import read_image
+from unipose.tracking.pose_tracker import Follower
 from unipose.video import main
 
 ANYBODY = ["--min-score", "0"]  # these pictures show nobody
@@ -113,7 +113,7 @@ def test_of_a_stream_the_latest_frame_is_looked_at(tmp_path, outputs, stream, mo
 SLOWLY = """
 import sys, time
 from unipose import video
-from unipose.follow import Follower
+from unipose.tracking.pose_tracker import Follower
 patient = Follower.__call__
 def slow(self, images, times):
     time.sleep(0.2)

@@ -14,12 +14,12 @@ from typing import TextIO
 
 from rich.console import Console
 
-from unipose.footage import add_footage_options, open_follower, progress_bar
-from unipose.frames import VIDEO_SUFFIXES
-from unipose.image import IMAGE_SUFFIXES
-from unipose.options import INTERRUPTED, add_predictor_options, open_predictor, refused
-from unipose.pool import joined, work
-from unipose.task import UNFINISHED, is_done, is_video
+from unipose.core.image import IMAGE_SUFFIXES
+from unipose.pipelines.options import INTERRUPTED, add_predictor_options, open_predictor, refused
+from unipose.pipelines.ray_pool import joined, work
+from unipose.pipelines.video import add_footage_options, open_follower, progress_bar
+from unipose.pipelines.worker import UNFINISHED, is_done, is_video
+from unipose.video_io.reader import VIDEO_SUFFIXES
 
 FAILED = "failed.jsonl"
 

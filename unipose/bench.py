@@ -15,19 +15,19 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from unipose import processes
-from unipose.calm import MOVING, STILL, acceleration, lag, smoothed, speed
-from unipose.compose import compose, configure, read_data
-from unipose.config import Config, DataConfig
-from unipose.inference import Contender, ours, peak, peers, seconds
-from unipose.looks import Look, predict_looks
-from unipose.metrics import pck
-from unipose.predictor import Predictor
-from unipose.records import RecordSet, clips, read_records
-from unipose.runtime import Runtime, open_runtime
-from unipose.sample import draw_sample
-from unipose.smooth import OneEuro
-from unipose.throughput import both, loader, measure_in_turn, step
+from unipose.benchmark.peers import Contender, ours, peak, peers, seconds
+from unipose.benchmark.throughput import both, loader, measure_in_turn, step
+from unipose.core.metrics import pck
+from unipose.datasets.records import RecordSet, clips, read_records
+from unipose.datasets.synthetic.images import draw_sample
+from unipose.evaluation.jitter import MOVING, STILL, acceleration, lag, smoothed, speed
+from unipose.evaluation.predictions import Look, predict_looks
+from unipose.inference.predictor import Predictor
+from unipose.runtime.engines import Runtime, open_runtime
+from unipose.tracking.one_euro import OneEuro
+from unipose.training import distributed
+from unipose.training.build import compose, configure, read_data
+from unipose.training.config import Config, DataConfig
 from unipose.weights import MODEL_HELP, default_weights, named_model
 
 PHOTO_WH = (640, 480)
@@ -66,7 +66,7 @@ def main(argv: list[str] | None = None) -> int:
 def bench_train(config: Config, batches: int) -> None:
     """Print images/s of the loader alone, the step alone, and both together."""
     console = _console()
-    with tempfile.TemporaryDirectory() as folder, processes.joined(config.train.device) as device:
+    with tempfile.TemporaryDirectory() as folder, distributed.joined(config.train.device) as device:
         if not config.data.train:
             train, _ = draw_sample(Path(folder), count=10 * config.train.batch_size, seed=0, size_wh=PHOTO_WH)
             config = replace(config, data=DataConfig(train=(train,)))

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from unipose.checkpoint import read_model, save_model
-from unipose.evaluation import default_metric, score_pck, score_pckh
-from unipose.image import read_image
-from unipose.metrics import reliability
-from unipose.pose import Pose
-from unipose.predictor import Predictor
-from unipose.records import Record, RecordSet, read_records
-from unipose.runtime import Torch
+from unipose.core.image import read_image
+from unipose.core.metrics import reliability
+from unipose.core.pose import Pose
+from unipose.datasets.records import Record, RecordSet, read_records
+from unipose.evaluation.summary import default_metric, score_pck, score_pckh
+from unipose.inference.predictor import Predictor
+from unipose.modeling.checkpoint import read_model, save_model
+from unipose.runtime.engines import Torch
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]

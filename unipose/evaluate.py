@@ -13,17 +13,17 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from unipose import report
-from unipose.evaluation import METRICS, default_metric, summarise, summarise_ap
-from unipose.files import sha256
-from unipose.heatmap import DECODERS
-from unipose.image import images_in
-from unipose.looks import BOXES, Look, predict_detections, predict_looks, predict_records
-from unipose.metrics import auroc
-from unipose.pose import Pose
-from unipose.predictor import Predictor
-from unipose.records import RecordSet, read_records
-from unipose.runtime import ENGINES, open_runtime
+from unipose.core.files import sha256
+from unipose.core.heatmap import DECODERS
+from unipose.core.image import images_in
+from unipose.core.metrics import auroc
+from unipose.core.pose import Pose
+from unipose.datasets.records import RecordSet, read_records
+from unipose.evaluation import report
+from unipose.evaluation.predictions import BOXES, Look, predict_detections, predict_looks, predict_records
+from unipose.evaluation.summary import METRICS, default_metric, summarise, summarise_ap
+from unipose.inference.predictor import Predictor
+from unipose.runtime.engines import ENGINES, open_runtime
 from unipose.weights import MODEL_HELP, named_model
 
 

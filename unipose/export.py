@@ -12,9 +12,9 @@ import onnx
 import torch
 from torch import nn
 
-from unipose.checkpoint import load_model
-from unipose.runtime import Runtime, Torch, no_state, open_runtime
-from unipose.spec import METADATA_KEY, ModelSpec
+from unipose.core.model_spec import METADATA_KEY, ModelSpec
+from unipose.modeling.checkpoint import load_model
+from unipose.runtime.engines import Runtime, Torch, no_state, open_runtime
 
 TOLERANCE = 2e-4  # of maps whose peaks are near 1: float32 sums in another order differ by less
 BATCHES = (1, 5)

@@ -4,10 +4,10 @@ import argparse
 
 import torch
 
-from unipose.model.classifier import Classifier
-from unipose.model.cost import cost, parameters
-from unipose.model.network import LOW_STRIDE, UniPose
-from unipose.model.trunk import ZOO, Row, Trunk
+from unipose.modeling.classifier import Classifier
+from unipose.modeling.flops import cost, parameters
+from unipose.modeling.trunk import ZOO, Row, Trunk
+from unipose.modeling.unipose import LOW_STRIDE, UniPose
 
 SMALL_WH, SMALL_CLASSES = (32, 32), 10
 

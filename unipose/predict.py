@@ -4,8 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from unipose.options import add_predictor_options, open_predictor, refused
-from unipose.photo import predict_photo
+from unipose.pipelines.image import predict_photo
+from unipose.pipelines.options import add_predictor_options, open_predictor, refused
 
 
 def main(argv: list[str] | None = None) -> int:

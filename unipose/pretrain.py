@@ -19,12 +19,12 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import datasets
 from torchvision.transforms import v2
 
-from unipose.checkpoint import save_weights
-from unipose.job import ema
-from unipose.model.classifier import Classifier
-from unipose.model.trunk import ZOO, Trunk
-from unipose.processes import has_bf16
-from unipose.schedule import OPTIMIZERS, factor, parameter_groups
+from unipose.modeling.checkpoint import save_weights
+from unipose.modeling.classifier import Classifier
+from unipose.modeling.trunk import ZOO, Trunk
+from unipose.training.distributed import has_bf16
+from unipose.training.optim import OPTIMIZERS, factor, parameter_groups
+from unipose.training.run import ema
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 Images = Dataset[tuple[Tensor, int]]

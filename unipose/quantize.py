@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from unipose import heatmap
-from unipose.files import write_whole
-from unipose.image import read_image
-from unipose.predictor import Predictor
-from unipose.records import Record, read_records
-from unipose.runtime import OnnxRuntime, Runtime, installed, open_runtime
-from unipose.spec import METADATA_KEY
+from unipose.core import heatmap
+from unipose.core.files import write_whole
+from unipose.core.image import read_image
+from unipose.core.model_spec import METADATA_KEY
+from unipose.datasets.records import Record, read_records
+from unipose.inference.predictor import Predictor
+from unipose.runtime.engines import OnnxRuntime, Runtime, installed, open_runtime
 
 Float32 = NDArray[np.float32]
 

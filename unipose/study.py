@@ -16,12 +16,12 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 
-from unipose import processes
-from unipose.checkpoint import build_network, load_model
-from unipose.compose import compose, configure, read_data
-from unipose.config import Config
-from unipose.model.cost import cost, parameters
-from unipose.throughput import measure_in_turn, step
+from unipose.benchmark.throughput import measure_in_turn, step
+from unipose.modeling.checkpoint import build_network, load_model
+from unipose.modeling.flops import cost, parameters
+from unipose.training import distributed
+from unipose.training.build import compose, configure, read_data
+from unipose.training.config import Config
 
 COLUMNS = ("variant", "{metric}, mean", "standard deviation", "runs", "parameters M", "GMAC", "training images/s")
 BATCHES = 12  # of each round in which the variants' training steps are timed
@@ -94,7 +94,7 @@ def _train(config: Config, words: list[str]) -> None:
 def _speeds(configs: dict[str, Config]) -> dict[str, float]:
     """Images/s of each variant's training step, alone on this machine."""
     device = next(iter(configs.values())).train.device
-    with processes.joined(device) as joined:
+    with distributed.joined(device) as joined:
         jobs = {}
         for name, config in configs.items():
             training, _ = read_data(config.data, config.train.run / "data", Console())

@@ -8,10 +8,10 @@ import yaml
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from unipose import processes
-from unipose.compose import compose, configure, read_data
-from unipose.config import Config, to_dict
-from unipose.evaluation import annotated, default_metric, summarise
+from unipose.evaluation.summary import annotated, default_metric, summarise
+from unipose.training import distributed
+from unipose.training.build import compose, configure, read_data
+from unipose.training.config import Config, to_dict
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -37,14 +37,14 @@ def train(config: Config, resume: bool = False) -> None:
     console = Console(quiet=int(os.environ.get("RANK", 0)) > 0)
     if (t.run / "last.pt").exists() and not resume:
         raise ValueError(f"{t.run} already holds a run: add --resume to go on with it, or choose another train.run=")
-    with processes.joined(t.device) as device:
+    with distributed.joined(t.device) as device:
         training, validation = read_data(config.data, t.run / "data", console)
         if validation:  # what cannot be judged is told now, not when the first epoch is over
             summarise(default_metric(validation), validation, [annotated(record) for record in validation.records])
         job = compose(config, training, validation, device)
         if resume:
             job.restore()
-        if processes.rank() == 0:
+        if distributed.rank() == 0:
             t.run.mkdir(parents=True, exist_ok=True)
             (t.run / "config.yaml").write_text(yaml.safe_dump(to_dict(config), sort_keys=False))
         with progress_bar(console) as bar:
@@ -52,7 +52,7 @@ def train(config: Config, resume: bool = False) -> None:
             task = bar.add_task("", total=steps * t.epochs, completed=steps * len(job.lines), epoch=0, note="")
 
             def on_batch(loss: float, images: int) -> None:
-                speed = (bar.tasks[task].speed or 0.0) * images * processes.world()
+                speed = (bar.tasks[task].speed or 0.0) * images * distributed.world()
                 bar.update(task, advance=1, note=f"loss {loss:.3f}  {speed:.1f} images/s")
 
             while len(job.lines) < t.epochs:

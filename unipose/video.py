@@ -10,9 +10,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.logging import RichHandler
 
-from unipose.footage import Counts, add_footage_options, follow_video
-from unipose.frames import EndsEarly, open_video
-from unipose.options import INTERRUPTED, add_predictor_options, open_predictor, refused
+from unipose.pipelines.options import INTERRUPTED, add_predictor_options, open_predictor, refused
+from unipose.pipelines.video import Counts, add_footage_options, follow_video
+from unipose.video_io.reader import EndsEarly, open_video
 
 
 def main(argv: list[str] | None = None) -> int:

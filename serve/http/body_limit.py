@@ -1,0 +1,63 @@
+"""Body: how large, how slow and how many requests' bodies may be, counted while they arrive."""
+
+import asyncio
+from collections.abc import Mapping
+
+from fastapi import HTTPException
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serve.budget import Budget
+from serve.http.errors import SOON, problem
+
+
+class BodyLimit:
+    """ASGI middleware: `limits` in bytes by address, `budget` of all bodies in memory, `seconds` for one to arrive.
+
+    What goes beyond is refused as it comes, chunked or not: 413, 429 or 408, raised where the body is being read.
+    """
+
+    def __init__(self, app: ASGIApp, limits: Mapping[str, int], budget: int, seconds: float):
+        self.app = app
+        self.limits = limits
+        self.budget = Budget(budget)
+        self.seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        limit = self.limits.get(scope["path"], 0)
+        declared = Headers(scope=scope).get("content-length", "")
+        if limit and declared.isdecimal() and int(declared) > limit:
+            return await problem(_too_long(limit))(scope, receive, send)
+        end = asyncio.get_running_loop().time() + self.seconds
+        taken, more = 0, True
+
+        async def count() -> Message:
+            nonlocal taken, more
+            if not more:
+                return await receive()  # which then waits for the client to leave
+            try:
+                async with asyncio.timeout_at(end):
+                    message = await receive()
+            except TimeoutError as error:
+                detail = f"the body took more than {self.seconds:g} seconds to arrive; send a smaller image"
+                raise HTTPException(408, detail, headers={"Connection": "close"}) from error
+            part = len(message.get("body", b""))
+            if taken + part > limit:
+                raise _too_long(limit)
+            if not self.budget.take(part):
+                raise HTTPException(429, "too many bytes are being sent at once; try again soon", headers=SOON)
+            taken += part
+            more = message.get("more_body", False)
+            return message
+
+        try:
+            await self.app(scope, count, send)
+        finally:
+            self.budget.give(taken)
+
+
+def _too_long(limit: int) -> HTTPException:
+    detail = f"the request has more than {limit:,} bytes, the most that is accepted; send a smaller image"
+    return HTTPException(413, detail)

@@ -1,0 +1,1 @@
+"""What an operator sees: processes, sockets, logs, a clean stop."""

@@ -1,0 +1,127 @@
+import json
+
+import cv2
+import make_sample
+import numpy as np
+import pytest
+
+from unipose.core.skeleton import SKELETONS
+from unipose.datasets.records import read_records
+from unipose.datasets.synthetic.figure import NOBODY, OWNER, PARTS, Canvas, Figure
+from unipose.datasets.synthetic.images import draw_image, draw_sample
+
+SIZE_WH = (120, 90)
+INDEX = {name: k for k, name in enumerate(SKELETONS["lsp14"].keypoints)}
+
+
+def draw(number: int, seed: int = 0):
+    return draw_image(np.random.default_rng((seed, number)), SIZE_WH)
+
+
+def test_the_files(tmp_path):
+    train_path, test_path = draw_sample(tmp_path, count=12, seed=3, size_wh=SIZE_WH)
+    train, test = read_records(train_path), read_records(test_path)
+    assert train.skeleton is SKELETONS["lsp14"]
+    assert (len(train.records), len(test.records)) == (10, 2)
+    assert len({r.image_path for r in (*train.records, *test.records)}) == 12
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["images", "test.json", "train.json"]
+    for number, record in enumerate((*train.records, *test.records), start=1):
+        image, xy_image, visibility, box_xyxy = draw(number, seed=3)
+        stored = cv2.imread(str(record.image_path))[..., ::-1]
+        assert np.abs(stored.astype(int) - image).mean() < 12  # JPEG, and colour at half resolution
+        np.testing.assert_allclose(record.xy_image, xy_image, atol=1e-3)
+        np.testing.assert_allclose(record.box_xyxy, box_xyxy, atol=1e-3)
+        assert record.labelled.all()
+        assert record.visible.tolist() == (visibility == 2).tolist()
+
+
+def test_the_same_seed_draws_the_same_images_and_another_others(tmp_path):
+    for folder, count, seed in (("a", 6, 1), ("b", 8, 1), ("c", 6, 2)):
+        draw_sample(tmp_path / folder, count, seed, SIZE_WH)
+    a, b, c = ([(tmp_path / f / "images" / f"0000{i}.jpg").read_bytes() for i in range(1, 7)] for f in "abc")
+    assert a == b
+    assert len({*a, *c}) == 12
+
+
+@pytest.mark.parametrize(("count", "size_wh"), [(4, (192, 160)), (10, (192, 63))])
+def test_too_little_is_refused(tmp_path, count, size_wh):
+    with pytest.raises(ValueError, match="at least 5 images of at least 64x64 pixels"):
+        draw_sample(tmp_path, count, size_wh=size_wh)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("number", range(30))
+def test_a_figure_lies_within_its_box_and_the_box_within_the_image(number):
+    image, xy_image, _, box_xyxy = draw(number)
+    assert image.shape == (90, 120, 3)
+    assert (box_xyxy[:2] >= 0).all()
+    assert (box_xyxy[2:] <= SIZE_WH).all()
+    assert (xy_image > box_xyxy[:2] - 1.5).all()
+    assert (xy_image < box_xyxy[2:] + 0.5).all()
+    assert (box_xyxy[2:] - box_xyxy[:2]).max() > 0.5 * min(SIZE_WH)
+
+
+def test_the_set_is_varied():
+    drawn = [draw(number) for number in range(120)]
+    xy = np.array([xy_image for _, xy_image, _, _ in drawn])
+    hidden = np.mean([visibility == 1 for _, _, visibility, _ in drawn])
+    assert 0.005 < hidden < 0.2
+    mirrored = xy[:, INDEX["right_shoulder"], 0] > xy[:, INDEX["left_shoulder"], 0]
+    assert 0.25 < mirrored.mean() < 0.55  # seen from behind
+    # An average pose would not do: its PCK@0.2, were every figure centred at the pelvis and equally tall, is low.
+    relative = xy - xy[:, [INDEX["right_hip"], INDEX["left_hip"]]].mean(axis=1, keepdims=True)
+    torso = np.linalg.norm(xy[:, INDEX["left_shoulder"]] - xy[:, INDEX["right_hip"]], axis=1)
+    relative /= torso[:, None, None]
+    guessed = np.linalg.norm(relative - np.median(relative, axis=0), axis=2) < 0.2
+    assert guessed.mean() < 0.5
+
+
+def test_a_covered_joint_is_not_seen():
+    canvas, xy = Canvas(SIZE_WH), np.array([50.0, 40.0])
+    assert not canvas.shows("left_elbow", xy)
+    canvas.limb(xy, xy + (20, 3), (4, 3), (200, 150, 120), OWNER["left_forearm"])
+    assert canvas.shows("left_elbow", xy)
+    assert not canvas.shows("right_elbow", xy)
+    canvas.disc(xy, 6, (10, 10, 10), OWNER["torso"])
+    assert not canvas.shows("left_elbow", xy)
+    canvas.disc(xy + (20, 3), 6, (10, 10, 10))
+    assert not canvas.shows("left_wrist", xy + (20, 3))
+
+
+@pytest.mark.parametrize("centre_xy", [(20.0, 15.0), (20.5, 15.5), (10.75, 20.9)])
+def test_a_canvas_draws_at_pixel_centres(centre_xy):
+    canvas = Canvas((40, 32))
+    canvas.disc(centre_xy, 6.0, (200, 200, 200))
+    weight = cv2.resize(canvas.image[..., 0], (40, 32), interpolation=cv2.INTER_AREA)
+    y, x = np.mgrid[:32, :40]
+    np.testing.assert_allclose((np.average(x, weights=weight), np.average(y, weights=weight)), centre_xy, atol=0.03)
+    assert np.sqrt(weight.sum() / 200 / np.pi) == pytest.approx(6.0, abs=0.4)  # OpenCV fills the outline's pixels too
+
+
+def test_every_joint_belongs_to_a_part():
+    assert {joint for joints in PARTS.values() for joint in joints} == set(SKELETONS["lsp14"].keypoints)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_left_follows_from_what_the_figure_shows(seed):
+    """Facing us, the left side is on our right; from behind, on our left; however the figure leans."""
+    figure = Figure(np.random.default_rng(seed), SIZE_WH)
+    canvas = Canvas(SIZE_WH)
+    figure.draw(np.random.default_rng(seed), canvas)
+    assert (canvas.owner != NOBODY).any()
+    for joint in ("shoulder", "hip"):
+        across = figure.xy[f"left_{joint}"] - figure.xy[f"right_{joint}"]
+        assert (across @ figure.rightwards > 0) == figure.faces_us
+
+
+def test_the_command(tmp_path, capsys):
+
+    arguments = ["--out", str(tmp_path), "--width", "80", "--height", "64", "--count"]
+    assert make_sample.main([*arguments, "3"]) == 2
+    assert (
+        capsys.readouterr().err
+        == "error: the sample needs at least 5 images of at least 64x64 pixels, got 3 of (80, 64)\n"
+    )
+    assert make_sample.main([*arguments, "5"]) == 0
+    images = json.loads((tmp_path / "train.json").read_text())["images"]
+    assert [(i["width"], i["height"]) for i in images] == [(80, 64)] * 4

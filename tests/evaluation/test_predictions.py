@@ -1,0 +1,145 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.inference.test_recurrent import Reminder
+from tests.support.ramps import RAMP_SIZES, ramp_image, ramp_joints
+from unipose.core.pose import Pose
+from unipose.core.skeleton import SKELETONS
+from unipose.datasets.records import read_records
+from unipose.evaluation.predictions import Look, predict_detections, predict_looks, predict_records, widened
+from unipose.evaluation.summary import summarise, summarise_ap
+from unipose.inference.predictor import Predictor
+
+LSP = SKELETONS["lsp14"]
+
+
+@pytest.mark.parametrize(
+    ("boxes", "people", "message"),
+    [("detector", 2, "several people"), ("guess", 1, "boxes must be one of")],
+)
+def test_what_cannot_be_judged_is_refused(ramps, ramp_reader, boxes, people, message):
+    records = ramps(people=people)
+    with pytest.raises(ValueError, match=message):
+        predict_records(Predictor(ramp_reader), records, boxes)
+
+
+def test_another_skeleton_is_refused(ramps, ramp_reader):
+    records = replace(ramps(), skeleton=SKELETONS["coco17"])
+    with pytest.raises(ValueError, match="the model's skeleton is lsp14, the data's coco17"):
+        predict_records(Predictor(ramp_reader), records)
+
+
+def test_boxes_of_a_detection_file(ramps, ramp_reader, tmp_path):
+    """Each box gives a pose whose score is the box's times the keypoints'; the better of two finds the person."""
+    records = ramps()
+    good = {"category_id": 1, "score": 0.9}
+    rows = [
+        {**good, "image_id": i, "bbox": [0.3 * w, 0.1 * h, 0.6 * w, 0.8 * h]} for i, (w, h) in enumerate(RAMP_SIZES)
+    ] + [
+        {"category_id": 1, "score": 0.2, "image_id": 1, "bbox": [0, 0, 9, 9]},
+        {**good, "category_id": 3, "image_id": 99},
+    ]
+    path = tmp_path / "found.json"
+    path.write_text(json.dumps(rows))
+    results = predict_detections(Predictor(ramp_reader), records, path)
+    assert [row["image_id"] for row in results] == [0, 1, 1, 2]
+    assert results[1]["score"] > 3 * results[2]["score"] >= 0
+    assert summarise_ap(results, records)["mean"] == pytest.approx(100)
+    assert summarise_ap(results[:1], records)["mean"] < 50
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"image_id": 99}, "not a detection file for .*data.json: KeyError"),
+        ({"bbox": [0, 0, 9]}, "not a detection file"),
+        ({"bbox": None}, "not a detection file"),
+        ({"score": None}, "not a detection file"),
+        ({"category_id": 3}, "no detection of category 1"),
+    ],
+)
+def test_another_detection_file_is_refused(ramps, ramp_reader, tmp_path, change, message):
+    row = {"category_id": 1, "image_id": 0, "bbox": [0, 0, 9, 9], "score": 0.9}
+    path = tmp_path / "found.json"
+    path.write_text(json.dumps([row, row | change] if "category_id" not in change else [row | change]))
+    with pytest.raises(ValueError, match=message):
+        predict_detections(Predictor(ramp_reader), ramps(), path)
+    assert ramp_reader.batches == []
+
+
+def test_people_of_an_image_are_found_together(ramps, ramp_reader):
+    records = ramps(people=3)
+    assert summarise("pck", records, predict_records(Predictor(ramp_reader), records))["mean"] == 100
+    assert ramp_reader.batches == [9]
+
+
+@pytest.fixture
+def film(tmp_path):
+    """Two clips of ramps, of 5 and 3 frames, in which only the first frame of each and the fourth are not black."""
+    images, annotations = [], []
+    for i, (video, frame) in enumerate([(1, 0), (2, 7), (1, 1), (1, 2), (2, 8), (1, 3), (1, 4), (2, 9)]):
+        width, height = size = RAMP_SIZES[video]
+        dark = np.zeros((height, width, 3), np.uint8)
+        Image.fromarray(ramp_image(size) if frame in (0, 3, 7) else dark).save(tmp_path / f"{i}.png")
+        images.append({"id": i, "file_name": f"{i}.png", "width": width, "height": height,
+                       "video_id": video, "frame_id": frame})  # fmt: skip
+        keypoints = np.column_stack([ramp_joints(size), np.full(14, 2)]).ravel().tolist()
+        annotations.append({"id": i + 1, "image_id": i, "category_id": 1, "keypoints": keypoints, "iscrowd": 0,
+                            "bbox": [0.3 * width, 0.1 * height, 0.6 * width, 0.8 * height]})  # fmt: skip
+    categories = [{"id": 1, "name": "person", "keypoints": list(LSP.keypoints), "skeleton": []}]
+    path = tmp_path / "film.json"
+    path.write_text(json.dumps({"images": images, "annotations": annotations, "categories": categories}))
+    return read_records(path)
+
+
+@pytest.mark.parametrize(("window", "known"), [(0, 8), (2, 5), (1, 3)])
+def test_a_model_with_memory_is_led_through_each_clip(film, spec, window, known):
+    """It knows where the joints of black frames are from those before; with a window it forgets, and guesses."""
+    poses = predict_records(Predictor(Reminder(spec)), film, window=window)
+    right = [np.abs(pose.xy_image - r.xy_image).max() < 20 for pose, r in zip(poses, film.records, strict=True)]
+    assert sum(right) == known
+
+
+def test_a_model_with_memory_follows_no_detector(film, ramps, spec):
+    predictor = Predictor(Reminder(spec))
+    with pytest.raises(ValueError, match="boxes=truth, or window=1"):
+        predict_records(predictor, film, "detector")
+    assert len(predict_records(predictor, film, "detector", window=1)) == 8
+    assert len(predict_records(predictor, ramps())) == 3  # photographs, each on its own
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.8, 1.0])
+def test_a_photo_is_widened_until_the_person_takes_that_share_of_its_height(ramps, share):
+    for record, (width, height) in zip(ramps().records, RAMP_SIZES, strict=True):
+        left, top, right, bottom = border = widened(record, share)
+        assert min(border) >= 0 and border == widened(record, share)
+        if share < 0.8:  # the person's share as it is
+            assert 0.8 * height / (height + top + bottom) == pytest.approx(share, abs=0.01)
+            assert (width + left + right) / (height + top + bottom) == pytest.approx(width / height, abs=0.02)
+        else:
+            assert border == (0, 0, 0, 0)
+
+
+class Brightest:
+    """A predictor that finds the brightest pixel, in a box of the whole image."""
+
+    def predict(self, images, boxes):
+        found = [np.unravel_index(image[..., 0].argmax(), image.shape[:2])[::-1] for image in images]
+        sizes = [(*image.shape[1::-1],) for image in images]
+        return [
+            [Pose(np.array([xy], float), np.ones(1), np.array([0.0, 0, *size]))]
+            for xy, size in zip(found, sizes, strict=True)
+        ]
+
+
+def test_poses_of_a_widened_image_are_in_its_own_frame(tmp_path):
+    image = np.zeros((20, 30, 3), np.uint8)
+    image[7, 11] = 255
+    Image.fromarray(image).save(tmp_path / "dot.png")
+    [[pose]] = predict_looks(Brightest(), [Look(tmp_path / "dot.png", None, (4, 3, 2, 1))])
+    assert pose.xy_image.tolist() == [[11, 7]]
+    assert pose.box_xyxy.tolist() == [-4, -3, 32, 21]

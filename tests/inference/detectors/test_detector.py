@@ -1,0 +1,96 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tests.support.onnx_files import INPUTS, constant, red_finder, yolox_rows
+from tests.support.ramps import ramp_image, ramp_joints
+from unipose.inference.detectors.detector import DETECTORS, WEIGHTS, WholeImage, open_detector
+from unipose.inference.predictor import Predictor
+
+SIZE = (310, 230)
+LEFT, RIGHT = [8, 5, 300, 196], [50, 20, 290, 220]
+
+
+def test_the_whole_image_is_one_rough_box():
+    boxes = WholeImage().detect(np.zeros((30, 50, 3), np.uint8))
+    assert boxes.tolist() == [[0, 0, 50, 30]]
+    assert WholeImage().rough
+    assert open_detector("whole") == WholeImage()
+
+
+def test_every_row_opens(tmp_path):
+    weights = {"onnx": red_finder(tmp_path / "a.onnx", "yolox")}
+    assert list(DETECTORS) == ["whole", "torchvision", "onnx"] and WEIGHTS.keys() < DETECTORS.keys()
+    for name in DETECTORS.keys() - {"torchvision"}:  # tests/test_torchvision_detector.py opens it
+        detector = open_detector(name, weights.get(name), threshold=0.4, device="cpu", threads=1)
+        assert detector.rough == (name == "whole")
+        assert detector.detect(np.full((20, 30, 3), 255, np.uint8)).tolist() == [[0, 0, 30, 20]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"name": "yolo"}, "no detector 'yolo'; choose one of whole, torchvision, onnx"),
+        ({"name": "onnx"}, "'onnx' needs weights: --detector-weights is an ONNX file of YOLOX or RT-DETR"),
+        ({"name": "torchvision", "weights": ""}, "'torchvision' needs weights: --detector-weights is .*NAME:FILE"),
+        ({"name": "whole", "weights": "a.onnx"}, r"'whole' has no weights; leave --detector-weights a\.onnx out"),
+        ({"name": "whole", "threshold": 1.5}, "from 0 to 1, got 1.5"),
+        ({"name": "whole", "threshold": float("nan")}, "from 0 to 1, got nan"),
+    ],
+)
+def test_what_cannot_be_opened_is_explained(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        open_detector(**arguments)
+
+
+def test_the_threshold_reaches_the_row(tmp_path):
+    file = red_finder(tmp_path / "a.onnx", "rtdetr")  # sure to 0.9
+    image = np.zeros((30, 50, 3), np.uint8)
+    image[5:20, 8:40] = 255
+    assert len(open_detector("onnx", file, 0.89).detect(image)) == 1
+    assert len(open_detector("onnx", file, 0.91).detect(image)) == 0
+
+
+@pytest.mark.parametrize(
+    ("missing", "name", "weights"),
+    [("torch", "torchvision", "x"), ("torchvision", "torchvision", "x"), ("onnxruntime", "onnx", __file__)],
+)
+def test_a_missing_package_is_named(monkeypatch, missing, name, weights):
+    class Absent:
+        def find_spec(self, name, *_):
+            if name.split(".")[0] == missing:
+                raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+    for module in [module for module in sys.modules if module.split(".")[0] == missing]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setattr(sys, "meta_path", [Absent(), *sys.meta_path])
+    with pytest.raises(ImportError) as caught:
+        open_detector(name, weights)
+    assert caught.value.name == missing
+
+
+def test_detectors_load_no_engine_before_they_are_opened():
+    code = "import sys, unipose.detect; sys.exit(bool({'torch', 'torchvision', 'onnxruntime'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_two_people_go_through_the_model_in_one_batch(tmp_path, ramp_reader):
+    found = {"boxes": np.float32([[RIGHT, LEFT]]), "scores": np.float32([[0.7, 0.9]]), "labels": np.array([[0, 0]])}
+    file = constant(tmp_path / "a.onnx", INPUTS["rtdetr"], **found)
+    predictor = Predictor(ramp_reader, open_detector("onnx", file))
+    [poses] = predictor.predict([ramp_image(SIZE)])
+    assert [pose.box_xyxy.tolist() for pose in poses] == [LEFT, RIGHT]
+    for pose in poses:
+        assert np.abs(pose.xy_image - ramp_joints(SIZE)).max() < 0.4
+    assert ramp_reader.batches == [2]
+    [[pose]] = predictor.predict([ramp_image(SIZE)], max_people=1)
+    assert pose.box_xyxy.tolist() == LEFT  # the best
+    assert ramp_reader.batches == [2, 1]
+
+
+def test_nobody_found_is_nobody_asked_about(tmp_path, ramp_reader):
+    file = constant(tmp_path / "a.onnx", INPUTS["yolox"], exp=True, output=yolox_rows())
+    assert Predictor(ramp_reader, open_detector("onnx", file)).predict([ramp_image(SIZE)] * 2) == [[], []]
+    assert ramp_reader.batches == []

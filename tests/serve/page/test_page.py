@@ -1,0 +1,165 @@
+"""The page in a browser, through the service as a process of its own: from a photo's bytes to the screen's pixels."""
+
+import json
+import re
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+from tests.support.bright_service import SIZE, SPOT, photo
+from tests.support.page_browser import (
+    CHROMIUM,
+    DESKTOP,
+    MISSING,
+    PHONE,
+    ask,
+    centre,
+    encoded,
+    give,
+    joints,
+    on_screen,
+    upload,
+)
+from unipose.core.image import read_image
+
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason=MISSING)
+SPOTTED = np.tile(np.add(SPOT, 0.5), (14, 1))  # every joint, in the overlay's edge-based pixels
+
+
+def assert_shown(page, answer):
+    """The overlay has the answer's joints, and both it and they lie on the photo where they belong on the screen."""
+    xy_image = np.array([[k["x"], k["y"]] for pose in answer["poses"] for k in pose["keypoints"]])
+    np.testing.assert_allclose(joints(page), xy_image + 0.5, atol=1e-9)
+    left, top, width, height = on_screen(page, "#photo")
+    np.testing.assert_allclose(on_screen(page, "#overlay"), [left, top, width, height], atol=0.01)
+    scale = np.array([width / answer["width"], height / answer["height"]])
+    assert scale[0] == pytest.approx(scale[1], rel=1e-3)
+    shown = [centre(page, f"circle[data-joint] >> nth={i}") for i in range(len(xy_image))]
+    np.testing.assert_allclose(shown, [left, top] + (xy_image + 0.5) * scale, atol=0.1)
+
+
+def saved(page, button):
+    """The file that a button lets one download, and its name."""
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name=button).click()
+    return Path(waiting.value.path()).read_bytes(), waiting.value.suggested_filename
+
+
+@pytest.mark.parametrize("device", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_a_chosen_photo_shows_its_joints_where_they_are(bright, visit, device):
+    page = visit(bright, **device)
+    give(page, upload("spot.png", photo()))
+    assert_shown(page, ask(bright, photo()))
+    np.testing.assert_allclose(joints(page), SPOTTED, atol=0.6)
+    assert page.locator("#overlay").get_attribute("viewBox") == f"0 0 {SIZE[0]} {SIZE[1]}"
+    assert page.locator("line[data-limb]").count() == 14
+    assert page.evaluate("document.documentElement.scrollWidth") == device["viewport"]["width"]
+
+
+def test_a_photo_can_be_dropped(bright, visit, tmp_path):
+    page = visit(bright)
+    path = tmp_path / "spot.png"
+    path.write_bytes(photo())
+    x, y = centre(page, ".intake")
+    drag = {"x": x, "y": y, "data": {"items": [], "files": [str(path)], "dragOperationsMask": 1}}
+    session = page.context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        session.send("Input.dispatchDragEvent", {"type": kind, **drag})
+    expect(page.get_by_role("status")).to_contain_text("1 person found")
+    np.testing.assert_allclose(joints(page), SPOTTED, atol=0.6)
+
+
+def test_a_photo_can_be_pasted_and_words_cannot(bright, visit):
+    page = visit(bright, permissions=["clipboard-read", "clipboard-write"])
+    page.evaluate("navigator.clipboard.writeText('a photo')")
+    page.keyboard.press("Control+V")
+    expect(page.get_by_role("alert")).to_have_text("There is no picture in the clipboard.")
+    copy = """async bytes => navigator.clipboard.write([
+        new ClipboardItem({"image/png": new Blob([new Uint8Array(bytes)], {type: "image/png"})})])"""
+    page.evaluate(copy, list(photo()))
+    page.keyboard.press("Control+V")
+    expect(page.get_by_role("status")).to_contain_text("1 person found")
+    expect(page.get_by_role("alert")).to_be_empty()
+    np.testing.assert_allclose(joints(page), SPOTTED, atol=0.6)
+
+
+@pytest.mark.parametrize("orientation", [3, 6])
+def test_a_photo_stands_upright_as_the_service_sees_it(service, visit, figure, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encoded(figure, "JPEG", quality=95, exif=exif)
+    page = visit(service)
+    give(page, upload("turned.jpg", data))
+    answer = ask(service, data)
+    assert (answer["width"], answer["height"]) == (384, 480)[:: 1 if orientation < 5 else -1]
+    assert_shown(page, answer)
+    png, _ = saved(page, "Download PNG")
+    assert np.median(np.abs(read_image(png).astype(int) - read_image(data))) <= 2  # most pixels are the photo's
+
+
+def test_what_a_browser_cannot_show_still_gets_its_joints(bright, visit):
+    page = visit(bright)
+    data = encoded(read_image(photo()), "TIFF")
+    give(page, upload("spot.tif", data))
+    expect(page.get_by_role("status")).to_contain_text("cannot show this kind of picture")
+    np.testing.assert_allclose(joints(page), SPOTTED, atol=0.6)
+    expect(page.locator("#photo")).to_be_hidden()
+    expect(page.get_by_role("button", name="Download JSON")).to_be_visible()
+    expect(page.get_by_role("button", name="Download PNG")).to_be_hidden()
+
+
+def test_downloads_are_the_answer_and_the_photo_with_its_skeleton(service, visit, figure):
+    data = encoded(figure)
+    page = visit(service)
+    give(page, upload("some.body.png", data))
+    answer = ask(service, data)
+    text, name = saved(page, "Download JSON")
+    assert (json.loads(text), name) == (answer, "some.body.pose.json")
+    png, name = saved(page, "Download PNG")
+    assert name == "some.body.pose.png"
+    drawn = read_image(png)
+    assert drawn.shape == figure.shape
+    changed = np.abs(drawn.astype(int) - figure).max(axis=2) > 3
+    assert 0.01 < changed.mean() < 0.15
+    for keypoint in answer["poses"][0]["keypoints"]:
+        x, y = round(keypoint["x"]), round(keypoint["y"])
+        white = keypoint["name"].startswith("right_")
+        np.testing.assert_allclose(drawn[y, x], (255, 255, 255) if white else (255, 193, 69), atol=40)
+
+
+def test_several_people_have_their_colours_and_each_a_left_and_a_right(service, visit, figure, shoot):
+    both = np.concatenate([figure, figure[:, ::-1]], axis=1)
+    boxes = json.dumps([[0, 0, 384, 480], [384, 0, 768, 480]])
+    page = visit(service, color_scheme="dark")
+    page.route("**/pose?*", lambda route: route.continue_(url=f"{route.request.url}&boxes={boxes}"))
+    give(page, upload("both.png", encoded(both)))
+    expect(page.get_by_role("status")).to_contain_text("2 people found")
+    assert_shown(page, ask(service, encoded(both), boxes=boxes))
+    looks = {
+        tuple(
+            page.locator(f"circle[data-person='{person}'][data-joint={joint}]").get_attribute(n)
+            for n in ("fill", "stroke")
+        )
+        for person in (0, 1)
+        for joint in ("left_knee", "right_knee")
+    }
+    assert len(looks) == 4
+    page.mouse.move(*centre(page, "[data-person='1'] [data-joint=left_wrist]"))
+    expect(page.locator("#joint-label")).to_contain_text("person 2, left wrist")
+    shoot(page, "dark")
+
+
+def test_options_are_asked_for_and_change_the_answer(service, visit, figure):
+    page = visit(service)
+    page.get_by_label("Most people").fill("3")
+    with page.expect_request("**/pose?*") as waiting:
+        give(page, upload("figure.png", encoded(figure)))
+    assert parse_qs(urlsplit(waiting.value.url).query) == {"score_threshold": ["0"], "max_people": ["3"]}
+    page.get_by_label("Score threshold").fill("1")
+    expect(page.get_by_role("status")).to_have_text(re.compile("Nobody with that score found in"))
+    assert len(joints(page)) == 0
+    expect(page.get_by_role("heading", name="Result")).to_be_hidden()

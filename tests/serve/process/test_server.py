@@ -1,0 +1,202 @@
+"""Signals under load: what the service has accepted it answers, and it ends in time."""
+
+import asyncio
+import json
+import os
+import signal
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper, numpy_helper
+
+from serve.loadtest.http_client import Connection, Lost, Reply, message
+from serve.loadtest.service_process import running
+from tests.support.bright_service import SIZE, photo, write_model
+
+PATIENCE = 30
+GRACE = 1  # seconds for what is not ready when `stop_seconds` are over
+MARGIN = 5  # for one run of the model, and a busy machine
+TARGET = f"/pose?boxes=%5B%5B0,0,{SIZE[0]},{SIZE[1]}%5D%5D"
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory):
+    path = tmp_path_factory.mktemp("quick") / "quick.onnx"
+    write_model(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def slow(quick, tmp_path_factory):
+    """The same model with 5 GMAC more, which add nothing to its maps."""
+    path = tmp_path_factory.mktemp("slow") / "slow.onnx"
+    file = onnx.load(quick)
+    file.graph.node[-1].output[0] = "quick"
+    file.graph.initializer.extend(
+        numpy_helper.from_array(np.array(shape), name)
+        for name, shape in {"few": (128, 3, 7, 7), "many": (128, 128, 7, 7)}.items()
+    )
+    file.graph.node.extend(
+        [
+            helper.make_node("ConstantOfShape", ["few"], ["first"]),
+            helper.make_node("ConstantOfShape", ["many"], ["second"]),
+            helper.make_node("Conv", ["input", "first"], ["wide"], pads=[3] * 4),
+            helper.make_node("Conv", ["wide", "second"], ["zeros"], pads=[3] * 4),
+            helper.make_node("ReduceMax", ["zeros"], ["zero"], axes=[1, 2, 3]),
+            helper.make_node("Add", ["quick", "zero"], ["maps"]),
+        ]
+    )
+    onnx.save(file, path)
+    return path
+
+
+@dataclass
+class Flood:
+    """Clients whose requests have ids: the answers by id, and how many bytes of those came that were lost."""
+
+    port: int
+    replies: dict[str, Reply] = field(default_factory=dict)
+    lost: dict[str, int] = field(default_factory=dict)
+    over: bool = False
+
+    async def ask(self, own, connection):
+        request = message("POST", TARGET, photo(), {"X-Request-ID": own})
+        try:
+            self.replies[own] = await connection.ask(request, PATIENCE)
+        except Lost as error:
+            self.lost[own] = error.heard
+
+    async def ask_once(self, name):
+        connection = await Connection.open(self.port)
+        await self.ask(name, connection)
+        connection.close()
+
+    async def ask_again_and_again(self, name):
+        """As fast as can be, until nobody listens or it is over."""
+        number, connection = 0, None
+        while not self.over:
+            try:
+                if connection is None or connection.closed:
+                    connection = await Connection.open(self.port)
+            except OSError:
+                return
+            await self.ask(f"{name}-{number}", connection)
+            number += 1
+        connection.close()
+
+    def statuses(self):
+        return {reply.status for reply in self.replies.values()}
+
+    def assert_none_is_lost(self, process):
+        """Each request in the log has had its answer at the client, and those that were lost are not in the log."""
+        logged = {}
+        for line in map(json.loads, process.log.read_text().splitlines()):
+            assert "traceback" not in line, line
+            if line["logger"] == "serve.access":
+                logged[line["request_id"]] = line["status"]
+        assert logged == {own: reply.status for own, reply in self.replies.items()}
+        assert set(self.lost.values()) <= {0}, "half an answer"
+        assert self.statuses() <= {200, 503}
+        assert all("retry-after" in reply.headers for reply in self.replies.values() if reply.status == 503)
+
+
+def serving(model, *options):
+    return running(["--model", str(model), "--threads", "1", "--log-format", "json", *options])
+
+
+async def stop(process):
+    """The exit status, in time."""
+    began = monotonic()
+    code = await asyncio.to_thread(process.stop)
+    assert monotonic() - began < process.settings.stop_seconds + GRACE + MARGIN
+    return code
+
+
+def children(pid):
+    return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+
+
+def workers(process):
+    """Those of the children that serve."""
+    lines = {pid: Path(f"/proc/{pid}/cmdline").read_text() for pid in children(process.pid)}
+    return {pid for pid, line in lines.items() if "spawn_main" in line}
+
+
+async def started(process, count):
+    """Waits until so many workers, dead ones too, have loaded their model."""
+    async with asyncio.timeout(PATIENCE):
+        while process.log.read_text().count("Application startup complete") < count:
+            await asyncio.sleep(0.05)
+
+
+def test_no_accepted_request_is_lost_when_it_is_stopped_under_load(quick):
+    async def use(process):
+        flood = Flood(process.port)
+        clients = [asyncio.create_task(flood.ask_again_and_again(f"client{i}")) for i in range(16)]
+        await asyncio.sleep(1)
+        assert await stop(process) == 0
+        await asyncio.gather(*clients)
+        flood.assert_none_is_lost(process)
+        assert 200 in flood.statuses()
+
+    with serving(quick) as process:
+        asyncio.run(use(process))
+
+
+def test_what_is_not_ready_within_the_stop_is_told_so(slow):
+    async def use(process):
+        flood = Flood(process.port)
+        clients = [asyncio.create_task(flood.ask_once(f"client{i}")) for i in range(128)]
+        await asyncio.sleep(0.5)
+        assert await stop(process) == 0
+        await asyncio.gather(*clients)
+        flood.assert_none_is_lost(process)
+        assert len(flood.replies) == 128
+        assert 503 in flood.statuses()
+
+    with serving(slow, "--stop-seconds", "0.2", "--max-batch", "2") as process:
+        asyncio.run(use(process))
+
+
+def test_a_worker_that_dies_is_replaced_under_load(quick):
+    async def use(process):
+        flood = Flood(process.port)
+        clients = [asyncio.create_task(flood.ask_again_and_again(f"client{i}")) for i in range(8)]
+        await started(process, 2)
+        first, second = workers(process)
+        os.kill(first, signal.SIGKILL)
+        await started(process, 3)
+        assert len(workers(process) - {first, second}) == 1
+        os.kill(second, signal.SIGKILL)
+        answered = len(flood.replies)
+        async with asyncio.timeout(PATIENCE):
+            while len(flood.replies) < answered + 20:  # the third has them all
+                await asyncio.sleep(0.05)
+        assert await stop(process) == 0
+        await asyncio.gather(*clients)
+        assert flood.statuses() <= {200, 503}
+
+    with serving(quick, "--workers", "2") as process:
+        asyncio.run(use(process))
+
+
+def test_a_stop_that_is_told_twice_at_once_is_one(slow):
+    """As a terminal's Ctrl+C and systemd do: they tell every process, and the supervisor tells its workers again."""
+
+    async def use(process):
+        flood = Flood(process.port)
+        clients = [asyncio.create_task(flood.ask_once(f"client{i}")) for i in range(16)]
+        await asyncio.sleep(0.3)
+        os.kill(process.pid, signal.SIGTERM)
+        await asyncio.sleep(0.2)
+        assert await stop(process) == 0
+        await asyncio.gather(*clients)
+        flood.assert_none_is_lost(process)
+        assert flood.statuses() == {200}
+
+    with serving(slow, "--max-batch", "2", "--stop-seconds", "25", "--deadline-seconds", "25") as process:
+        asyncio.run(use(process))

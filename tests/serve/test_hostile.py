@@ -1,0 +1,208 @@
+"""Hostile and odd inputs against a process: each gets an answer that is documented, and none does harm."""
+
+import json
+import re
+import socket
+import struct
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
+from time import monotonic, sleep
+
+import pytest
+
+from tests.support import hostile_http as http
+from tests.support import hostile_images as images
+from tests.support import hostile_requests as requests
+from tests.support.bright_service import SPOT, photo
+from tests.support.hostile_service import CONNECTIONS, ROOM, watched
+from tests.support.wire import connect, frame, head, never, opened, request, stream, talk
+
+# Answers that OpenAPI has no operation for, and who gives them.
+ELSEWHERE = {
+    (404, "problem+json"): "the application, where there is no such address",
+    (405, "problem+json"): "the application, where the address takes other methods",
+    (400, "Invalid HTTP request received."): "the HTTP server: this is no HTTP",
+    (400, "A request's head may have"): "the HTTP server: its head is too long",
+    (400, "This WebSocket handshake cannot be read."): "the HTTP server",
+    (400, "Failed to open a WebSocket connection"): "the WebSocket library: a handshake lacks something",
+    (405, "Failed to open a WebSocket connection"): "the WebSocket library: it is no GET",
+    (426, "Failed to open a WebSocket connection"): "the WebSocket library: another version or protocol",
+    (503, "Service Unavailable"): "the HTTP server: more connections than may be",
+    (403, ""): "the application closes a stream before it is open; ASGI has no other status for it",
+    (400, "Malformed range header."): "the server of the page's files",
+    (400, "Range header: range must be requested"): "the server of the page's files",
+    (416, ""): "the server of the page's files",
+}
+
+
+@pytest.fixture(scope="module")
+def service(bright_model, tmp_path_factory):
+    with watched(bright_model, tmp_path_factory.mktemp("hostile")) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def documented(service):
+    """The statuses of each operation."""
+    paths = json.loads(service.get(b"/openapi.json").body)["paths"]
+    return {
+        f"{method.upper()} {path}": {int(status) for status in operation["responses"]}
+        for path, operations in paths.items()
+        for method, operation in operations.items()
+    }
+
+
+def assert_right(answer):
+    assert answer.status == 200, answer.body
+    for keypoint in answer.json()["poses"][0]["keypoints"]:
+        assert (keypoint["x"], keypoint["y"]) == pytest.approx(SPOT, abs=0.8)
+
+
+def assert_sound(answer, sent, documented):
+    """It is in OpenAPI for this operation, or in `ELSEWHERE`; of an error the application tells all it should."""
+    line = re.match(rb"\s*(\w*) (?:http://[^/]*)?([^\s?]*)", b"".join([sent] if isinstance(sent, bytes) else sent))
+    method, path = (word.decode(errors="replace") for word in line.groups()) if line else ("", "")
+    kind = answer.headers.get("content-type", "")
+    if answer.status in documented.get(f"{method} {path}", ()) or (answer.status < 400 and path.startswith("/page/")):
+        assert answer.headers["x-request-id"]
+    else:
+        said = kind.removeprefix("application/") if "problem" in kind else answer.body.decode()
+        assert any(answer.status == status and said.startswith(words) for status, words in ELSEWHERE), said
+    if kind == "application/problem+json" and method != "HEAD":
+        about = answer.json()
+        assert about.keys() == {"type", "title", "status", "detail", "request_id"}
+        assert (about["status"], about["request_id"]) == (answer.status, answer.headers["x-request-id"])
+        assert about["detail"]
+
+
+def cases():
+    """(category, name, what is sent, the statuses of which one is right)."""
+    kinds = ("JPEG", "PNG", "WEBP", "TIFF")
+    files = [
+        ("truncated", (422,), chain.from_iterable(map(images.truncated, kinds))),
+        ("bits flipped", (200, 413, 415, 422), chain.from_iterable(map(images.flipped, kinds))),
+        ("odd images", (200,), images.odd()),
+        ("heavy images", (200,), images.heavy()),
+        ("unreadable", (422,), images.unreadable()),
+        ("no images", (415,), images.strangers()),
+        ("bombs", (413,), images.bombs()),
+    ]
+    for category, statuses, some in files:
+        for name, data in some:
+            yield category, name, request(b"POST /pose", data), statuses
+    yield "no images", "nothing", request(b"POST /pose"), (422,)
+    makers = [requests.boxes, requests.queries, requests.forms, requests.batches]
+    for make in (*makers, http.http, http.addresses, http.handshakes):
+        for name, sent, statuses in make():
+            yield make.__name__, name, sent, statuses
+
+
+def rows(some):
+    some = list(some)
+    return {"argvalues": some, "ids": [row[-3] if len(row) > 2 else row[0] for row in some]}
+
+
+@pytest.mark.parametrize(("category", "name", "sent", "statuses"), **rows(cases()))
+def test_an_answer_that_is_documented(service, documented, category, name, sent, statuses):
+    heard = talk(service.port, sent)
+    assert heard.answers, name
+    answer = heard.answers[-1]
+    service.tally[category].append(str(answer.status))
+    assert answer.status in statuses, answer.body
+    assert_sound(answer, sent, documented)
+
+
+@pytest.mark.parametrize(("name", "data"), **rows(images.upright()))
+def test_the_photo_is_found_upright(service, name, data):
+    answer = talk(service.port, request(b"POST /pose", data)).answers[0]
+    service.tally["upright"].append(str(answer.status))
+    assert_right(answer)
+
+
+@pytest.mark.parametrize(("name", "sent", "outcome"), **rows(http.messages()))
+def test_a_stream_ends_or_tells_the_problem(service, name, sent, outcome):
+    heard = stream(service.port, sent)
+    assert heard.answers[0].status == 101
+    kind, content = heard.frames[0]
+    about = {} if kind == 8 else json.loads(content)["error"]
+    found = int.from_bytes(content[:2]) if kind == 8 else str(about["status"])
+    service.tally["messages"].append(str(found))
+    assert found == outcome
+    assert kind == 8 or about["request_id"]
+
+
+def drip(data, times):
+    return [data[i : i + 1] for i in range(times)]
+
+
+def test_the_slow_are_ended_and_the_quick_are_answered(service):
+    """30 that drip their heads, their bodies or nothing at all, while an honest client comes again and again."""
+    body = head(b"POST /pose", b"Content-Length: 5000")
+    slow = [drip(head(b"GET /healthz", b"X: " + b"a" * 100), 60), [body, *drip(bytes(60), 60)], [b""]] * 10
+    with ThreadPoolExecutor(30) as pool:
+        heard = [pool.submit(talk, service.port, parts, never, 20, 0.1) for parts in slow]
+        times = []
+        while not all(one.done() for one in heard):
+            began = monotonic()
+            assert_right(talk(service.port, request(b"POST /pose", photo())).answers[0])
+            times.append(monotonic() - began)
+            sleep(0.1)
+    assert len(times) > 5
+    assert max(times) < 3
+    for one, parts in zip(heard, slow, strict=True):
+        said = one.result()
+        assert said.closed
+        if parts[0] == body:
+            assert [answer.status for answer in said.answers] == [408]
+            assert said.answers[0].headers["connection"] == "close"
+        else:
+            assert said.answers == []
+        service.tally["slow"].append("408" if said.answers else "closed")
+
+
+def test_many_heavy_ones_at_once(service):
+    data = [request(b"POST /pose", data) for _, data in images.heavy()] * 6
+    with ThreadPoolExecutor(18) as pool:
+        heard = pool.map(lambda sent: talk(service.port, sent, patience=30), data)
+        answers = [one.answers[0].status for one in heard]
+    service.tally["at once"] += map(str, answers)
+    assert set(answers) <= {200, 429}
+    assert answers.count(200) > 10
+
+
+def test_more_connections_than_may_be_are_told_to_come_again(service, documented):
+    idle = [connect(service.port) for _ in range(CONNECTIONS)]
+    heard = talk(service.port, head(b"GET /models"))
+    assert_sound(heard.answers[0], head(b"GET /models"), documented)
+    service.tally["many"].append(str(heard.answers[0].status))
+    for client in idle:
+        client.close()
+    sleep(0.3)
+    assert service.get(b"/models").status == 200
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /heal", head(b"POST /pose", b"Content-Length: 99") + b"abc", opened()])
+@pytest.mark.parametrize("reset", [False, True])
+def test_who_leaves_in_the_middle_leaves_nothing(service, sent, reset):
+    for _ in range(5):
+        with connect(service.port) as client:
+            client.sendall(sent)
+            if reset:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        service.tally["left"].append("closed")
+
+
+def test_after_all_of_it_the_service_is_as_before(service):
+    sleep(0.3)
+    assert_right(talk(service.port, request(b"POST /pose", photo())).answers[0])
+    assert service.get(b"/readyz").status == 200
+    numbers = service.get(b"/metrics").body.decode()
+    assert re.search(r"^unipose_requests_in_flight 1\.0$", numbers, re.MULTILINE)
+    assert re.search(r"^unipose_queue_people 0\.0$", numbers, re.MULTILINE)
+    heard = stream(service.port, frame(2, photo()))
+    assert json.loads(heard.frames[0][1])["frame"] == 0
+    assert service.peak < service.idle + ROOM, service.table()
+    log = service.log.read_text()
+    for word in ("Traceback", "Warning", "error: ", "Exception"):
+        assert word not in log, [line for line in log.splitlines() if word in line][:5]
+    assert all(line.isprintable() for line in log.splitlines())

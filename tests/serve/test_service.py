@@ -1,0 +1,128 @@
+"""Load and time: what is refused, what is dropped, and that a place always comes back."""
+
+import asyncio
+import threading
+
+import numpy as np
+import pytest
+from fastapi import HTTPException
+
+from serve.metrics import Metrics
+from serve.service import PoseService, Question
+from serve.settings import Settings
+from tests.support.ramp_app import LIMITS, PNG, SIZE, Reader
+from unipose.inference.predictor import Predictor
+
+
+class Gated(Reader):
+    """Waits at the gate, once it is closed."""
+
+    def __init__(self, spec):
+        super().__init__(spec)
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def run(self, batch):
+        assert self.gate.wait(20)
+        return super().run(batch)
+
+
+def with_service(spec, use, **changes):
+    async def main():
+        runtime = Gated(spec)
+        settings = Settings(**(LIMITS | changes))
+        service = PoseService(Predictor(runtime, max_batch=settings.max_batch), settings, Metrics())
+        await service.start()
+        runtime.batches.clear()
+        try:
+            await asyncio.wait_for(use(service, runtime), 30)
+        finally:
+            runtime.gate.set()
+            await service.stop()
+
+    asyncio.run(main())
+
+
+ONE = Question(boxes=np.array([[20.0, 10, 250, 220]]))
+
+
+async def refused(work):
+    with pytest.raises(HTTPException) as info:
+        await work
+    return info.value
+
+
+def test_a_full_queue_is_429_and_a_place_comes_back(spec):
+    async def use(service, runtime):
+        runtime.gate.clear()
+        tasks = [asyncio.create_task(service.answer(PNG, ONE)) for _ in range(2)]
+        await asyncio.sleep(0.1)
+        assert not service.has_place()
+        error = await refused(service.answer(PNG, ONE))
+        assert (error.status_code, error.headers) == (429, {"Retry-After": "1"})
+        runtime.gate.set()
+        found = await asyncio.gather(*tasks)
+        assert [(f.width, f.height, len(f.poses)) for f in found] == [(*SIZE, 1)] * 2
+        assert service.has_place()
+        await service.answer(PNG, ONE)
+
+    with_service(spec, use, max_queue=2)
+
+
+def test_past_the_deadline_is_504_and_what_was_not_run_is_never_run(spec):
+    async def use(service, runtime):
+        runtime.gate.clear()
+        running = asyncio.create_task(service.answer(PNG, ONE))
+        await asyncio.sleep(0.1)
+        waiting = [asyncio.create_task(service.answer(PNG, ONE)) for _ in range(3)]
+        errors = [await refused(task) for task in (running, *waiting)]
+        assert [error.status_code for error in errors] == [504] * 4
+        runtime.gate.set()
+        await asyncio.sleep(0.1)
+        assert runtime.batches == [1]
+        assert len((await service.answer(PNG, ONE)).poses) == 1
+        assert runtime.batches == [1, 1]
+
+    with_service(spec, use, deadline_seconds=0.4)
+
+
+@pytest.mark.parametrize(("budget", "batches"), [(100_000, 3), (300_000, 2)])
+def test_decoded_pixels_wait_for_their_budget(spec, budget, batches):
+    """While the first is in the model the others would queue for a batch of two, if their pixels fitted."""
+
+    async def use(service, runtime):
+        runtime.gate.clear()
+        tasks = [asyncio.create_task(service.answer(PNG, ONE)) for _ in range(3)]
+        await asyncio.sleep(0.2)
+        runtime.gate.set()
+        await asyncio.gather(*tasks)
+        assert (len(runtime.batches), sum(runtime.batches)) == (batches, 3)
+
+    with_service(spec, use, pixel_budget=budget, max_pixels=100_000)
+
+
+def test_the_detectors_people_are_at_most_what_is_asked_for(spec):
+    class Many:
+        rough = False
+
+        def detect(self, image):
+            return np.array([[20.0, 10, 250 - i, 220] for i in range(9)])
+
+    async def use(service, runtime):
+        service._predictor.detector = Many()
+        runtime.batches.clear()
+        for asked, count in ((None, 3), (2, 2), (50, 3)):
+            found = await service.answer(PNG, Question(max_people=asked))
+            assert len(found.poses) == count
+        assert sum(runtime.batches) == 3 + 2 + 3  # those left out were not run either
+
+    with_service(spec, use)
+
+
+@pytest.mark.parametrize(("threshold", "count"), [(0.0, 1), (0.5, 1), (1.0, 0)])
+def test_a_threshold_leaves_people_out(spec, threshold, count):
+    async def use(service, runtime):
+        found = await service.answer(PNG, Question(ONE.boxes, score_threshold=threshold))
+        assert len(found.poses) == count
+
+    with_service(spec, use)

@@ -1,0 +1,97 @@
+import subprocess
+import sys
+from itertools import chain
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torch.optim.lr_scheduler import LambdaLR
+
+from unipose.training import distributed
+from unipose.training.distributed import Batches
+from unipose.training.loop import Trainer
+from unipose.training.loss import LOSSES
+
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+
+
+def test_alone():
+    assert (distributed.rank(), distributed.world()) == (0, 1)
+
+
+@pytest.mark.parametrize("world", [1, 2, 4])
+def test_processes_share_the_same_batches(monkeypatch, world):
+    alone = Batches(50, 8, seed=3)
+    alone.epoch = 5
+    expected = [sorted(batch) for batch in alone]
+    monkeypatch.setattr(distributed, "world", lambda: world)
+    shares = []
+    for rank in range(world):
+        monkeypatch.setattr(distributed, "rank", lambda rank=rank: rank)
+        batches = Batches(50, 8, seed=3)
+        batches.epoch = 5
+        shares.append(list(batches))
+    assert [sorted(chain(*parts)) for parts in zip(*shares, strict=True)] == expected
+    assert {len(part) for parts in shares for part in parts} == {8 // world}
+
+
+def test_an_epoch_shows_everybody_once_and_differs_from_the_next():
+    batches = Batches(50, 8, seed=0)
+    first = list(batches)
+    assert len(first) == len(batches) == 6
+    assert len({i for batch in first for i in batch}) == 48
+    assert list(batches) == first
+    batches.epoch = 1
+    assert list(batches) != first
+    other = Batches(50, 8, seed=1)
+    assert list(other) != first
+
+
+def test_sizes_that_do_not_fit_are_refused(monkeypatch):
+    with pytest.raises(ValueError, match="7 samples do not fill a batch of 8"):
+        Batches(7, 8, 0)
+    monkeypatch.setattr(distributed, "world", lambda: 3)
+    with pytest.raises(ValueError, match="multiple of the 3 processes"):
+        Batches(50, 8, 0)
+
+
+def learn(out: Path) -> None:
+    """Train a convolution for three epochs; the first process writes the losses and the weights.
+
+    Without batch norm, whose statistics are each process's own, any number of processes must do the same arithmetic.
+    Most keypoints have no label, so that the processes' shares of a batch weigh differently.
+    """
+    torch.manual_seed(0)
+    plain = nn.Conv2d(3, 2, 3, padding=1)
+    image, target, weight = torch.rand(24, 3, 8, 8), torch.rand(24, 2, 8, 8), (torch.rand(24, 2) < 0.3).float()
+    optimizer = torch.optim.SGD(plain.parameters(), lr=1e-3, momentum=0.9)
+    losses: list[float] = []
+    with distributed.joined("cpu") as device:
+        batches = Batches(24, 8, seed=0)
+        trainer = Trainer(
+            network=distributed.share(plain, device), plain=plain, loss=LOSSES["mse"], optimizer=optimizer,
+            schedule=LambdaLR(optimizer, lambda step: 1.0), average=None, device=device, precision=torch.float32,
+            joint_weights=torch.tensor([1.0, 3.0]), clip_norm=5.0,
+        )  # fmt: skip
+        for batches.epoch in range(3):
+            shares = [
+                {"image": image[i], "target": target[i], "weight": weight[i], "index": torch.tensor(i)} for i in batches
+            ]
+            trainer.epoch(shares, lambda loss, images: losses.append(loss))
+        if distributed.rank() == 0:
+            torch.save({"losses": torch.tensor(losses), **plain.state_dict()}, out)
+
+
+def test_two_processes_learn_what_one_does(tmp_path):
+    """torchrun with gloo: the same loss of every batch and the same weights, up to the order of float32's sums."""
+    learn(tmp_path / "one.pt")
+    subprocess.run([*TORCHRUN, __file__, str(tmp_path / "two.pt")], check=True, capture_output=True)
+    one, two = torch.load(tmp_path / "one.pt"), torch.load(tmp_path / "two.pt")
+    assert len(one["losses"]) == 9 and one["losses"][-1] < 0.6 * one["losses"][0]
+    for name, expected in one.items():
+        torch.testing.assert_close(two[name], expected, rtol=1e-4, atol=1e-6)
+
+
+if __name__ == "__main__":
+    learn(Path(sys.argv[1]))

@@ -1,0 +1,1 @@
+"""Speed: of training, of inference, and of published architectures beside ours."""

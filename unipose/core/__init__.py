@@ -1,0 +1,1 @@
+"""Poses in numpy: skeletons, geometry, heatmaps, images, metrics. Needs no torch."""

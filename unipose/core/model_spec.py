@@ -1,0 +1,68 @@
+"""ModelSpec: what a model file says of itself, so that nobody is asked again."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from unipose.core.skeleton import Skeleton
+
+METADATA_KEY = "unipose"  # of the spec's JSON inside an ONNX or safetensors file
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """Everything between a photograph and the meaning of the maps.
+
+    The model maps (B, 3, H, W) float32, RGB / 255 less `mean` over `std`, with (W, H) = `input_wh`, to
+    (B, K, H / stride, W / stride): Gaussians of peak 1 and `sigma` cells, one per keypoint of `skeleton`. `margin` is
+    how much larger than a person's box the crop is that it was trained on. `network` are the arguments that build it
+    in PyTorch; with `lstm_channels` it has a memory, whose state is another input and output (`state_channels`).
+    `provenance` says where its weights come from. Raises ValueError where sizes do not fit.
+    """
+
+    name: str
+    version: str
+    skeleton: Skeleton
+    input_wh: tuple[int, int]
+    stride: int
+    sigma: float
+    margin: float
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    network: dict[str, Any] = field(default_factory=dict)
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.stride < 1 or any(side < self.stride or side % self.stride for side in self.input_wh):
+            raise ValueError(f"the input size {self.input_wh} must be a multiple of the heatmap stride {self.stride}")
+        if self.sigma <= 0 or self.margin <= 0 or min(self.std) <= 0:
+            raise ValueError("sigma, margin and std must be positive")
+
+    @property
+    def heatmap_wh(self) -> tuple[int, int]:
+        return self.input_wh[0] // self.stride, self.input_wh[1] // self.stride
+
+    @property
+    def state_channels(self) -> int:
+        """Of the maps that a network with memory (`model.temporal`) carries from frame to frame; 0: it has none."""
+        channels: int = self.network.get("lstm_channels", 0)
+        return 2 * channels + len(self.skeleton.keypoints) + 1 if channels else 0
+
+    def to_identity(self) -> dict[str, str]:
+        """How answers name the model."""
+        return {"name": self.name, "skeleton": self.skeleton.name, "version": self.version}
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), sort_keys=True, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> "ModelSpec":
+        """The inverse of `to_json`. Raises ValueError for text that is not a spec."""
+        try:
+            values = json.loads(text)
+            values["skeleton"] = Skeleton.from_dict(values["skeleton"])
+            for key in ("input_wh", "mean", "std"):
+                values[key] = tuple(values[key])
+            return cls(**values)
+        except (KeyError, TypeError, json.JSONDecodeError) as error:
+            raise ValueError(f"not a UniPose model spec: {error!r}") from error

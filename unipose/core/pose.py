@@ -1,0 +1,98 @@
+"""Pose: one person's keypoints in image pixels, and their JSON forms."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unipose.core.skeleton import SKELETONS, Skeleton
+
+Float = NDArray[np.floating[Any]]
+
+SURE = 0.2  # the score from which a keypoint says where its person is
+
+
+@dataclass(frozen=True, eq=False)
+class Pose:
+    """xy_image (K, 2) at pixel centres, score (K,) in 0..1, box_xyxy (4,) at pixel edges: what the person was found in.
+
+    Raises ValueError where the arrays do not fit.
+    """
+
+    xy_image: Float
+    score: Float
+    box_xyxy: Float
+    track_id: int | None = None
+
+    def __post_init__(self) -> None:
+        keypoints = len(self.score)
+        if self.xy_image.shape != (keypoints, 2) or self.score.shape != (keypoints,) or self.box_xyxy.shape != (4,):
+            raise ValueError(
+                f"a pose needs xy_image (K, 2), score (K,) and box_xyxy (4,), got "
+                f"{self.xy_image.shape}, {self.score.shape}, {self.box_xyxy.shape}"
+            )
+
+    @property
+    def person_score(self) -> float:
+        """The mean of the keypoints' scores."""
+        return float(self.score.mean())
+
+    def extent(self, min_score: float) -> Float | None:
+        """The box_xyxy around the pixels of the keypoints of at least `min_score`; None with fewer than two of them."""
+        sure = self.xy_image[self.score >= min_score]
+        if len(sure) < 2:
+            return None
+        return np.concatenate([sure.min(axis=0), sure.max(axis=0) + 1.0])  # pixel x covers the edges x to x + 1
+
+    def to_native(self, skeleton: Skeleton) -> dict[str, Any]:
+        """UniPose's own form: named keypoints, always all K of them."""
+        pose: dict[str, Any] = {
+            "box": _rounded(self.box_xyxy),
+            "score": round(self.person_score, 4),
+            "keypoints": [
+                {"name": name, "x": round(float(x), 2), "y": round(float(y), 2), "score": round(float(score), 4)}
+                for name, (x, y), score in zip(skeleton.keypoints, self.xy_image, self.score, strict=True)
+            ],
+        }
+        return pose if self.track_id is None else {**pose, "track_id": self.track_id}
+
+    def to_coco(self, image_id: int, category_id: int = 1) -> dict[str, Any]:
+        """One entry of a COCO keypoint result file; keypoints are [x, y, score] * K."""
+        flat = np.column_stack([self.xy_image, self.score]).ravel()
+        left, top, right, bottom = _rounded(self.box_xyxy)
+        entry: dict[str, Any] = {
+            "image_id": image_id,
+            "category_id": category_id,
+            "keypoints": [round(float(value), 4) for value in flat],
+            "score": self.person_score,
+            "bbox": [left, top, round(right - left, 2), round(bottom - top, 2)],
+        }
+        return entry if self.track_id is None else {**entry, "track_id": self.track_id}
+
+    def to_openpose(self, skeleton: Skeleton) -> dict[str, Any]:
+        """One entry of OpenPose's `people`, BODY_18 order: x, y, score; zeros where the skeleton has no such joint.
+
+        Raises ValueError for a skeleton without shoulders, from which the neck could be taken.
+        """
+        rows = {
+            name: (*map(float, xy), float(s))
+            for name, xy, s in zip(skeleton.keypoints, self.xy_image, self.score, strict=True)
+        }
+        if "neck" not in rows:
+            if not {"left_shoulder", "right_shoulder"} <= rows.keys():
+                raise ValueError(f"skeleton {skeleton.name} has neither a neck nor two shoulders: no OpenPose form")
+            left, right = rows["left_shoulder"], rows["right_shoulder"]
+            rows["neck"] = ((left[0] + right[0]) / 2, (left[1] + right[1]) / 2, min(left[2], right[2]))
+        flat = [round(value, 4) for name in OPENPOSE_18 for value in rows.get(name, (0.0, 0.0, 0.0))]
+        return {"person_id": [-1 if self.track_id is None else self.track_id], "pose_keypoints_2d": flat}
+
+
+_LIMB_ORDER = tuple(f"{side}_{joint}" for side in ("right", "left") for joint in ("shoulder", "elbow", "wrist"))
+_LEG_ORDER = tuple(f"{side}_{joint}" for side in ("right", "left") for joint in ("hip", "knee", "ankle"))
+OPENPOSE_18 = ("nose", "neck", *_LIMB_ORDER, *_LEG_ORDER, "right_eye", "left_eye", "right_ear", "left_ear")
+assert set(OPENPOSE_18) == {*SKELETONS["coco17"].keypoints, "neck"}
+
+
+def _rounded(box_xyxy: Float) -> list[float]:
+    return [round(float(edge), 2) for edge in box_xyxy]

@@ -1,0 +1,1 @@
+"""Labelled people: reading and writing COCO-keypoint JSON, and drawn sample sets."""

@@ -1,0 +1,152 @@
+"""The one dataset format, COCO-keypoint JSON: build it, check it, write it.
+
+Points are pixel-centre coordinates in the stored image; `bbox` is (x, y, width, height) at pixel edges, so the whole
+image is (0, 0, width, height). Visibility: 0 = not labelled (x = y = 0), 1 = labelled but occluded, 2 = visible.
+`info.image_root` is the images' folder, relative to the JSON file; `file_name` is relative to that folder. Frames of
+clips say so as COCO's relatives for video do: `video_id` and `frame_id` of an image, and a list of `videos`.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unipose.core.files import write_whole
+from unipose.core.skeleton import SKELETONS, Skeleton
+
+Record = dict[str, Any]
+CLICKED = 2.0  # pixels outside an image where a label may still lie
+
+
+def image_record(image_id: int, file_name: str, size_wh: tuple[int, int]) -> Record:
+    return {"id": image_id, "file_name": file_name, "width": size_wh[0], "height": size_wh[1]}
+
+
+def video_record(video_id: int, name: str) -> Record:
+    return {"id": video_id, "name": name}
+
+
+def frame_record(image_id: int, file_name: str, size_wh: tuple[int, int], video_id: int, frame_id: int) -> Record:
+    """An image that is a frame of a video; consecutive frames have consecutive numbers."""
+    return image_record(image_id, file_name, size_wh) | {"video_id": video_id, "frame_id": frame_id}
+
+
+def person_record(
+    annotation_id: int,
+    image_id: int,
+    xy_image: NDArray[np.floating],
+    visibility: NDArray[np.integer],
+    box_xyxy: NDArray[np.floating],
+) -> Record:
+    """One person: xy_image (K, 2), visibility (K,) of 0, 1 or 2, box_xyxy (4,); `area` is the box's."""
+    labelled = visibility > 0
+    rows = np.column_stack([np.where(labelled[:, None], xy_image, 0.0).round(3), visibility])
+    x1, y1, x2, y2 = (round(float(edge), 3) for edge in box_xyxy)
+    width, height = round(x2 - x1, 3), round(y2 - y1, 3)
+    return {
+        "id": annotation_id,
+        "image_id": image_id,
+        "category_id": 1,
+        "keypoints": [int(value) if value == int(value) else float(value) for value in rows.ravel()],
+        "num_keypoints": int(labelled.sum()),
+        "bbox": [x1, y1, width, height],
+        "area": round(width * height, 3),
+        "iscrowd": 0,
+    }
+
+
+def box_around(xy_image: NDArray[np.floating], size_wh: tuple[int, int], padding: float) -> NDArray[np.float64]:
+    """The box_xyxy (4,) around points (N, 2), grown on each side by `padding` x its larger side, clipped to the image.
+
+    Without points, or with all of them in one spot, it is the whole image.
+    """
+    whole = np.array([0.0, 0.0, *size_wh])
+    if len(xy_image) == 0 or not np.ptp(xy_image, axis=0).any():
+        return whole
+    low, high = xy_image.min(axis=0), xy_image.max(axis=0) + 1  # + 1: a pixel centre x covers the edges x to x + 1
+    grown = padding * float((high - low).max())
+    box_xyxy: NDArray[np.float64] = np.concatenate([low - grown, high + grown])
+    return box_xyxy.clip(0.0, np.tile(whole[2:], 2))
+
+
+def outside(xy_image: NDArray[np.floating], size_wh: tuple[int, int]) -> NDArray[np.bool_]:
+    """Which points (..., 2) lie too far outside their image to have been clicked on it -> (...)."""
+    beyond: NDArray[np.bool_] = np.maximum(-0.5 - xy_image, xy_image - (np.array(size_wh) - 0.5)).max(axis=-1) > CLICKED
+    return beyond
+
+
+def document(
+    skeleton: Skeleton,
+    images: Sequence[Record],
+    annotations: Sequence[Record],
+    description: str,
+    image_root: str,
+    videos: Sequence[Record] = (),
+) -> Record:
+    """The whole file's content; `check` has passed it. Raises ValueError where the records contradict each other."""
+    category = {
+        "id": 1,
+        "name": "person",
+        "keypoints": list(skeleton.keypoints),
+        "skeleton": [[a + 1, b + 1] for a, b in skeleton.limbs],
+        "unipose_skeleton": skeleton.name if skeleton in SKELETONS.values() else skeleton.to_dict(),
+    }
+    content = {
+        "info": {"description": description, "image_root": image_root},
+        "images": list(images),
+        "annotations": list(annotations),
+        "categories": [category],
+        **({"videos": list(videos)} if videos else {}),
+    }
+    check(content, len(skeleton.keypoints))
+    return content
+
+
+def check(content: Record, keypoints: int) -> None:
+    """Raises ValueError, naming the record, for ids used twice or unknown, and for wrong keypoints, boxes or counts."""
+    for kind in ("images", "annotations", "videos"):
+        ids = [record["id"] for record in content.get(kind, ())]
+        if len(set(ids)) != len(ids):
+            raise ValueError(f"{kind}: an id is used twice")
+    frames = [(image["video_id"], image["frame_id"]) for image in content["images"] if "video_id" in image]
+    if len(set(frames)) != len(frames):
+        raise ValueError("images: a frame of a video is there twice")
+    if {video for video, _ in frames} != {video["id"] for video in content.get("videos", ())}:
+        raise ValueError("images: their video_ids are not those of the list of videos")
+    names = {image["id"]: image["file_name"] for image in content["images"]}
+    categories = {category["id"] for category in content["categories"]}
+    for annotation in content["annotations"]:
+        where = f"annotation {annotation['id']}"
+        if annotation["image_id"] not in names:
+            raise ValueError(f"{where}: image {annotation['image_id']} is not in the list of images")
+        where += f" ({names[annotation['image_id']]})"
+        if annotation["category_id"] not in categories:
+            raise ValueError(f"{where}: category {annotation['category_id']} is not in the list of categories")
+        flat = np.asarray(annotation["keypoints"], np.float64)
+        box = np.asarray(annotation["bbox"], np.float64)
+        if flat.shape != (3 * keypoints,) or box.shape != (4,):
+            raise ValueError(
+                f"{where}: needs {3 * keypoints} keypoint values and 4 of bbox, got {flat.size} and {box.size}"
+            )
+        if not (np.isfinite(flat).all() and np.isfinite(box).all()):
+            raise ValueError(f"{where}: keypoints and bbox must be finite numbers")
+        if not np.isin(flat[2::3], (0, 1, 2)).all():
+            raise ValueError(f"{where}: visibility must be 0, 1 or 2")
+        if annotation["num_keypoints"] != np.count_nonzero(flat[2::3]):
+            raise ValueError(f"{where}: num_keypoints {annotation['num_keypoints']} is not the number of labelled ones")
+
+
+def write_changed(path: Path, content: Record, original: Path) -> None:
+    """Write what was read from the file `original` and changed; its images stay where they are."""
+    info = content.get("info", {})
+    root = os.path.relpath(original.parent / info.get("image_root", "."), path.parent)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, content | {"info": info | {"image_root": Path(root).as_posix()}})
+
+
+def write_json(path: Path, content: Record) -> None:
+    write_whole(path, (json.dumps(content) + "\n").encode())

@@ -1,0 +1,127 @@
+"""Records: the people of a COCO-keypoint JSON, the one dataset format."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unipose.core.skeleton import SKELETONS, Skeleton
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """One person: xy_image (K, 2) at pixel centres, labelled (K,), visible (K,), box_xyxy (4,) at pixel edges.
+
+    A keypoint can be labelled and not visible (occluded). `head_size` is PCKh's unit in pixels, where the set has it;
+    `frame` is the number of the video and of the frame in it, where the image is one.
+    """
+
+    id: int
+    image_id: int
+    image_path: Path
+    xy_image: NDArray[np.float64]
+    labelled: NDArray[np.bool_]
+    visible: NDArray[np.bool_]
+    box_xyxy: NDArray[np.float64]
+    head_size: float | None
+    frame: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class RecordSet:
+    """The records of a file, those of an image beside each other; `images` are all its images by their id."""
+
+    path: Path
+    skeleton: Skeleton
+    records: tuple[Record, ...]
+    images: dict[int, Path]
+
+
+def read_records(path: str | Path) -> RecordSet:
+    """Read the persons with at least one labelled keypoint; crowds are left to pycocotools.
+
+    `info.image_root` is the images' folder, relative to the file (default: the file's own). The skeleton is what
+    `categories[0].unipose_skeleton` names or holds, or the known one whose keypoints the category lists.
+    Raises ValueError where the file is not what it should be, FileNotFoundError where it or an image is missing.
+    """
+    path = Path(path)
+    try:
+        data = json.loads(path.read_text())
+        skeleton = _skeleton(data["categories"][0])
+        root = path.parent / data.get("info", {}).get("image_root", ".")
+        images = {image["id"]: root / image["file_name"] for image in data["images"]}
+        frames = {i["id"]: (i["video_id"], i["frame_id"]) for i in data["images"] if "video_id" in i}
+        order = {key: i for i, key in enumerate(images)}
+        records = tuple(
+            _record(
+                annotation, images[annotation["image_id"]], frames.get(annotation["image_id"]), len(skeleton.keypoints)
+            )
+            for annotation in sorted(data["annotations"], key=lambda annotation: order[annotation["image_id"]])
+            if not annotation.get("iscrowd") and any(annotation["keypoints"][2::3])
+        )
+    except (KeyError, TypeError, IndexError, AttributeError, json.JSONDecodeError) as error:
+        raise ValueError(
+            f"{path} is not COCO-keypoint JSON (data/README.md says how to make one): {error!r}"
+        ) from error
+    for image in {record.image_path for record in records}:
+        if not image.is_file():
+            raise FileNotFoundError(f"{path} names the image {image}, which does not exist")
+    return RecordSet(path, skeleton, records, images)
+
+
+def clips(records: Sequence[Record]) -> list[tuple[Record, ...]]:
+    """Each video's records in the order of its frames, parted where frames are missing.
+
+    Raises ValueError for an image that is no frame of a video, and for one of several people.
+    """
+    framed = {record.frame: record for record in records if record.frame}
+    for record in records:
+        if record.frame is None or framed[record.frame] is not record:
+            raise ValueError(
+                f"{record.image_path}: clips need images with video_id and frame_id, and one person in each"
+            )
+    found: list[list[Record]] = []
+    for video, number in sorted(framed):
+        if (video, number - 1) not in framed:
+            found.append([])
+        found[-1].append(framed[video, number])
+    return [tuple(clip) for clip in found]
+
+
+def _skeleton(category: dict[str, Any]) -> Skeleton:
+    keypoints = tuple(category["keypoints"])
+    said = category.get("unipose_skeleton")
+    if isinstance(said, dict):
+        candidates = [Skeleton.from_dict(said)]
+    else:
+        candidates = [SKELETONS[said]] if said in SKELETONS else list(SKELETONS.values())
+    for skeleton in candidates:
+        if skeleton.keypoints == keypoints:
+            return skeleton
+    raise ValueError(
+        f"no skeleton has the keypoints {keypoints}; known are {', '.join(SKELETONS)}, and "
+        f"data/prepare_coco.py --skeleton FILE.yaml takes any other"
+    )
+
+
+def _record(annotation: dict[str, Any], image_path: Path, frame: tuple[int, int] | None, keypoints: int) -> Record:
+    values = np.array(annotation["keypoints"], np.float64)
+    if values.shape != (3 * keypoints,) or not np.isfinite(values).all():
+        raise ValueError(f"annotation {annotation['id']} needs {3 * keypoints} finite numbers as keypoints")
+    values = values.reshape(keypoints, 3)
+    left, top, width, height = annotation["bbox"]
+    return Record(
+        id=annotation["id"],
+        image_id=annotation["image_id"],
+        image_path=image_path,
+        xy_image=values[:, :2],
+        labelled=values[:, 2] > 0,
+        visible=values[:, 2] > 1,
+        box_xyxy=np.array([left, top, left + width, top + height], np.float64),
+        head_size=annotation.get("head_size"),
+        frame=frame,
+    )

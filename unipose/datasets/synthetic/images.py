@@ -1,0 +1,122 @@
+"""A drawn dataset: figures on cluttered backgrounds, labelled as LSP is, to train and test on offline."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from unipose.core.files import write_whole
+from unipose.core.skeleton import SKELETONS
+from unipose.datasets.coco_json import Record, document, image_record, person_record, write_json
+from unipose.datasets.synthetic.figure import (
+    NOBODY,
+    OVERSAMPLING,
+    SHIRT,
+    TROUSERS,
+    Byte,
+    Canvas,
+    Colour,
+    Figure,
+    Float,
+    cloth,
+    skin,
+)
+
+SKELETON = SKELETONS["lsp14"]
+
+
+def draw_sample(
+    out_dir: Path, count: int = 1500, seed: int = 0, size_wh: tuple[int, int] = (192, 160)
+) -> tuple[Path, Path]:
+    """Draw `count` JPEG images and labels; returns train.json (four fifths) and test.json (the unseen last fifth).
+
+    The same arguments give the same files; an image depends on nothing but `seed`, its own number and the size.
+    Raises ValueError for fewer than 5 images or a side below 64 pixels.
+    """
+    if count < 5 or min(size_wh) < 64:
+        raise ValueError(f"the sample needs at least 5 images of at least 64x64 pixels, got {count} of {size_wh}")
+    images: list[Record] = []
+    people: list[Record] = []
+    for number in range(1, count + 1):
+        image, xy_image, visibility, box_xyxy = draw_image(np.random.default_rng((seed, number)), size_wh)
+        name = f"{number:05d}.jpg"
+        write_picture(out_dir / "images" / name, image)
+        images.append(image_record(number, name, size_wh))
+        people.append(person_record(number, number, xy_image, visibility, box_xyxy))
+    split = count - count // 5
+    for half, part in (("train", slice(split)), ("test", slice(split, None))):
+        content = document(SKELETON, images[part], people[part], f"drawn figures, seed {seed}, {half}", "images")
+        write_json(out_dir / f"{half}.json", content)
+    return out_dir / "train.json", out_dir / "test.json"
+
+
+def write_picture(path: Path, image: Byte) -> None:
+    """RGB (H, W, 3) as JPEG."""
+    _, jpeg = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
+    write_whole(path, jpeg.tobytes(), sync=False)
+
+
+def draw_image(rng: np.random.Generator, size_wh: tuple[int, int]) -> tuple[Byte, Float, NDArray[np.int64], Float]:
+    """One figure: RGB image (H, W, 3), xy_image (14, 2), visibility (14,) of 1 or 2, and its box_xyxy (4,)."""
+    canvas = Canvas(size_wh)
+    background(rng, canvas, size_wh)
+    figure = Figure(rng, size_wh)
+    figure.draw(rng, canvas)
+    left, top, width, height = cv2.boundingRect((canvas.owner != NOBODY).astype(np.uint8))
+    box_xyxy = np.array([left, top, left + width, top + height]) / OVERSAMPLING
+    for _ in range(rng.choice(3, p=(0.8, 0.15, 0.05))):  # in front of the figure
+        _stick(rng, canvas, size_wh)
+    xy_image = np.array([figure.xy[name] for name in SKELETON.keypoints])
+    visibility = np.array([2 if canvas.shows(name, figure.xy[name]) else 1 for name in SKELETON.keypoints])
+    return _photograph(rng, canvas.image, size_wh), xy_image, visibility, box_xyxy
+
+
+def background(rng: np.random.Generator, canvas: Canvas, size_wh: tuple[int, int]) -> None:
+    """Soft blotches, then polygons, then sticks and balls of the colours and sizes of limbs and heads."""
+    height, width = canvas.owner.shape
+    blotches = dull(rng) + rng.normal(0, 20, (rng.integers(2, 7), rng.integers(2, 7), 3))
+    canvas.image[:] = cv2.resize(
+        np.clip(blotches, 10, 245).astype(np.uint8), (width, height), interpolation=cv2.INTER_CUBIC
+    )
+    reach = min(size_wh)
+    for _ in range(rng.integers(2, 7)):
+        corners = rng.normal(rng.uniform((0, 0), size_wh), rng.uniform(0.05, 0.3) * reach, (5, 2)).astype(np.float32)
+        canvas.polygon(cv2.convexHull(corners)[:, 0], dull(rng))
+    for _ in range(rng.integers(1, 5)):
+        _stick(rng, canvas, size_wh)
+    for _ in range(rng.integers(0, 3)):
+        canvas.disc(rng.uniform((0, 0), size_wh), rng.uniform(0.03, 0.08) * reach, limb_colour(rng))
+
+
+def _stick(rng: np.random.Generator, canvas: Canvas, size_wh: tuple[int, int]) -> None:
+    reach = min(size_wh)
+    start, angle, radius = rng.uniform((0, 0), size_wh), rng.uniform(0, 2 * np.pi), rng.uniform(0.012, 0.035) * reach
+    end = start + rng.uniform(0.1, 0.4) * reach * np.array([np.cos(angle), np.sin(angle)])
+    canvas.limb(start, end, (radius, radius * rng.uniform(0.6, 1.0)), limb_colour(rng))
+
+
+def dull(rng: np.random.Generator) -> NDArray[np.integer]:
+    """A colour not far from grey."""
+    return (rng.integers(40, 190) + rng.integers(-30, 31, 3)).clip(0, 255)
+
+
+def limb_colour(rng: np.random.Generator) -> Colour:
+    return (skin(rng), cloth(rng, SHIRT), cloth(rng, TROUSERS))[rng.integers(3)]
+
+
+def _photograph(rng: np.random.Generator, canvas_image: Byte, size_wh: tuple[int, int]) -> Byte:
+    """Now and then out of focus, with a brightness and noise of its own."""
+    blur = float(rng.uniform(0.5, 1.2)) if rng.random() < 0.3 else 0.0
+    grain = rng.normal(0.0, rng.uniform(1.0, 8.0), (size_wh[1], size_wh[0], 3))
+    return develop(canvas_image, blur, grain, brightness=float(rng.uniform(0.7, 1.2)))
+
+
+def develop(canvas_image: Byte, blur: float, grain: Float, brightness: float) -> Byte:
+    """A canvas averaged down to the size of `grain` (H, W, 3), out of focus by `blur` pixels -> RGB image (H, W, 3)."""
+    height, width, _ = grain.shape
+    image = cv2.resize(canvas_image, (width, height), interpolation=cv2.INTER_AREA)
+    if blur:
+        image = cv2.GaussianBlur(image, (0, 0), blur)
+    exposed: NDArray[np.floating] = image * brightness + grain
+    return exposed.clip(0, 255).astype(np.uint8)

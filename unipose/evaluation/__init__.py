@@ -1,0 +1,1 @@
+"""Predictions on a labelled set, and what they are worth."""

@@ -1,0 +1,125 @@
+"""Report: an evaluation as people read it: a failure gallery, a reliability plot, and a page of HTML that holds all."""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+import cv2
+import numpy as np
+from matplotlib.figure import Figure
+
+from unipose.core.draw import contact_sheet, draw_poses
+from unipose.core.image import RGB, read_image
+from unipose.core.pose import Pose
+from unipose.datasets.records import RecordSet
+from unipose.evaluation.summary import annotated, errors
+
+Report = Mapping[str, Any]  # what `unipose evaluate` writes as JSON
+Table = list[tuple[str, str]]
+
+STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+table { border-collapse: collapse; margin: 1rem 0; } td, th { padding: .15rem .8rem; border-bottom: 1px solid #ccc8; }
+td + td, th + th { text-align: right; font-variant-numeric: tabular-nums; } th { text-align: left; }
+img { max-width: 100%; } code { overflow-wrap: anywhere; } :root { color-scheme: light dark; }
+"""
+
+
+def gallery(record_set: RecordSet, poses: Sequence[Pose], count: int = 24) -> RGB:
+    """The people with the largest errors, worst first: annotations left, poses right."""
+    worst = np.argsort(-errors(record_set, poses), kind="stable")[:count]
+    tiles = []
+    for i in worst:
+        record = record_set.records[i]
+        image = read_image(record.image_path)
+        tiles += [draw_poses(image, [pose], record_set.skeleton) for pose in (annotated(record), poses[i])]
+    return contact_sheet(tiles, columns=6, tile=200)
+
+
+def reliability_plot(report: Report) -> bytes:
+    """A PNG: of each tenth of the keypoints' scores, the share that is right over the mean; on the line they agree."""
+    tenths = report["reliability"]
+    score, right, count = (np.array([tenth[key] for tenth in tenths]) for key in ("score", "right", "keypoints"))
+    figure = Figure(figsize=(4.5, 4.5), layout="constrained")
+    axes = figure.subplots()
+    axes.bar(score, count / count.sum(), width=0.06, color="0.85", label="share of the keypoints")
+    axes.plot([0, 1], [0, 1], color="0.6", linewidth=1)
+    axes.plot(score, right, marker="o", label="of them right")
+    axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel="score, mean of each tenth")
+    axes.legend(loc="upper left", frameon=False)
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=110)
+    return png.getvalue()
+
+
+def to_png(image: RGB) -> bytes:
+    _, data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    return np.asarray(data).tobytes()
+
+
+def to_html(report: Report, worst: RGB, reliability: bytes | None = None) -> str:
+    """One page without scripts or foreign hosts; the gallery and `reliability_plot`'s PNG are inside."""
+    title = f"{report['metric']} of {report['model']['file']}"
+    how = {
+        "mean": percent(report["mean"]),
+        "people": str(report["people"]),
+        "boxes": report["boxes"],
+        "flip test": "yes" if report["flip"] else "no",
+        "decoder": report["decoder"],
+        "engine": report["engine"],
+        "model, sha256": report["model"]["sha256"],
+        "data": report["data"]["file"],
+        "data, sha256": report["data"]["sha256"],
+    }
+    parts = [_table(list(how.items())), *(f"<h2>{escape(name)}</h2>{_table(rows)}" for name, rows in tables(report))]
+    if reliability:
+        parts.append(_picture("how many keypoints are right, by their score", reliability))
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title><style>{STYLE}</style>'
+        f"<h1>{escape(title)}</h1>{''.join(parts)}<h2>Worst cases</h2><p>Annotation left, pose right; worst first.</p>"
+        f"{_picture('the people with the largest errors', to_png(worst))}</html>\n"
+    )
+
+
+def tables(report: Report) -> list[tuple[str, Table]]:
+    """The report's numbers as named tables of (row, number), in percent unless the row says otherwise."""
+    named = {"per keypoint": "per_keypoint", "COCO": "coco", "by size": "by_size", "decoders": "decoders"}
+    found = [
+        (name, [(row, percent(share)) for row, share in report[key].items()])
+        for name, key in named.items()
+        if key in report
+    ]
+    if "reliability" in report:
+        rows = [(_tenth(tenth), percent(100 * tenth["right"])) for tenth in report["reliability"]]
+        found.append(("right, by score", rows))
+    if "empty" in report:
+        empty = report["empty"]
+        found.append(
+            (
+                f"people or not, {empty['photos']} photos without any",
+                [
+                    ("AUROC of the person score, 0 to 1", f"{empty['auroc']:.3f}"),
+                    ("median person score of people, 0 to 1", f"{empty['median_with_person']:.2f}"),
+                    ("and of what is found in those photos", f"{empty['median_without']:.2f}"),
+                ],
+            )
+        )
+    return found
+
+
+def _tenth(tenth: Mapping[str, float]) -> str:
+    return f"scored {tenth['score']:.2f} in the mean ({tenth['keypoints']})"
+
+
+def percent(share: float | None) -> str:
+    return "no label" if share is None else f"{share:.1f}"
+
+
+def _picture(what: str, png: bytes) -> str:
+    return f'<img alt="{what}" src="data:image/png;base64,{base64.b64encode(png).decode()}">'
+
+
+def _table(rows: Table) -> str:
+    return f"<table>{''.join(f'<tr><td>{escape(a)}</td><td>{escape(b)}</td></tr>' for a, b in rows)}</table>"

@@ -1,0 +1,1 @@
+"""Images to poses: the predictor, its recurrent form, and person detectors."""

@@ -1,0 +1,1 @@
+"""Person detectors: boxes for images that come without any."""

@@ -1,0 +1,76 @@
+"""TorchvisionDetector: people by a COCO detector of torchvision."""
+
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unipose.core.boxes import people
+from unipose.core.image import RGB
+
+PERSON = 1  # of torchvision's COCO categories, where 0 is the background
+
+
+class TorchvisionDetector:
+    """Any of torchvision.models.detection; resizing, normalisation and suppression are the library's."""
+
+    rough = False
+
+    def __init__(self, weights: str, threshold: float = 0.5, device: str = "cpu", threads: int = 0):
+        """`weights`: a builder, whose published weights the library downloads and checks by their hash, or
+        BUILDER:FILE, a state dict (.pth, .safetensors) of it.
+
+        Raises FileNotFoundError, and ValueError for a builder, a file or a device that cannot be used.
+        """
+        import torch
+
+        if threads:
+            torch.set_num_threads(threads)
+        model = load_detector(weights).eval()
+        try:
+            self._model = model.to(device)
+        except (RuntimeError, AssertionError) as error:  # an unknown device; one that is not there
+            raise ValueError(f"PyTorch has no device {device!r} here: {error}") from error
+        self._device = device
+        self._threshold = threshold
+
+    def detect(self, image: RGB) -> NDArray[np.float64]:
+        import torch
+
+        planes = torch.from_numpy(image.transpose(2, 0, 1).astype(np.float32) / np.float32(255))
+        with torch.inference_mode():
+            [found] = self._model([planes.to(self._device)])
+        labels, boxes, scores = (found[key].cpu().numpy() for key in ("labels", "boxes", "scores"))
+        person = labels == PERSON
+        return people(boxes[person], scores[person], (image.shape[1], image.shape[0]), self._threshold)
+
+
+def load_detector(weights: str) -> Any:
+    """The module that BUILDER or BUILDER:FILE names. Raises FileNotFoundError and ValueError."""
+    from torchvision.models import detection, get_model, list_models
+
+    builder, local, file = weights.partition(":")
+    if builder not in list_models(detection):
+        raise ValueError(
+            f"torchvision has no detector {builder!r}; choose one of {', '.join(list_models(detection))}, "
+            "or for your own weights of one BUILDER:FILE"
+        )
+    try:
+        if not local:
+            return get_model(builder, weights="DEFAULT")
+        model = get_model(builder, weights=None, weights_backbone=None)
+        model.load_state_dict(_read(Path(file)))
+    except RuntimeError as error:  # names or shapes that do not fit; a download whose hash is another
+        said = textwrap.shorten(str(error), 300)  # where names do not fit, torch lists all of them
+        raise ValueError(f"the weights {weights} cannot be used: {said}") from error
+    return model
+
+
+def _read(path: Path) -> Any:
+    from unipose.modeling.pretrained import read_weights
+
+    if not path.is_file():
+        raise FileNotFoundError(f"no detector file {path}")
+    return read_weights(path)

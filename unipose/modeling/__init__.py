@@ -1,0 +1,1 @@
+"""Networks in PyTorch: residual units, trunks, the pose network, and their files."""

@@ -1,0 +1,249 @@
+"""Runtime: (B, 3, H, W) float32 -> (B, K, h, w) float32, on ONNX Runtime, OpenVINO or PyTorch.
+
+Engines are optional, so each is imported where it is used.
+"""
+
+import queue
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unipose.core.hardware import cores
+from unipose.core.model_spec import METADATA_KEY, ModelSpec
+from unipose.runtime.autoselect import fastest
+from unipose.runtime.onnx_session import metadata, open_session
+
+Float32 = NDArray[np.float32]
+
+
+class Runtime(Protocol):
+    """A loaded model. `run` and `step` may be called from several threads at once."""
+
+    @property
+    def spec(self) -> ModelSpec: ...
+
+    @property
+    def engine(self) -> str:
+        """The row of `ENGINES` that runs it."""
+        ...
+
+    @property
+    def copies(self) -> int:
+        """How many calls of `run` are worth making at once."""
+        ...
+
+    def run(self, batch: Float32) -> Float32:
+        """(B, 3, H, W) prepared pixels -> (B, K, h, w) heatmaps, any B from 1 up."""
+        ...
+
+    def step(self, batch: Float32, state: Float32) -> tuple[Float32, Float32]:
+        """A frame of each of B clips and the states that their last frames left, `no_state` before the first -> their
+        heatmaps and the states that these leave.
+        """
+        ...
+
+
+def no_state(spec: ModelSpec, count: int) -> Float32:
+    """What `count` clips start with: zeros (count, state_channels, h, w), empty for a model without memory."""
+    width, height = spec.heatmap_wh
+    return np.zeros((count, spec.state_channels, height, width), np.float32)
+
+
+class Engine(ABC):
+    """What all engines share: a model without memory takes images, one with memory images and state."""
+
+    spec: ModelSpec
+
+    def run(self, batch: Float32) -> Float32:
+        return self.step(batch, no_state(self.spec, len(batch)))[0]
+
+    def step(self, batch: Float32, state: Float32) -> tuple[Float32, Float32]:
+        if not self.spec.state_channels:
+            [maps] = self._infer(batch)
+            return maps, state
+        maps, state = self._infer(batch, state)
+        return maps, state
+
+    @abstractmethod
+    def _infer(self, *inputs: Float32) -> Sequence[Float32]:
+        """The model's inputs -> its outputs."""
+
+
+class OnnxRuntime(Engine):
+    """An ONNX file on ONNX Runtime."""
+
+    engine = "onnxruntime"
+    copies = 2  # its threads wait for the slowest of them at every layer: a second call uses those pauses
+
+    def __init__(self, path: str | Path, device: str = "cpu", threads: int = 0, precision: str = "auto"):
+        """Raises ValueError as `open_session` does, for a file without a spec, and for another precision than fp32."""
+        if precision not in ("auto", "fp32"):
+            raise ValueError(f"ONNX Runtime runs a file as it is, not as {precision}; OpenVINO and PyTorch can")
+        self._session = open_session(path, device, threads)
+        self.spec = _spec(path, metadata(self._session))
+        self._inputs = [put.name for put in self._session.get_inputs()]
+
+    def _infer(self, *inputs: Float32) -> Sequence[Float32]:
+        outputs: Sequence[Float32] = self._session.run(None, dict(zip(self._inputs, inputs, strict=True)))
+        return outputs
+
+
+class OpenVino(Engine):
+    """An ONNX file on OpenVINO."""
+
+    engine = "openvino"
+    copies = 1
+
+    def __init__(self, path: str | Path, device: str = "cpu", threads: int = 0, precision: str = "auto"):
+        import openvino
+
+        self.spec = _spec(path, metadata(open_session(path)))  # OpenVINO's own reader does not show it
+        settings: dict[str, Any] = {
+            "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
+            "INFERENCE_NUM_THREADS": threads or cores(),
+        }
+        # OpenVINO gives the thread that compiles a signal stack, and frees it with the model: in a thread that lives
+        # on, Python's next signal handler would run on freed memory.
+        with ThreadPoolExecutor(1) as apart:
+            self._model = apart.submit(openvino.Core().compile_model, str(path), device.upper(), settings).result()
+
+    def _infer(self, *inputs: Float32) -> Sequence[Float32]:
+        request = self._model.create_infer_request()  # a request is not thread-safe, the model is
+        found = request.infer(list(inputs))
+        return [found[output] for output in self._model.outputs]
+
+
+class Torch(Engine):
+    """A network in PyTorch: a safetensors file, or the module itself."""
+
+    engine = "torch"
+    copies = 1
+
+    def __init__(self, path: str | Path, device: str = "cpu", threads: int = 0, precision: str = "auto"):
+        import torch
+
+        from unipose.modeling.checkpoint import load_model
+
+        if threads:
+            torch.set_num_threads(threads)
+        module, self.spec = load_model(path)
+        self._wrap(module, device, precision)
+
+    @classmethod
+    def of_module(cls, module: Any, spec: ModelSpec, device: str = "cpu", precision: str = "fp32") -> "Torch":
+        """A module that gives heatmaps (activation included); it is put into evaluation mode."""
+        runtime = cls.__new__(cls)
+        runtime.spec = spec
+        runtime._wrap(module, device, precision)
+        return runtime
+
+    def _wrap(self, module: Any, device: str, precision: str) -> None:
+        import torch
+
+        from unipose.runtime.cuda_graph import Replay
+
+        where = torch.device(device)
+        bf16 = precision == "bf16" or (precision == "auto" and where.type == "cuda")
+        self._replay = Replay(module, where, torch.bfloat16 if bf16 else torch.float32)
+
+    def _infer(self, *inputs: Float32) -> Sequence[Float32]:
+        import torch
+
+        return [output.numpy() for output in self._replay(*map(torch.from_numpy, inputs))]
+
+
+class Copies:
+    """The same model on several devices; a call takes one that is free, or waits for it."""
+
+    def __init__(self, runtimes: Sequence[Runtime]):
+        self.spec, self.engine = runtimes[0].spec, runtimes[0].engine
+        self.copies = sum(runtime.copies for runtime in runtimes)
+        self._free: queue.SimpleQueue[Runtime] = queue.SimpleQueue()
+        for runtime in [r for turn in range(self.copies) for r in runtimes if turn < r.copies]:
+            self._free.put(runtime)
+
+    def run(self, batch: Float32) -> Float32:
+        with self._one() as runtime:
+            return runtime.run(batch)
+
+    def step(self, batch: Float32, state: Float32) -> tuple[Float32, Float32]:
+        with self._one() as runtime:
+            return runtime.step(batch, state)
+
+    @contextmanager
+    def _one(self) -> Iterator[Runtime]:
+        runtime = self._free.get()
+        try:
+            yield runtime
+        finally:
+            self._free.put(runtime)
+
+
+def installed(path: Path) -> list[str]:
+    """The engines that are installed and read this kind of file."""
+    return [name for name, suffix in _READS.items() if suffix == path.suffix and find_spec(name)]
+
+
+def _fastest(path: Path, device: str, threads: int, precision: str) -> Runtime:
+    """By trying, among those that are `installed`."""
+    able = installed(path)
+    if not able:
+        raise ValueError(f"no engine that is installed reads {path.name}; engines read {_READS}")
+    runtimes = {name: ENGINES[name](path, device, threads, precision) for name in able}
+    width, height = runtimes[able[0]].spec.input_wh
+    image = np.zeros((1, 3, height, width), np.float32)
+    state = no_state(runtimes[able[0]].spec, 1)
+    return runtimes[fastest({name: partial(runtime.step, image, state) for name, runtime in runtimes.items()})]
+
+
+ENGINES: dict[str, Callable[..., Runtime]] = {
+    "onnxruntime": OnnxRuntime,
+    "openvino": OpenVino,
+    "torch": Torch,
+    "fastest": _fastest,
+}
+_READS = {"onnxruntime": ".onnx", "openvino": ".onnx", "torch": ".safetensors"}
+_DEFAULT = {".onnx": "onnxruntime", ".safetensors": "torch"}
+PRECISIONS = {
+    "auto": "bf16 for PyTorch on a GPU, else fp32",
+    "fp32": "exact",
+    "bf16": "faster where the processor has units for it",
+}
+
+
+def open_runtime(
+    path: str | Path, engine: str | None = None, device: str = "cpu", threads: int = 0, precision: str = "auto"
+) -> Runtime:
+    """Load a model file (.onnx or .safetensors) on an engine, by default the one for its kind of file; `fastest` is the
+    one that turns out to be, of those installed.
+
+    `device`: cpu or cuda; several, as "cuda:0,cuda:1", get a copy each. `threads`: inside one call on a CPU; 0 means
+    one per core. `precision`: a row of `PRECISIONS`. Raises FileNotFoundError, and ValueError for an engine that does
+    not exist or does not read this kind of file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no model file {path}")
+    engine = engine or _DEFAULT.get(path.suffix)
+    if engine not in ENGINES:
+        raise ValueError(f"no engine {engine!r} for {path.name}; engines read {_READS}")
+    if _READS.get(engine, path.suffix) != path.suffix:
+        raise ValueError(f"{engine} reads {_READS[engine]} files, not {path.name}; `unipose export` converts")
+    if precision not in PRECISIONS:
+        raise ValueError(f"no precision {precision!r}; choose one of {', '.join(PRECISIONS)}")
+    runtimes = [ENGINES[engine](path, one, threads, precision) for one in device.split(",")]
+    return Copies(runtimes) if len(runtimes) > 1 else runtimes[0]
+
+
+def _spec(path: str | Path, metadata: Mapping[str, str]) -> ModelSpec:
+    if METADATA_KEY not in metadata:
+        raise ValueError(f"{path} carries no UniPose spec; export it with `unipose export`")
+    return ModelSpec.from_json(metadata[METADATA_KEY])

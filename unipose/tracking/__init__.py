@@ -1,0 +1,1 @@
+"""People in video: identities over frames, and smooth keypoints."""

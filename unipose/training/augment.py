@@ -1,0 +1,91 @@
+"""Augmentation: one random affine, owned here, and appearance changes from albumentations."""
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unipose.core.geometry import Affine
+from unipose.core.skeleton import Skeleton
+from unipose.datasets.records import Record
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask the network for its newest version
+
+import albumentations as A
+
+
+@dataclass(frozen=True)
+class RandomAffine:
+    """How far a crop may stray from the person's box.
+
+    `scale`: the crop's size over the margined box's, from-to, drawn log-uniformly; `rotation`: the most degrees either
+    way, in `rotation_probability` of the cases; `shift`: the most the centre moves, in sides of the crop; `flip`: how
+    often left and right are swapped; `half_body`: how often the box shrinks to the upper or lower half's keypoints.
+    """
+
+    scale: tuple[float, float]
+    rotation: float
+    rotation_probability: float
+    shift: float
+    flip: float
+    half_body: float
+
+    def draw(
+        self, rng: np.random.Generator, record: Record, skeleton: Skeleton, input_wh: tuple[int, int], margin: float
+    ) -> tuple[Affine, bool]:
+        """-> the affine from image to input, and whether it mirrors (the caller then swaps left and right)."""
+        box_xyxy = record.box_xyxy
+        if rng.random() < self.half_body:
+            box_xyxy = half_body(rng, record, skeleton)
+        width, height = input_wh
+        size = float(np.exp(rng.uniform(*np.log(self.scale))))
+        degrees = rng.uniform(-self.rotation, self.rotation) if rng.random() < self.rotation_probability else 0.0
+        dx, dy = rng.uniform(-self.shift, self.shift, 2) * input_wh
+        affine = Affine.fit(box_xyxy, input_wh, margin * size)
+        affine = Affine.translate(dx, dy) @ Affine.rotate(degrees, ((width - 1) / 2, (height - 1) / 2)) @ affine
+        mirrored = bool(rng.random() < self.flip)
+        return (Affine.mirror(width) @ affine if mirrored else affine), mirrored
+
+
+def half_body(rng: np.random.Generator, record: Record, skeleton: Skeleton) -> NDArray[np.float64]:
+    """The box_xyxy of a random half's labelled keypoints, padded; the record's own where the half has fewer than three.
+
+    The lower half are hips, knees and ankles, the upper half is the rest.
+    """
+    lower = np.array([name.split("_")[-1] in ("hip", "knee", "ankle", "pelvis") for name in skeleton.keypoints])
+    chosen = record.xy_image[record.labelled & (lower == bool(rng.random() < 0.5))]
+    if len(chosen) < 3:
+        return record.box_xyxy
+    low, high = chosen.min(axis=0), chosen.max(axis=0) + 1
+    pad = 0.25 * float((high - low).max())
+    return np.concatenate([low - pad, high + pad])
+
+
+class Appearance:
+    """Colour, blur, noise, compression and occlusion; moves no pixel, so keypoints stay where they are."""
+
+    def __init__(self, strength: float, occlusion: float):
+        """`strength` scales the probabilities of all but `occlusion`, which is its own; (0, 0) changes nothing."""
+        self.transform = A.Compose(
+            [
+                A.ColorJitter(brightness=0.3, contrast=0.3, saturation=0.3, hue=0.04, p=0.6 * strength),
+                A.ToGray(p=0.05 * strength),
+                A.OneOf([A.GaussianBlur(blur_limit=(3, 5)), A.MotionBlur(blur_limit=(3, 7))], p=0.1 * strength),
+                A.GaussNoise(std_range=(0.02, 0.08), p=0.1 * strength),
+                A.ImageCompression(quality_range=(30, 90), p=0.15 * strength),
+                A.CoarseDropout(
+                    num_holes_range=(1, 3),
+                    hole_height_range=(0.05, 0.25),
+                    hole_width_range=(0.05, 0.25),
+                    fill="random_uniform",
+                    p=occlusion,
+                ),
+            ]
+        )
+
+    def __call__(self, image: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
+        """(h, w, 3) -> (h, w, 3), the same for the same seed."""
+        self.transform.set_random_seed(seed)
+        changed: NDArray[np.uint8] = self.transform(image=image)["image"]
+        return changed

@@ -1,0 +1,1 @@
+"""Video in and out: frames, sound, and poses as lines of text."""
