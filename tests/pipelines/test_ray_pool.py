@@ -3,6 +3,8 @@ import sys
 
 import pytest
 
+from unipose.pipelines import ray_pool
+
 
 def test_images_go_in_groups_and_videos_by_themselves():
     images = [f"{i}.jpg" for i in range(100)]
@@ -11,7 +13,10 @@ def test_images_go_in_groups_and_videos_by_themselves():
     assert [name for group in groups[2:] for name in group] == images
     assert {len(group) for group in groups[2:-1]} == {12} and len(groups[-1]) <= 12
     assert ray_pool.grouped(["a.jpg"], workers=8) == [["a.jpg"]]
-    assert {len(group) for group in ray_pool.grouped(images * 100, workers=2)} <= {ray_pool.GROUP, 10_000 % ray_pool.GROUP}
+    assert {len(group) for group in ray_pool.grouped(images * 100, workers=2)} <= {
+        ray_pool.GROUP,
+        10_000 % ray_pool.GROUP,
+    }
 
 
 @pytest.mark.parametrize(
