@@ -58,7 +58,7 @@ class Broken:
         raise FileNotFoundError("no model file /elsewhere/m.onnx")
     def __call__(self, group):
         yield {}
-pool.Worker = Broken
+ray_pool.Worker = Broken
 sys.exit(batch.main(sys.argv[1:]))
 """
 
