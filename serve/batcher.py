@@ -9,12 +9,10 @@ from dataclasses import dataclass, field
 from time import perf_counter
 
 import numpy as np
-from numpy.typing import NDArray
 
 from serve.metrics import Metrics
+from unipose.core.types import Float32
 from unipose.runtime.engines import Runtime
-
-Float32 = NDArray[np.float32]
 
 
 @dataclass(eq=False)

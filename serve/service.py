@@ -11,14 +11,15 @@ from typing import TypeVar
 import numpy as np
 from fastapi import HTTPException
 
-from serve.batcher import Batcher, Float32
+from serve.batcher import Batcher
 from serve.budget import Budget
-from serve.http.boxes import Boxes, require_overlap
+from serve.http.boxes import require_overlap
 from serve.http.errors import SOON
 from serve.metrics import Metrics
 from serve.settings import Settings
 from unipose.core.image import Limits, image_size, read_image
 from unipose.core.pose import Pose
+from unipose.core.types import Boxes, Float32
 from unipose.inference.predictor import Flow, Predictor, advance
 
 T = TypeVar("T")

@@ -11,13 +11,13 @@ from statistics import median
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
 from unipose.benchmark.peers import Contender, ours, peak, peers, seconds
 from unipose.benchmark.throughput import both, loader, measure_in_turn, step
 from unipose.core.metrics import pck
+from unipose.core.types import Float64
 from unipose.datasets.records import RecordSet, clips, read_records
 from unipose.datasets.synthetic.images import draw_sample
 from unipose.evaluation.jitter import MOVING, STILL, acceleration, lag, smoothed, speed
@@ -124,7 +124,7 @@ def bench_calm(paths: Sequence[Path], runtime: Runtime, rate: float) -> None:
     _console().print(out)
 
 
-def calm_rows(record_set: RecordSet, runtime: Runtime, rate: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def calm_rows(record_set: RecordSet, runtime: Runtime, rate: float) -> tuple[Float64, Float64]:
     """PCK, acceleration and lag before and after smoothing: the means over the clips, in (3,)."""
     predictor, skeleton = Predictor(runtime), runtime.spec.skeleton
     names = record_set.skeleton.keypoints

@@ -7,21 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
 from unipose.core.image import read_image
 from unipose.core.metrics import reliability
 from unipose.core.pose import Pose
+from unipose.core.types import Bool, Float32, Float64
 from unipose.datasets.records import Record, RecordSet, read_records
 from unipose.evaluation.summary import default_metric, score_pck, score_pckh
 from unipose.inference.predictor import Predictor
 from unipose.modeling.checkpoint import read_model, save_model
 from unipose.runtime.engines import Torch
-
-Float = NDArray[np.float64]
-Bool = NDArray[np.bool_]
 
 TEMPERATURES = 1.02 ** np.arange(-55, 56)
 BATCH = 16
@@ -71,7 +68,7 @@ def calibrate(model: Path, out: Path, record_set: RecordSet) -> str:
     return "\n".join(lines)
 
 
-def look(predictor: Predictor, records: Sequence[Record]) -> tuple[list[Pose], Float]:
+def look(predictor: Predictor, records: Sequence[Record]) -> tuple[list[Pose], Float64]:
     """-> a pose for each record, and their scores at each of TEMPERATURES (N, K, T)."""
     poses: list[Pose] = []
     found = []
@@ -84,23 +81,23 @@ def look(predictor: Predictor, records: Sequence[Record]) -> tuple[list[Pose], F
     return poses, np.concatenate(found)
 
 
-def heights(maps: NDArray[np.float32], sigma: float) -> Float:
+def heights(maps: Float32, sigma: float) -> Float64:
     """What maps (..., h, w), softmax times 2 pi sigma^2, would score if their logits were divided by each of
     TEMPERATURES -> (..., T).
     """
     flat = np.log(np.maximum(maps.reshape(*maps.shape[:-2], -1).astype(np.float64), 1e-30))
     below = flat - flat.max(axis=-1, keepdims=True)
     scores = [2 * np.pi * sigma**2 / np.exp(below / temperature).sum(axis=-1) for temperature in TEMPERATURES]
-    clipped: Float = np.minimum(np.stack(scores, axis=-1), 1)
+    clipped: Float64 = np.minimum(np.stack(scores, axis=-1), 1)
     return clipped
 
 
-def best(scores: Float, right: Bool) -> int:
+def best(scores: Float64, right: Bool) -> int:
     """Which column of scores (N, T) tells best what is right (N,): the least Brier score, its mean squared error."""
     return int(((scores - right[:, None]) ** 2).mean(axis=0).argmin())
 
 
-def table(score: Float, right: Bool) -> str:
+def table(score: Float64, right: Bool) -> str:
     brier = float(((score - right) ** 2).mean())
     tenths = ", ".join(f"{mean:.2f}: {100 * share:.0f} %" for _, mean, share in reliability(score, right))
     return f"Brier score {brier:.4f}; of each tenth of the scores the mean, and how many are right: {tenths}"

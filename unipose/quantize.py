@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -17,11 +16,10 @@ from unipose.core import heatmap
 from unipose.core.files import write_whole
 from unipose.core.image import read_image
 from unipose.core.model_spec import METADATA_KEY
+from unipose.core.types import Float32, Float64, Int64
 from unipose.datasets.records import Record, read_records
 from unipose.inference.predictor import Predictor
 from unipose.runtime.engines import OnnxRuntime, Runtime, installed, open_runtime
-
-Float32 = NDArray[np.float32]
 
 WORST = 0.5  # heatmap cells by which the median keypoint may move
 
@@ -60,7 +58,7 @@ def quantize(model: Path, out: Path, records: Sequence[Record], count: int) -> l
     chosen = np.random.default_rng(0).permutation(len(records))[: 2 * count]
     predictor = Predictor(full)
 
-    def inputs(part: NDArray[np.int64]) -> Iterator[Float32]:
+    def inputs(part: Int64) -> Iterator[Float32]:
         for record in (records[i] for i in part):
             yield predictor.prepare(read_image(record.image_path), record.box_xyxy, full.spec.margin)[0][None]
 
@@ -91,11 +89,11 @@ def quantize(model: Path, out: Path, records: Sequence[Record], count: int) -> l
     return lines
 
 
-def moves(full: Runtime, small: Runtime, inputs: Sequence[Float32]) -> NDArray[np.float64]:
+def moves(full: Runtime, small: Runtime, inputs: Sequence[Float32]) -> Float64:
     """(N K,) heatmap cells between the keypoints of two runtimes."""
     batch = np.concatenate(inputs)
     xy = [heatmap.decode(runtime.run(batch), sigma=full.spec.sigma)[0] for runtime in (full, small)]
-    moved: NDArray[np.float64] = np.linalg.norm(xy[0] - xy[1], axis=-1).ravel()
+    moved: Float64 = np.linalg.norm(xy[0] - xy[1], axis=-1).ravel()
     return moved
 
 

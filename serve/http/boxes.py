@@ -4,10 +4,11 @@ from typing import Annotated
 
 import numpy as np
 from fastapi import HTTPException
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from pydantic import Field, FiniteFloat, TypeAdapter, ValidationError
 
-Boxes = NDArray[np.float64]
+from unipose.core.types import Boxes
+
 # No image that is accepted comes near this; beyond it arithmetic on boxes would lose the pixels.
 _Edge = Annotated[FiniteFloat, Field(ge=-1e6, le=1e6)]
 _BOXES = TypeAdapter(list[tuple[_Edge, _Edge, _Edge, _Edge]])

@@ -11,11 +11,11 @@ from typing import ParamSpec, TypeVar
 
 import numpy as np
 
-from serve.http.boxes import Boxes
 from serve.process.worker import load_predictor
 from serve.settings import Settings
 from unipose.core.image import read_image
-from unipose.inference.predictor import Float32, Predictor, advance
+from unipose.core.types import Boxes, Float32
+from unipose.inference.predictor import Predictor, advance
 
 _SIZES = (1, 2, 4, 8, 16)  # of the batches that the runtime is given
 _load = cache(load_predictor)

@@ -15,7 +15,7 @@ from urllib.parse import quote
 import numpy as np
 from fastapi import HTTPException
 
-from serve.http.boxes import Boxes, parse_boxes, require_overlap
+from serve.http.boxes import parse_boxes, require_overlap
 from serve.loadtest import baseline
 from serve.loadtest.baseline import Apart, Subject, apart
 from serve.loadtest.clients import Crowd
@@ -26,6 +26,7 @@ from serve.loadtest.service_process import Process, read_options, running
 from serve.settings import Settings
 from unipose.core.hardware import cores
 from unipose.core.image import Limits, image_format, read_image
+from unipose.core.types import Boxes
 
 ROUNDS = 3
 DRAWN_WH = (640, 480)

@@ -1,9 +1,9 @@
 """People: a detector's scored boxes to the boxes of an image's people."""
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Boxes = NDArray[np.float64]
+from unipose.core.types import Boxes
 
 
 def people(

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from unipose.core.image import RGB
 from unipose.core.pose import Pose
 from unipose.core.skeleton import Skeleton
+from unipose.core.types import RGB, Float
 
 # By side, so that a swapped left and right is seen at a glance (RGB; Okabe and Ito's colours for every eye).
 COLOURS = {"left": (0, 158, 255), "right": (255, 120, 0), "middle": (0, 190, 110)}
@@ -67,6 +66,6 @@ def side(*keypoints: str) -> str:
     return sides.pop() if len(sides) == 1 and sides <= {"left", "right"} else "middle"
 
 
-def _pixel(xy: NDArray[np.floating]) -> tuple[int, int]:
+def _pixel(xy: Float) -> tuple[int, int]:
     x, y = np.clip(np.nan_to_num(xy), -1e6, 1e6)
     return round(float(x)), round(float(y))

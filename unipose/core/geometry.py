@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from math import cos, radians, sin, sqrt
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Array = NDArray[np.float64]
+from unipose.core.types import Float64
 
 
 @dataclass(frozen=True, eq=False)
 class Affine:
     """x' = A x + b on pixel-centre points; `matrix` is (2, 3) float64, the layout OpenCV's warpAffine takes."""
 
-    matrix: Array
+    matrix: Float64
 
     @classmethod
     def identity(cls) -> "Affine":
@@ -69,7 +69,7 @@ class Affine:
         linear = self.matrix[:, :2]
         return Affine(np.hstack([linear @ first.matrix[:, :2], linear @ first.matrix[:, 2:] + self.matrix[:, 2:]]))
 
-    def __call__(self, xy: ArrayLike) -> Array:
+    def __call__(self, xy: ArrayLike) -> Float64:
         """Map points (..., 2)."""
         points = np.asarray(xy, np.float64)
         return points @ self.matrix[:, :2].T + self.matrix[:, 2]

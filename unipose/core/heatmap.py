@@ -7,19 +7,14 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from unipose.core.geometry import Affine
-
-Float32 = NDArray[np.float32]
-Float64 = NDArray[np.float64]
+from unipose.core.types import Bool, Float, Float32, Float64, Index
 
 _TINY = 1e-10  # log of anything smaller carries no position
 
 
-def encode(
-    xy_heatmap: NDArray[np.floating], visible: NDArray[np.bool_], size_wh: tuple[int, int], sigma: float
-) -> Float32:
+def encode(xy_heatmap: Float, visible: Bool, size_wh: tuple[int, int], sigma: float) -> Float32:
     """Unrounded Gaussians of peak 1 (Zhang et al., CVPR 2020: the centre is not quantised).
 
     xy_heatmap (K, 2), visible (K,), sigma in cells -> (K, h, w). A keypoint that is not visible, or further than
@@ -34,9 +29,7 @@ def encode(
     return maps
 
 
-def inside(
-    xy_heatmap: NDArray[np.floating], visible: NDArray[np.bool_], size_wh: tuple[int, int], slack: float = 0.0
-) -> NDArray[np.bool_]:
+def inside(xy_heatmap: Float, visible: Bool, size_wh: tuple[int, int], slack: float = 0.0) -> Bool:
     """Which visible keypoints (..., K, 2) lie on the map or at most `slack` cells outside it -> (..., K)."""
     upper = np.array(size_wh, np.float64) - 0.5 + slack
     return visible & ((xy_heatmap >= -0.5 - slack) & (xy_heatmap <= upper)).all(axis=-1)
@@ -58,13 +51,13 @@ def decode(maps: Float32, decoder: str = "quadratic", sigma: float = 2.0) -> tup
     return xy.astype(np.float32).reshape(*lead, 2), score.reshape(lead)
 
 
-def argmax(maps: Float32, peak: NDArray[np.intp], sigma: float) -> Float64:
+def argmax(maps: Float32, peak: Index, sigma: float) -> Float64:
     """The centre of the highest cell: maps (N, h, w), peak (N,) -> (N, 2)."""
     rows, columns = np.divmod(peak, maps.shape[2])
     return np.stack([columns, rows], axis=-1).astype(np.float64)
 
 
-def quadratic(maps: Float32, peak: NDArray[np.intp], sigma: float) -> Float64:
+def quadratic(maps: Float32, peak: Index, sigma: float) -> Float64:
     """The logarithm of a Gaussian is a parabola, so three cells on each axis give its peak exactly.
 
     At the border too, where the three nearest cells lie to one side.
@@ -77,7 +70,7 @@ def quadratic(maps: Float32, peak: NDArray[np.intp], sigma: float) -> Float64:
     return np.stack([x, y], axis=-1)
 
 
-def dark(maps: Float32, peak: NDArray[np.intp], sigma: float) -> Float64:
+def dark(maps: Float32, peak: Index, sigma: float) -> Float64:
     """DARK (Zhang et al., CVPR 2020): smooth the map with its own Gaussian, then one Newton step on its logarithm.
 
     Peaks at the border, where there is no second derivative, stay at their cell.
@@ -106,21 +99,21 @@ def dark(maps: Float32, peak: NDArray[np.intp], sigma: float) -> Float64:
     return xy
 
 
-DECODERS: dict[str, Callable[[Float32, NDArray[np.intp], float], Float64]] = {
+DECODERS: dict[str, Callable[[Float32, Index, float], Float64]] = {
     "argmax": argmax,
     "quadratic": quadratic,
     "dark": dark,
 }
 
 
-def _triple(index: NDArray[np.intp], length: int) -> NDArray[np.intp]:
+def _triple(index: Index, length: int) -> Index:
     """Three neighbouring cells (N, 3) around each index, kept within the map."""
     middle = np.clip(index, 1, max(length - 2, 1))
-    cells: NDArray[np.intp] = np.minimum(middle[:, None] + np.arange(-1, 2), length - 1)
+    cells: Index = np.minimum(middle[:, None] + np.arange(-1, 2), length - 1)
     return cells
 
 
-def _vertex(values: Float32, index: NDArray[np.intp], length: int) -> NDArray[np.float64]:
+def _vertex(values: Float32, index: Index, length: int) -> Float64:
     """Where the parabola through three logarithms (N, 3) peaks, at most one cell from the maximum at `index`."""
     before, centre, after = np.log(np.maximum(values, _TINY).astype(np.float64)).T
     middle = np.clip(index, 1, max(length - 2, 1))

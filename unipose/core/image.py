@@ -11,14 +11,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from unipose.core.geometry import Affine
 from unipose.core.image_limits import find_bomb
-
-RGB = NDArray[np.uint8]
-Float32 = NDArray[np.float32]
+from unipose.core.types import RGB, Float32
 
 # Pillow's name of each format we read, by how its files begin.
 SIGNATURES: dict[bytes, str] = {

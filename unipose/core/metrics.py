@@ -6,12 +6,9 @@ N people of K keypoints: `xy` and `truth` (N, K, 2) in the same pixels, `counted
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from unipose.core.skeleton import Skeleton
-
-Float = NDArray[np.float64]
-Bool = NDArray[np.bool_]
+from unipose.core.types import Bool, Float64
 
 HEAD_BOX_SHARE = 0.6  # MPII's SC_BIAS: head size = 0.6 x the diagonal of the annotated head box
 
@@ -23,14 +20,14 @@ class Correct:
     `counted` and `right` (N, K) say which were judged, and which of these are correct.
     """
 
-    per_keypoint: Float
+    per_keypoint: Float64
     mean: float
     instances: int
     counted: Bool
     right: Bool
 
 
-def pck(xy: Float, truth: Float, counted: Bool, skeleton: Skeleton, threshold: float = 0.2) -> Correct:
+def pck(xy: Float64, truth: Float64, counted: Bool, skeleton: Skeleton, threshold: float = 0.2) -> Correct:
     """Percentage of correct keypoints: at most `threshold` torsos of the same person away (Yang & Ramanan, 2013).
 
     The torso reaches from the left shoulder to the right hip. A person whose torso is not wholly counted is left out.
@@ -42,7 +39,7 @@ def pck(xy: Float, truth: Float, counted: Bool, skeleton: Skeleton, threshold: f
 
 
 def pckh(
-    xy: Float, truth: Float, counted: Bool, head_size: Float, skeleton: Skeleton, threshold: float = 0.5
+    xy: Float64, truth: Float64, counted: Bool, head_size: Float64, skeleton: Skeleton, threshold: float = 0.5
 ) -> Correct:
     """PCKh (Andriluka et al., CVPR 2014): at most `threshold` head sizes (N,) away.
 
@@ -56,7 +53,7 @@ def pckh(
     return replace(mean, per_keypoint=row.per_keypoint)
 
 
-def _correct(xy: Float, truth: Float, counted: Bool, reach: Float) -> Correct:
+def _correct(xy: Float64, truth: Float64, counted: Bool, reach: Float64) -> Correct:
     right = counted & (np.linalg.norm(xy - truth, axis=-1) <= reach[:, None])
     instances = counted.sum(axis=0)
     per_keypoint = np.where(instances > 0, right.sum(axis=0) / np.maximum(instances, 1), np.nan)
@@ -64,7 +61,7 @@ def _correct(xy: Float, truth: Float, counted: Bool, reach: Float) -> Correct:
     return Correct(per_keypoint, float(right.sum() / total) if total else float("nan"), total, counted, right)
 
 
-def reliability(score: Float, right: Bool, bins: int = 10) -> list[tuple[float, float, float]]:
+def reliability(score: Float64, right: Bool, bins: int = 10) -> list[tuple[float, float, float]]:
     """Of each tenth of the scores (N,) that occurs: how many lie in it, their mean, and the share that is right."""
     place = np.minimum((np.asarray(score) * bins).astype(int), bins - 1)
     found = [place == i for i in range(bins)]
@@ -73,13 +70,13 @@ def reliability(score: Float, right: Bool, bins: int = 10) -> list[tuple[float, 
     ]
 
 
-def auroc(positive: Float, negative: Float) -> float:
+def auroc(positive: Float64, negative: Float64) -> float:
     """How often one of `positive` (N,) is above one of `negative` (M,); equal ones count half."""
     above = positive[:, None] - negative
     return float((above > 0).mean() + 0.5 * (above == 0).mean())
 
 
-def oks(xy: Float, truth: Float, counted: Bool, area: Float, skeleton: Skeleton) -> Float:
+def oks(xy: Float64, truth: Float64, counted: Bool, area: Float64, skeleton: Skeleton) -> Float64:
     """Object keypoint similarity (COCO): the mean of exp(-d^2 / (2 area (2 sigma)^2)) over counted keypoints -> (N,).
 
     `area` (N,) in square pixels. NaN for a person with nothing counted.

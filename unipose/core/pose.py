@@ -4,11 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from unipose.core.skeleton import SKELETONS, Skeleton
-
-Float = NDArray[np.floating[Any]]
+from unipose.core.types import Float
 
 SURE = 0.2  # the score from which a keypoint says where its person is
 

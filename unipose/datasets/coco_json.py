@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from unipose.core.files import write_whole
 from unipose.core.skeleton import SKELETONS, Skeleton
+from unipose.core.types import Bool, Float, Float64, Int
 
 Record = dict[str, Any]
 CLICKED = 2.0  # pixels outside an image where a label may still lie
@@ -38,9 +38,9 @@ def frame_record(image_id: int, file_name: str, size_wh: tuple[int, int], video_
 def person_record(
     annotation_id: int,
     image_id: int,
-    xy_image: NDArray[np.floating],
-    visibility: NDArray[np.integer],
-    box_xyxy: NDArray[np.floating],
+    xy_image: Float,
+    visibility: Int,
+    box_xyxy: Float,
 ) -> Record:
     """One person: xy_image (K, 2), visibility (K,) of 0, 1 or 2, box_xyxy (4,); `area` is the box's."""
     labelled = visibility > 0
@@ -59,7 +59,7 @@ def person_record(
     }
 
 
-def box_around(xy_image: NDArray[np.floating], size_wh: tuple[int, int], padding: float) -> NDArray[np.float64]:
+def box_around(xy_image: Float, size_wh: tuple[int, int], padding: float) -> Float64:
     """The box_xyxy (4,) around points (N, 2), grown on each side by `padding` x its larger side, clipped to the image.
 
     Without points, or with all of them in one spot, it is the whole image.
@@ -69,13 +69,13 @@ def box_around(xy_image: NDArray[np.floating], size_wh: tuple[int, int], padding
         return whole
     low, high = xy_image.min(axis=0), xy_image.max(axis=0) + 1  # + 1: a pixel centre x covers the edges x to x + 1
     grown = padding * float((high - low).max())
-    box_xyxy: NDArray[np.float64] = np.concatenate([low - grown, high + grown])
+    box_xyxy: Float64 = np.concatenate([low - grown, high + grown])
     return box_xyxy.clip(0.0, np.tile(whole[2:], 2))
 
 
-def outside(xy_image: NDArray[np.floating], size_wh: tuple[int, int]) -> NDArray[np.bool_]:
+def outside(xy_image: Float, size_wh: tuple[int, int]) -> Bool:
     """Which points (..., 2) lie too far outside their image to have been clicked on it -> (...)."""
-    beyond: NDArray[np.bool_] = np.maximum(-0.5 - xy_image, xy_image - (np.array(size_wh) - 0.5)).max(axis=-1) > CLICKED
+    beyond: Bool = np.maximum(-0.5 - xy_image, xy_image - (np.array(size_wh) - 0.5)).max(axis=-1) > CLICKED
     return beyond
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from unipose.core.skeleton import SKELETONS, Skeleton
+from unipose.core.types import Bool, Float64
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,10 +23,10 @@ class Record:
     id: int
     image_id: int
     image_path: Path
-    xy_image: NDArray[np.float64]
-    labelled: NDArray[np.bool_]
-    visible: NDArray[np.bool_]
-    box_xyxy: NDArray[np.float64]
+    xy_image: Float64
+    labelled: Bool
+    visible: Bool
+    box_xyxy: Float64
     head_size: float | None
     frame: tuple[int, int] | None = None
 

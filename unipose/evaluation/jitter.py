@@ -4,26 +4,23 @@ T frames of one person's K keypoints: `xy` and `truth` (T, K, 2) in the same pix
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
+from unipose.core.types import Bool, Float64
 from unipose.tracking.one_euro import OneEuro, Smoother
-
-Float = NDArray[np.float64]
-Bool = NDArray[np.bool_]
 
 STILL = 0.25  # body sizes per second, below which a keypoint is at rest
 MOVING = 0.5  # above which it is in motion
 SPEED_FRAMES = 2  # to either side, over which a true speed is taken: labels tremble, too
 
 
-def speed(truth: Float, size: float, rate: float) -> Float:
+def speed(truth: Float64, size: float, rate: float) -> Float64:
     """True speed (T, K) in body sizes per second, at `rate` frames per second; at the ends, the nearest one."""
     n = SPEED_FRAMES
     moved = np.linalg.norm(truth[2 * n :] - truth[: -2 * n], axis=-1) * rate / (2 * n * size)
     return np.pad(moved, ((n, n), (0, 0)), mode="edge")
 
 
-def acceleration(xy: Float, chosen: Bool, size: float) -> float:
+def acceleration(xy: Float64, chosen: Bool, size: float) -> float:
     """The mean length of the second difference from frame to frame, in percent of the body size, where a keypoint is
     `chosen` (T, K) in the three frames of it; NaN where none is.
     """
@@ -32,7 +29,7 @@ def acceleration(xy: Float, chosen: Bool, size: float) -> float:
     return float(100 * second[counted].mean() / size) if counted.any() else float("nan")
 
 
-def lag(xy: Float, truth: Float, chosen: Bool, most: float = 5.0) -> float:
+def lag(xy: Float64, truth: Float64, chosen: Bool, most: float = 5.0) -> float:
     """By how many frames `xy` is behind: the delay of the truth, to a twentieth of a frame and at most `most`, that is
     nearest to `xy` where a keypoint is `chosen` (T, K); negative where it is ahead. NaN where none is.
 
@@ -54,7 +51,7 @@ def lag(xy: Float, truth: Float, chosen: Bool, most: float = 5.0) -> float:
     return float(delays[np.argmin([distance(delay) for delay in delays])])
 
 
-def smoothed(xy: Float, score: Float, size: float, rate: float, settings: OneEuro) -> Float:
+def smoothed(xy: Float64, score: Float64, size: float, rate: float, settings: OneEuro) -> Float64:
     """xy (T, K, 2) and score (T, K) at `rate` frames per second -> xy (T, K, 2)."""
     smoother = Smoother(settings)
     return np.array([smoother(*frame, size, i / rate) for i, frame in enumerate(zip(xy, score, strict=True))])

@@ -9,15 +9,14 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from unipose.core.image import RGB, read_image
+from unipose.core.image import read_image
 from unipose.core.pose import Pose
+from unipose.core.types import RGB, Float64
 from unipose.datasets.records import Record, RecordSet, clips
 from unipose.inference.predictor import Predictor
 from unipose.inference.recurrent import Memory, Stream
 
-Float = NDArray[np.float64]
 BOXES = ("truth", "detector")
 NO_BORDER = (0, 0, 0, 0)
 _GROUP = 16  # images held in memory at once
@@ -31,7 +30,7 @@ class Look:
     """
 
     image_path: Path
-    boxes_xyxy: Float | None
+    boxes_xyxy: Float64 | None
     border: tuple[int, int, int, int] = NO_BORDER
 
     def image(self) -> RGB:

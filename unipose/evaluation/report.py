@@ -11,8 +11,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from unipose.core.draw import contact_sheet, draw_poses
-from unipose.core.image import RGB, read_image
+from unipose.core.image import read_image
 from unipose.core.pose import Pose
+from unipose.core.types import RGB
 from unipose.datasets.records import RecordSet
 from unipose.evaluation.summary import annotated, errors
 

@@ -6,13 +6,11 @@ from io import StringIO
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from unipose.core.metrics import Correct, pck, pckh, reliability
 from unipose.core.pose import Pose
+from unipose.core.types import Float64
 from unipose.datasets.records import Record, RecordSet
-
-Float = NDArray[np.float64]
 
 
 def score_pck(records: Sequence[Record], poses: Sequence[Pose], record_set: RecordSet) -> Correct:
@@ -122,13 +120,13 @@ def annotated(record: Record) -> Pose:
     return Pose(record.xy_image, record.labelled.astype(np.float64), record.box_xyxy)
 
 
-def errors(record_set: RecordSet, poses: Sequence[Pose]) -> Float:
+def errors(record_set: RecordSet, poses: Sequence[Pose]) -> Float64:
     """Each person's mean distance over labelled keypoints, in diagonals of their box."""
     records = record_set.records
     labelled = np.array([r.labelled for r in records])
     distance = np.linalg.norm(_found(poses) - _truth(records), axis=-1)
     diagonal = np.array([np.hypot(*(r.box_xyxy[2:] - r.box_xyxy[:2])) for r in records])
-    mean: Float = (distance * labelled).sum(axis=1) / labelled.sum(axis=1) / diagonal
+    mean: Float64 = (distance * labelled).sum(axis=1) / labelled.sum(axis=1) / diagonal
     return mean
 
 
@@ -136,9 +134,9 @@ def _percent(share: float) -> float | None:
     return None if np.isnan(share) else 100 * float(share)
 
 
-def _found(poses: Sequence[Pose]) -> Float:
+def _found(poses: Sequence[Pose]) -> Float64:
     return np.array([pose.xy_image for pose in poses], np.float64)
 
 
-def _truth(records: Sequence[Record]) -> Float:
+def _truth(records: Sequence[Record]) -> Float64:
     return np.array([record.xy_image for record in records])

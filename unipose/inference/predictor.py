@@ -3,16 +3,16 @@
 from collections.abc import Generator, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from unipose.core import heatmap
 from unipose.core.geometry import Affine
-from unipose.core.image import RGB, normalise, warp
+from unipose.core.image import normalise, warp
 from unipose.core.pose import SURE, Pose
+from unipose.core.types import RGB, Float32, Float64
 from unipose.inference.detectors.detector import Detector, WholeImage
 from unipose.runtime.engines import Runtime
 
-Float32 = NDArray[np.float32]
 # A person's way through the model: yields prepared inputs (n, 3, H, W), is sent their maps (n, K, h, w), returns poses.
 Flow = Generator[Float32, Float32, list[Pose]]
 
@@ -92,7 +92,7 @@ class Predictor:
         to_input = Affine.fit(box_xyxy, self.spec.input_wh, margin)
         return normalise(warp(image, to_input, self.spec.input_wh), self.spec.mean, self.spec.std), to_input
 
-    def read(self, maps: Float32, to_input: Sequence[Affine], boxes_xyxy: NDArray[np.float64]) -> list[Pose]:
+    def read(self, maps: Float32, to_input: Sequence[Affine], boxes_xyxy: Float64) -> list[Pose]:
         """(n, K, h, w) and what `prepare` said -> n poses."""
         xy_heatmap, score = heatmap.decode(maps, self.decoder, self.spec.sigma)
         return [
@@ -100,7 +100,7 @@ class Predictor:
             for xy, s, affine, box in zip(xy_heatmap, score, to_input, boxes_xyxy, strict=True)
         ]
 
-    def _look(self, image: RGB, boxes_xyxy: NDArray[np.float64], margin: float) -> Flow:
+    def _look(self, image: RGB, boxes_xyxy: Float64, margin: float) -> Flow:
         """One pass over the boxes."""
         if not len(boxes_xyxy):
             return []
@@ -134,18 +134,18 @@ def advance(flow: Flow, maps: Float32 | None) -> Float32 | list[Pose]:
         return poses
 
 
-def person_boxes(poses: Sequence[Pose], image: RGB) -> NDArray[np.float64]:
+def person_boxes(poses: Sequence[Pose], image: RGB) -> Float64:
     """`person_box` of each pose -> (N, 4)."""
     return np.array([person_box(pose, image) for pose in poses]).reshape(-1, 4)
 
 
-def _sides(boxes_xyxy: NDArray[np.float64]) -> NDArray[np.float64]:
+def _sides(boxes_xyxy: Float64) -> Float64:
     """(N, 4) -> the longer side of each (N,)."""
-    longer: NDArray[np.float64] = (boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]).max(axis=1)
+    longer: Float64 = (boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]).max(axis=1)
     return longer
 
 
-def person_box(pose: Pose, image: RGB) -> NDArray[np.float64]:
+def person_box(pose: Pose, image: RGB) -> Float64:
     """The box a further look is taken into: around the keypoints it is sure of, padded, within the image.
 
     Where too few keypoints are sure, the box they were found in stays.

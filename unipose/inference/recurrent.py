@@ -5,15 +5,13 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from unipose.core.geometry import Affine
-from unipose.core.image import RGB
 from unipose.core.pose import Pose
+from unipose.core.types import RGB, Float32
 from unipose.inference.predictor import Predictor
 from unipose.runtime.engines import no_state
-
-Float32 = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 
 from unipose.core.draw import draw_poses
-from unipose.core.image import RGB, read_image
+from unipose.core.image import read_image
+from unipose.core.types import RGB
 from unipose.inference.predictor import Predictor
 
 

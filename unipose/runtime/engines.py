@@ -14,14 +14,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from unipose.core.hardware import cores
 from unipose.core.model_spec import METADATA_KEY, ModelSpec
+from unipose.core.types import Float32
 from unipose.runtime.autoselect import fastest
 from unipose.runtime.onnx_session import metadata, open_session
-
-Float32 = NDArray[np.float32]
 
 
 class Runtime(Protocol):

@@ -6,15 +6,12 @@ from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from unipose.core.image import RGB
 from unipose.core.pose import Pose
+from unipose.core.types import RGB, Boxes, Int64
 from unipose.inference.predictor import Predictor, person_boxes
 from unipose.inference.recurrent import Memory, Stream
 from unipose.tracking.tracker import Track, Tracker
-
-Boxes = NDArray[np.float64]
 
 
 class Eye(Protocol):
@@ -47,7 +44,7 @@ class Glance:
         boxes = [expected(self._tracker.followed, image, time) for image, time in zip(images, times, strict=True)]
         parts = [part for part in np.array_split(np.arange(len(images)), self._predictor.runtime.copies) if len(part)]
 
-        def predict(part: NDArray[np.int64]) -> list[list[Pose]]:
+        def predict(part: Int64) -> list[list[Pose]]:
             return self._predictor.predict([images[i] for i in part], [boxes[i] for i in part])
 
         found = [poses for part in self._pool.map(predict, parts) for poses in part]

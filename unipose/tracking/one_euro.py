@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from math import tau
 
 import numpy as np
-from numpy.typing import NDArray
 
-Float = NDArray[np.float64]
+from unipose.core.types import Float64
 
 FORGETS = 0.5  # Hz, with which the best score of a keypoint fades
 
@@ -42,11 +41,11 @@ class Smoother:
     def __init__(self, settings: OneEuro):
         self._settings = settings
         self._time = 0.0
-        self._seen: Float | None = None
+        self._seen: Float64 | None = None
         self._calm = self._velocity = np.zeros((0, 2))
         self._best = np.zeros((0, 1))
 
-    def __call__(self, xy: Float, score: Float, size: float, time: float) -> Float:
+    def __call__(self, xy: Float64, score: Float64, size: float, time: float) -> Float64:
         """xy (K, 2) and the person's size in pixels, score (K,), the frame's time in seconds -> xy (K, 2), smoothed.
 
         Times grow from call to call.
@@ -69,6 +68,6 @@ class Smoother:
         return self._calm
 
 
-def share(cutoff: float | Float, elapsed: float) -> Float:
+def share(cutoff: float | Float64, elapsed: float) -> Float64:
     """How much of the new value a first-order low-pass takes over after `elapsed` seconds."""
     return 1 / (1 + 1 / (tau * np.asarray(cutoff) * elapsed))

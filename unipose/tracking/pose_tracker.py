@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from unipose.core.image import RGB
 from unipose.core.pose import Pose
+from unipose.core.types import RGB
 from unipose.inference.predictor import Predictor
 from unipose.tracking.eye import Eye, Glance, Recall
 from unipose.tracking.one_euro import OneEuro, Smoother

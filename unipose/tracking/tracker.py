@@ -5,14 +5,12 @@ from dataclasses import dataclass, replace
 
 import lap
 import numpy as np
-from numpy.typing import NDArray
 
 from unipose.core.boxes import iou
 from unipose.core.metrics import oks
 from unipose.core.pose import SURE, Pose
 from unipose.core.skeleton import Skeleton
-
-Float = NDArray[np.float64]
+from unipose.core.types import Float64
 
 SAME = 0.2  # the likeness from which two poses of neighbouring frames can be one person
 DOUBLE = 0.5  # the likeness from which two poses of one frame are one person seen twice
@@ -28,7 +26,7 @@ class Track:
     id: int
     pose: Pose
     time: float
-    velocity: Float
+    velocity: Float64
 
     def expected(self, time: float) -> Pose:
         """The last pose, moved on: as fast as it was, for at most a fifth of a second, the longest that holds."""
@@ -89,7 +87,7 @@ class Tracker:
                 kept.append(pose)
         return kept
 
-    def _likeness(self, tracks: Sequence[Track], poses: Sequence[Pose], time: float) -> Float:
+    def _likeness(self, tracks: Sequence[Track], poses: Sequence[Pose], time: float) -> Float64:
         """(tracks, poses): of the expected pose or the last one, whichever is more like it, for what looks like motion
         may be trembling; or, after a time out of sight, of where and how large they are.
         """
@@ -111,7 +109,7 @@ class Tracker:
         return float(similarity + iou(box_a[None], box_b[None])[0, 0]) / 2
 
 
-def pair(likeness: Float) -> list[tuple[int, int]]:
+def pair(likeness: Float64) -> list[tuple[int, int]]:
     """(N, M) -> the rows and columns that together are most alike, min(N, M) of them (Jonker & Volgenant, 1987)."""
     if not likeness.size:
         return []
@@ -119,7 +117,7 @@ def pair(likeness: Float) -> list[tuple[int, int]]:
     return [(row, int(column)) for row, column in enumerate(columns) if column >= 0]
 
 
-def around(pose: Pose) -> Float:
+def around(pose: Pose) -> Float64:
     """box_xyxy around the sure keypoints; what the person was found in, where there are too few."""
     extent = pose.extent(SURE)
     return np.asarray(pose.box_xyxy if extent is None else extent, np.float64)

@@ -4,10 +4,10 @@ import os
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from unipose.core.geometry import Affine
 from unipose.core.skeleton import Skeleton
+from unipose.core.types import Float64, UInt8
 from unipose.datasets.records import Record
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask the network for its newest version
@@ -48,7 +48,7 @@ class RandomAffine:
         return (Affine.mirror(width) @ affine if mirrored else affine), mirrored
 
 
-def half_body(rng: np.random.Generator, record: Record, skeleton: Skeleton) -> NDArray[np.float64]:
+def half_body(rng: np.random.Generator, record: Record, skeleton: Skeleton) -> Float64:
     """The box_xyxy of a random half's labelled keypoints, padded; the record's own where the half has fewer than three.
 
     The lower half are hips, knees and ankles, the upper half is the rest.
@@ -84,8 +84,8 @@ class Appearance:
             ]
         )
 
-    def __call__(self, image: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
+    def __call__(self, image: UInt8, seed: int) -> UInt8:
         """(h, w, 3) -> (h, w, 3), the same for the same seed."""
         self.transform.set_random_seed(seed)
-        changed: NDArray[np.uint8] = self.transform(image=image)["image"]
+        changed: UInt8 = self.transform(image=image)["image"]
         return changed

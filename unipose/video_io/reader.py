@@ -13,7 +13,8 @@ from typing import Any
 import av
 import numpy as np
 
-from unipose.core.image import RGB, images_in, read_image
+from unipose.core.image import images_in, read_image
+from unipose.core.types import RGB
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ import av
 import cv2
 import numpy as np
 
-from unipose.core.image import RGB
+from unipose.core.types import RGB
 from unipose.video_io.audio import Sound
 
 # The encoder of a kind of file, and its settings: quick, and good to the eye; other kinds take FFmpeg's own choice.

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from unipose.core.types import Float64, Int64, UInt8
 from unipose.datasets.coco_json import Record, document, frame_record, person_record, video_record, write_json
-from unipose.datasets.synthetic.figure import NOBODY, OVERSAMPLING, Byte, Canvas, Figure, Float
+from unipose.datasets.synthetic.figure import NOBODY, OVERSAMPLING, Canvas, Figure
 from unipose.datasets.synthetic.images import SKELETON, background, develop, dull, limb_colour, write_picture
 
 # How far each joint's angle swings about its mean, in radians, and the pelvis, in standing heights; and how often.
@@ -22,10 +22,10 @@ SUBFRAMES = 5  # averaged while the shutter is open
 class Clip:
     """T frames: RGB images (H, W, 3), xy_image (T, 14, 2), visibility (T, 14) of 1 or 2, boxes_xyxy (T, 4)."""
 
-    images: list[Byte]
-    xy_image: Float
-    visibility: NDArray[np.int64]
-    boxes_xyxy: Float
+    images: list[UInt8]
+    xy_image: Float64
+    visibility: Int64
+    boxes_xyxy: Float64
 
 
 def draw_clip(
@@ -51,7 +51,7 @@ def draw_clip(
     opened = rng.uniform(*shutter) / fps
     blur, grain, brightness = max(0.0, rng.uniform(-1.0, 1.0)), rng.uniform(1.0, 8.0), rng.uniform(0.7, 1.2)
 
-    def look(second: float) -> tuple[Canvas, Float]:
+    def look(second: float) -> tuple[Canvas, Float64]:
         """What is seen at a moment, and the figure's box_xyxy (4,)."""
         canvas = Canvas(size_wh)
         canvas.image[:] = scene.image
@@ -77,7 +77,7 @@ def draw_clip(
 class Walk:
     """A figure's way through a clip, which stays within the image."""
 
-    def __init__(self, rng: np.random.Generator, figure: Figure, seconds: Float, size_wh: tuple[int, int]) -> None:
+    def __init__(self, rng: np.random.Generator, figure: Figure, seconds: Float64, size_wh: tuple[int, int]) -> None:
         self.figure = figure
         self._names, self._means = list(figure.angles), np.array(list(figure.angles.values()))
         reach = [SWING[name.removeprefix("right_").removeprefix("left_")] for name in self._names] + 2 * [STROLL]
@@ -113,7 +113,7 @@ class Occluder:
         self._shape = cv2.convexHull(corners)[:, 0]
         self.colour = limb_colour(rng) if rng.random() < 0.5 else dull(rng)
 
-    def outline(self, second: float) -> Float:
+    def outline(self, second: float) -> Float64:
         """Its corners (N, 2) in the image."""
         return np.asarray(self._shape + self._there + self._velocity * (second - self._when), np.float64)
 

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Float = NDArray[np.float64]
-Byte = NDArray[np.uint8]
-Colour = Sequence[int] | NDArray[np.integer]  # red, green, blue
+from unipose.core.types import Float64, Int, UInt8
+
+Colour = Sequence[int] | Int  # red, green, blue
 
 OVERSAMPLING = 2  # a canvas is this much larger than the image, into which it is averaged at the end
 FRACTION_BITS = 4  # of the fixed-point coordinates that OpenCV draws with
@@ -47,7 +47,7 @@ def cloth(rng: np.random.Generator, brightness: tuple[float, float]) -> Colour:
     return _whole(rng.uniform(*brightness) * colour / colour.max())
 
 
-def _whole(colour: Float) -> Colour:
+def _whole(colour: Float64) -> Colour:
     return tuple(int(channel) for channel in colour)
 
 
@@ -56,8 +56,8 @@ class Canvas:
 
     def __init__(self, size_wh: tuple[int, int]) -> None:
         width, height = (OVERSAMPLING * side for side in size_wh)
-        self.image: Byte = np.zeros((height, width, 3), np.uint8)
-        self.owner: Byte = np.zeros((height, width), np.uint8)
+        self.image: UInt8 = np.zeros((height, width, 3), np.uint8)
+        self.owner: UInt8 = np.zeros((height, width), np.uint8)
 
     def polygon(self, xy_image: ArrayLike, colour: Colour, owner: int = NOBODY) -> None:
         """Fill a convex polygon (N, 2)."""
@@ -69,7 +69,7 @@ class Canvas:
     def disc(self, centre_xy: ArrayLike, radius: float, colour: Colour, owner: int = NOBODY) -> None:
         self.polygon(np.asarray(centre_xy) + radius * CIRCLE, colour, owner)
 
-    def limb(self, a: Float, b: Float, radii: tuple[float, float], colour: Colour, owner: int = NOBODY) -> None:
+    def limb(self, a: Float64, b: Float64, radii: tuple[float, float], colour: Colour, owner: int = NOBODY) -> None:
         """A round-ended, tapered bar from a to b, darker at its rim, so that it stands out against its like."""
         across = np.array([a[1] - b[1], b[0] - a[0]]) / max(float(np.hypot(*(b - a))), 1e-6)
         for tone, part in ((0.65, 1.0), (1.0, 0.75)):
@@ -79,7 +79,7 @@ class Canvas:
             self.disc(a, ra, shade, owner)
             self.disc(b, rb, shade, owner)
 
-    def shows(self, joint: str, xy_image: Float) -> bool:
+    def shows(self, joint: str, xy_image: Float64) -> bool:
         """Whether a part of the body that has this joint is seen within a pixel of it."""
         x, y = np.round((xy_image + 0.5) * OVERSAMPLING - 0.5).astype(int)
         near = self.owner[
@@ -137,7 +137,7 @@ class Figure:
             for name, mean in (("upper_arm", 0.18), ("forearm", 0.17), ("thigh", 0.25), ("shin", 0.24)):
                 grow(f"{side}_{name}", mean, 0.85)
 
-    def stand(self, angles: dict[str, float], pelvis_xy: Float) -> None:
+    def stand(self, angles: dict[str, float], pelvis_xy: Float64) -> None:
         """Take a pose: the angles of the joints, and where in the image the pelvis is."""
         lean, lengths = angles["lean"], self.lengths
         self.pelvis_xy, self.up, self.rightwards = pelvis_xy, _upwards(lean), _upwards(lean + np.pi / 2)
@@ -231,6 +231,6 @@ class Figure:
             )
 
 
-def _upwards(angle: float) -> Float:
+def _upwards(angle: float) -> Float64:
     """The unit vector `angle` radians from upwards towards our right."""
     return np.array([np.sin(angle), -np.cos(angle)])

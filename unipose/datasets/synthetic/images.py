@@ -4,24 +4,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from unipose.core.files import write_whole
 from unipose.core.skeleton import SKELETONS
+from unipose.core.types import Float, Float64, Int, Int64, UInt8
 from unipose.datasets.coco_json import Record, document, image_record, person_record, write_json
-from unipose.datasets.synthetic.figure import (
-    NOBODY,
-    OVERSAMPLING,
-    SHIRT,
-    TROUSERS,
-    Byte,
-    Canvas,
-    Colour,
-    Figure,
-    Float,
-    cloth,
-    skin,
-)
+from unipose.datasets.synthetic.figure import NOBODY, OVERSAMPLING, SHIRT, TROUSERS, Canvas, Colour, Figure, cloth, skin
 
 SKELETON = SKELETONS["lsp14"]
 
@@ -51,13 +39,13 @@ def draw_sample(
     return out_dir / "train.json", out_dir / "test.json"
 
 
-def write_picture(path: Path, image: Byte) -> None:
+def write_picture(path: Path, image: UInt8) -> None:
     """RGB (H, W, 3) as JPEG."""
     _, jpeg = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
     write_whole(path, jpeg.tobytes(), sync=False)
 
 
-def draw_image(rng: np.random.Generator, size_wh: tuple[int, int]) -> tuple[Byte, Float, NDArray[np.int64], Float]:
+def draw_image(rng: np.random.Generator, size_wh: tuple[int, int]) -> tuple[UInt8, Float64, Int64, Float64]:
     """One figure: RGB image (H, W, 3), xy_image (14, 2), visibility (14,) of 1 or 2, and its box_xyxy (4,)."""
     canvas = Canvas(size_wh)
     background(rng, canvas, size_wh)
@@ -96,7 +84,7 @@ def _stick(rng: np.random.Generator, canvas: Canvas, size_wh: tuple[int, int]) -
     canvas.limb(start, end, (radius, radius * rng.uniform(0.6, 1.0)), limb_colour(rng))
 
 
-def dull(rng: np.random.Generator) -> NDArray[np.integer]:
+def dull(rng: np.random.Generator) -> Int:
     """A colour not far from grey."""
     return (rng.integers(40, 190) + rng.integers(-30, 31, 3)).clip(0, 255)
 
@@ -105,18 +93,18 @@ def limb_colour(rng: np.random.Generator) -> Colour:
     return (skin(rng), cloth(rng, SHIRT), cloth(rng, TROUSERS))[rng.integers(3)]
 
 
-def _photograph(rng: np.random.Generator, canvas_image: Byte, size_wh: tuple[int, int]) -> Byte:
+def _photograph(rng: np.random.Generator, canvas_image: UInt8, size_wh: tuple[int, int]) -> UInt8:
     """Now and then out of focus, with a brightness and noise of its own."""
     blur = float(rng.uniform(0.5, 1.2)) if rng.random() < 0.3 else 0.0
     grain = rng.normal(0.0, rng.uniform(1.0, 8.0), (size_wh[1], size_wh[0], 3))
     return develop(canvas_image, blur, grain, brightness=float(rng.uniform(0.7, 1.2)))
 
 
-def develop(canvas_image: Byte, blur: float, grain: Float, brightness: float) -> Byte:
+def develop(canvas_image: UInt8, blur: float, grain: Float64, brightness: float) -> UInt8:
     """A canvas averaged down to the size of `grain` (H, W, 3), out of focus by `blur` pixels -> RGB image (H, W, 3)."""
     height, width, _ = grain.shape
     image = cv2.resize(canvas_image, (width, height), interpolation=cv2.INTER_AREA)
     if blur:
         image = cv2.GaussianBlur(image, (0, 0), blur)
-    exposed: NDArray[np.floating] = image * brightness + grain
+    exposed: Float = image * brightness + grain
     return exposed.clip(0, 255).astype(np.uint8)

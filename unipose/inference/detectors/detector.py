@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from unipose.core.image import RGB
+from unipose.core.types import RGB, Float64
 from unipose.inference.detectors.onnx_detector import OnnxDetector
 from unipose.inference.detectors.torchvision_detector import TorchvisionDetector
 
@@ -18,7 +17,7 @@ class Detector(Protocol):
     @property
     def rough(self) -> bool: ...
 
-    def detect(self, image: RGB) -> NDArray[np.float64]:
+    def detect(self, image: RGB) -> Float64:
         """Upright (H, W, 3) -> box_xyxy (N, 4) at pixel edges, the best first, within the image and never empty.
 
         May be called from several threads at once.
@@ -32,7 +31,7 @@ class WholeImage:
 
     rough: bool = True
 
-    def detect(self, image: RGB) -> NDArray[np.float64]:
+    def detect(self, image: RGB) -> Float64:
         height, width = image.shape[:2]
         return np.array([[0, 0, width, height]], np.float64)
 

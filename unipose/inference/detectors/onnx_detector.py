@@ -4,10 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from unipose.core.boxes import people
-from unipose.core.image import RGB
+from unipose.core.types import RGB, Float64
 from unipose.inference.detectors.onnx_formats import GREY, LAYOUTS, Layout, Size, Tensors
 from unipose.inference.detectors.onnx_operators import operators
 from unipose.runtime.onnx_session import open_session
@@ -34,7 +33,7 @@ class OnnxDetector:
         self._threshold = threshold
         self._try(path)
 
-    def detect(self, image: RGB) -> NDArray[np.float64]:
+    def detect(self, image: RGB) -> Float64:
         image_wh = image.shape[1], image.shape[0]
         boxes, scores = self._layout.read(self._run(image), image_wh, self._input_wh)
         return people(boxes, scores, image_wh, self._threshold, self._layout.overlap)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from unipose.core.image import RGB
+from unipose.core.types import RGB, Float32, Float64
 
 CLASSES, PERSON = 80, 0  # COCO's, numbered without gaps
 STRIDES = (8, 16, 32)  # of YOLOX's levels
@@ -19,7 +19,6 @@ OVERLAP = 0.45  # above it YOLOX's demo for ONNX suppresses a box; RT-DETR gives
 Size = tuple[int, int]
 Shape = tuple[int | str, ...]
 Tensors = Mapping[str, NDArray[Any]]
-Float64 = NDArray[np.float64]
 Scored = tuple[Float64, Float64]  # box_xyxy (N, 4) in the image, score (N,)
 
 
@@ -124,13 +123,13 @@ def read_transformers(outputs: Tensors, image_wh: Size, input_wh: Size) -> Score
     return _edges(boxes[:, :2] * image_wh, boxes[:, 2:] * image_wh), (1 + np.tanh(logit / 2)) / 2
 
 
-def _stretched(image: RGB, input_wh: Size) -> NDArray[np.float32]:
+def _stretched(image: RGB, input_wh: Size) -> Float32:
     """RGB, 0 to 1, the whole image onto the whole input (RT-DETR's and transformers' preprocessing)."""
     pixels = Image.fromarray(image).resize(input_wh, Image.Resampling.BILINEAR)
     return _planes(np.asarray(pixels)) / np.float32(255)
 
 
-def _planes(pixels: RGB) -> NDArray[np.float32]:
+def _planes(pixels: RGB) -> Float32:
     """(H, W, 3) -> (1, 3, H, W)."""
     return np.ascontiguousarray(pixels.transpose(2, 0, 1)[None], np.float32)
 

@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from unipose.core.boxes import people
-from unipose.core.image import RGB
+from unipose.core.types import RGB, Float64
 
 PERSON = 1  # of torchvision's COCO categories, where 0 is the background
 
@@ -36,7 +35,7 @@ class TorchvisionDetector:
         self._device = device
         self._threshold = threshold
 
-    def detect(self, image: RGB) -> NDArray[np.float64]:
+    def detect(self, image: RGB) -> Float64:
         import torch
 
         planes = torch.from_numpy(image.transpose(2, 0, 1).astype(np.float32) / np.float32(255))
