@@ -27,7 +27,7 @@ from unipose.inference.predictor import Predictor
 from unipose.runtime.engines import open_runtime
 from unipose.weights import MODEL_HELP, named_model
 
-SURE = 0.5  # a keypoint's score from which on the model is believed rather than the label
+CONFIDENT = 0.5  # a keypoint's score from which on the model is believed rather than the label
 FAR = 0.5  # torsos between the two that no click explains
 PAIRED = 4  # sure keypoints with a mirror twin that it takes to say so of a person
 SWAPPED = 0.5  # how much nearer the labels of both sides come, in the mean, when they are exchanged
@@ -38,7 +38,7 @@ def clean(record: Record, pose: Pose, skeleton: Skeleton) -> tuple[NDArray[np.bo
     order = np.arange(len(skeleton.mirror))
     mirror = np.array(skeleton.mirror)
     unit = torso(record, skeleton)
-    sure = pose.score >= SURE
+    sure = pose.score >= CONFIDENT
     as_it_is, exchanged = _distance(record, pose, order) / unit, _distance(record, pose, mirror) / unit
     paired = record.labelled & record.labelled[mirror] & sure & (mirror != order)
     swapped = bool(

@@ -8,16 +8,8 @@ from numpy.typing import NDArray
 from source import Source
 
 from unipose.core.skeleton import Skeleton
-from unipose.datasets.coco_json import (
-    Record,
-    box_around,
-    document,
-    frame_record,
-    outside,
-    person_record,
-    video_record,
-    write_json,
-)
+from unipose.core.types import Json
+from unipose.datasets.coco_json import box_around, document, frame_entry, outside, person_entry, video_entry, write_json
 
 BOX_PADDING = 0.15  # a person without a box is the extent of the labelled joints, grown by this part of its larger side
 
@@ -28,9 +20,9 @@ class ClipSet:
     def __init__(self, pictures: Source, root: PurePosixPath) -> None:
         """The frames are in `pictures`, below the folder `root`."""
         self.pictures, self.root = pictures, root
-        self.images: list[Record] = []
-        self.people: list[Record] = []
-        self.videos: list[Record] = []
+        self.images: list[Json] = []
+        self.people: list[Json] = []
+        self.videos: list[Json] = []
 
     def add(
         self,
@@ -51,7 +43,7 @@ class ClipSet:
         if len(sizes) > 1:
             raise ValueError(f"{self.pictures.path}: {name}: frames of several sizes, {sorted(sizes)}")
         [size_wh] = sizes
-        self.videos.append(video_record(len(self.videos) + 1, name))
+        self.videos.append(video_entry(len(self.videos) + 1, name))
         for i, (frame, xy) in enumerate(zip(frames, xy_image, strict=True)):
             seen = np.where(np.isfinite(xy).all(axis=1) & ~outside(xy, size_wh), visibility[i], 0)
             box = np.full(4, np.nan) if boxes_xyxy is None or i >= len(boxes_xyxy) else boxes_xyxy[i]
@@ -59,8 +51,8 @@ class ClipSet:
             if not (box[2:] > box[:2]).all():
                 box = box_around(xy[seen > 0], size_wh, BOX_PADDING)
             number = len(self.images) + 1
-            self.images.append(frame_record(number, frame, size_wh, self.videos[-1]["id"], i + 1))
-            self.people.append(person_record(number, number, xy, seen, box))
+            self.images.append(frame_entry(number, frame, size_wh, self.videos[-1]["id"], i + 1))
+            self.people.append(person_entry(number, number, xy, seen, box))
 
     def write(self, path: Path, skeleton: Skeleton, description: str) -> str:
         """Returns a line to print. Raises ValueError where no clip was added."""

@@ -18,7 +18,8 @@ import yaml
 from source import Source, command
 
 from unipose.core.skeleton import SKELETONS, Skeleton, skeleton_by_names
-from unipose.datasets.coco_json import Record, document, image_record, write_json
+from unipose.core.types import Json
+from unipose.datasets.coco_json import document, image_entry, write_json
 
 KEPT = ("id", "image_id", "category_id", "keypoints", "num_keypoints", "bbox", "area", "iscrowd")
 
@@ -35,7 +36,7 @@ def read_skeleton(path: Path | None) -> Skeleton:
 
 def read_labels(
     source: Source, name: str, skeleton: Skeleton
-) -> tuple[dict[str, tuple[int, tuple[int, int]]], list[Record]]:
+) -> tuple[dict[str, tuple[int, tuple[int, int]]], list[Json]]:
     """{image file: (its id, its (width, height))} and the persons. Raises ValueError where the layout is another."""
     try:
         labels: dict[str, Any] = source.read_json(name)
@@ -62,12 +63,12 @@ def convert(labels: Source, pictures: Source, name: str, skeleton: Skeleton, out
     if not listed:
         raise ValueError(f"{labels.path}: {name} lists no images")
     folder = PurePosixPath(pictures.find(f"{split}/{next(iter(listed))}")).parent.as_posix()
-    images: list[Record] = []
+    images: list[Json] = []
     for file_name, (image_id, said_wh) in listed.items():
         size_wh = pictures.image_size(f"{folder}/{file_name}")
         if size_wh != said_wh:
             raise ValueError(f"{pictures.path}: {folder}/{file_name} is {size_wh}, its labels say {said_wh}")
-        images.append(image_record(image_id, file_name, size_wh))
+        images.append(image_entry(image_id, file_name, size_wh))
     root = f"images/{split}"
     try:
         content = document(skeleton, images, people, f"COCO {split}", root)

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from source import Source, command
 
 from unipose.core.skeleton import SKELETONS
-from unipose.datasets.coco_json import Record, box_around, document, image_record, outside, person_record, write_json
+from unipose.core.types import Json
+from unipose.datasets.coco_json import box_around, document, image_entry, outside, person_entry, write_json
 
 SKELETON = SKELETONS["lsp14"]  # its keypoints are in the order of joints.mat
 LSP_TRAIN = 1000
@@ -77,8 +78,8 @@ def prepare(args: argparse.Namespace) -> str:
     folder = (PurePosixPath(mat).parent / "images").as_posix()
     names = image_names(source, folder, kind, len(xy_image))
 
-    images: list[Record] = []
-    people: list[Record] = []
+    images: list[Json] = []
+    people: list[Json] = []
     dropped = 0
     for number, name in enumerate(names, start=1):
         size_wh = source.image_size(f"{folder}/{name}")
@@ -86,8 +87,8 @@ def prepare(args: argparse.Namespace) -> str:
         beyond = outside(points, size_wh)  # counts as not labelled (one in LSPET, 145 px outside)
         dropped += int((beyond & (seen > 0)).sum())
         seen = np.where(beyond, 0, seen)
-        images.append(image_record(number, name, size_wh))
-        people.append(person_record(number, number, points, seen, box_around(points[seen > 0], size_wh, BOX_PADDING)))
+        images.append(image_entry(number, name, size_wh))
+        people.append(person_entry(number, number, points, seen, box_around(points[seen > 0], size_wh, BOX_PADDING)))
 
     image_root = source.place_images(folder, names, args.out)
     halves = {"train": slice(None)} if kind == "LSPET" else {"train": slice(LSP_TRAIN), "test": slice(LSP_TRAIN, None)}

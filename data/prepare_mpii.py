@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from source import Source, command
 
 from unipose.core.skeleton import SKELETONS
-from unipose.datasets.coco_json import Record, document, image_record, person_record, write_json
+from unipose.core.types import Json
+from unipose.datasets.coco_json import document, image_entry, person_entry, write_json
 
 SKELETON = SKELETONS["mpii16"]  # its keypoints are in MPII's order
 NECK, TOP = SKELETON.keypoints.index("upper_neck"), SKELETON.keypoints.index("head_top")
@@ -86,8 +87,8 @@ def convert(labels: Source, pictures: Source, split: str, args: argparse.Namespa
     if not isinstance(entries, list) or not entries:
         raise ValueError(f"{labels.path}: {name} must be a list of people")
     from_boxes = head_sizes(args.head_boxes, len(entries)) if args.head_boxes and split == "valid" else None
-    images: dict[str, Record] = {}
-    people: list[Record] = []
+    images: dict[str, Json] = {}
+    people: list[Json] = []
     folder = ""
     for number, entry in enumerate(entries, start=1):
         try:
@@ -96,12 +97,12 @@ def convert(labels: Source, pictures: Source, split: str, args: argparse.Namespa
                 folder = PurePosixPath(pictures.find(f"images/{person.image}")).parent.as_posix()
             if person.image not in images:
                 size_wh = pictures.image_size(f"{folder}/{person.image}")
-                images[person.image] = image_record(len(images) + 1, person.image, size_wh)
+                images[person.image] = image_entry(len(images) + 1, person.image, size_wh)
             image = images[person.image]
             box_xyxy = person.box((image["width"], image["height"]))
         except ValueError as error:
             raise ValueError(f"{labels.path}: {name}: person {number}: {error}") from error
-        record = person_record(number, image["id"], person.xy_image, 2 * person.labelled, box_xyxy)
+        record = person_entry(number, image["id"], person.xy_image, 2 * person.labelled, box_xyxy)
         head_size = person.head_size() if from_boxes is None else float(from_boxes[number - 1])
         people.append(record if head_size is None else {**record, "head_size": round(head_size, 6)})
     image_root = pictures.place_images(folder, list(images), args.out)

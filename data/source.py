@@ -17,7 +17,7 @@ from PIL import Image
 from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
-from unipose.core.files import write_whole
+from unipose.core.files import write_atomically
 
 EXIF_ORIENTATION = 0x0112
 
@@ -98,7 +98,7 @@ class Source:
         if self._zip is None:
             return Path(os.path.relpath(self.path / folder, out)).as_posix()
         for name in names:
-            write_whole(out / root / name, self.read((PurePosixPath(folder) / name).as_posix()), sync=False)
+            write_atomically(out / root / name, self.read((PurePosixPath(folder) / name).as_posix()), sync=False)
         return root
 
 

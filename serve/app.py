@@ -13,7 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 
 from serve.budget import Budget
-from serve.formats import FORMATS
+from serve.formats import to_answer
 from serve.http.auth import PROTOCOL, Keys, may_embed
 from serve.http.body_limit import BodyLimit
 from serve.http.boxes import parse_boxes
@@ -93,7 +93,7 @@ def create_app(settings: Settings, predictor: Predictor, sha256: str | None = No
         return Question(parsed, query.max_people, query.score_threshold)
 
     async def answer(data: bytes, query: AnswerQuery, asked: Question) -> Answer:
-        return FORMATS[query.format](await service.answer(data, asked), spec)
+        return to_answer(await service.answer(data, asked), query.format, spec)
 
     @app.post(
         "/pose",

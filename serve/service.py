@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import prod
 from time import perf_counter
 from typing import TypeVar
 
@@ -17,7 +18,7 @@ from serve.http.boxes import require_overlap
 from serve.http.errors import SOON
 from serve.metrics import Metrics
 from serve.settings import Settings
-from unipose.core.image import Limits, image_size, read_image
+from unipose.core.image import Limits, OpenImage, open_image
 from unipose.core.pose import Pose
 from unipose.core.types import Boxes, Float32
 from unipose.inference.predictor import Flow, Predictor, advance
@@ -93,9 +94,9 @@ class PoseService:
             raise self.busy()
         try:
             async with asyncio.timeout(self._deadline):
-                width, height = await self._in_thread(image_size, data, self._limits)
-                async with self._pixels.hold(width * height):
-                    return await self._find(data, question)
+                image = await self._in_thread(open_image, data, self._limits)
+                async with self._pixels.hold(prod(image.size_wh)):
+                    return await self._find(image, question)
         except TimeoutError as error:
             self._metrics.rejected.labels("deadline").inc()
             raise HTTPException(504, f"no answer within {self._deadline:g} seconds; try again later") from error
@@ -106,12 +107,12 @@ class PoseService:
         self._metrics.rejected.labels("queue").inc()
         return HTTPException(429, "as many images are under way as may be; try again soon", headers=SOON)
 
-    async def _find(self, data: bytes, question: Question) -> Found:
+    async def _find(self, opened: OpenImage, question: Question) -> Found:
         most = min(self._max_people, question.max_people or self._max_people)
 
         def open_flow() -> tuple[tuple[int, int], Flow, Float32 | list[Pose]]:
             with self._timed("decode"):
-                image = read_image(data, self._limits)
+                image = opened.decode()
             height, width = image.shape[:2]
             if question.boxes is not None:
                 require_overlap(question.boxes, width, height)

@@ -14,11 +14,18 @@ from typing import TextIO
 
 from rich.console import Console
 
+from unipose.cli import INTERRUPTED, exit_status
 from unipose.core.image import IMAGE_SUFFIXES
-from unipose.pipelines.options import INTERRUPTED, add_predictor_options, open_predictor, refused
-from unipose.pipelines.ray_pool import joined, work
-from unipose.pipelines.video import add_footage_options, open_follower, progress_bar
-from unipose.pipelines.worker import UNFINISHED, is_done, is_video
+from unipose.pipelines.options import (
+    PredictorOptions,
+    VideoOptions,
+    add_predictor_options,
+    add_video_options,
+    read_options,
+)
+from unipose.pipelines.ray_pool import ray_cluster, work
+from unipose.pipelines.video import open_tracker, progress_bar
+from unipose.pipelines.worker import UNFINISHED, BatchOptions, is_video
 from unipose.video_io.reader import VIDEO_SUFFIXES
 
 FAILED = "failed.jsonl"
@@ -26,16 +33,17 @@ FAILED = "failed.jsonl"
 
 def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
-    console = Console(stderr=True)
+    return exit_status(lambda: _run(read_batch(arguments), Console(stderr=True)))
+
+
+def _run(options: BatchOptions, console: Console) -> int:
     outcome = Outcome()
     try:
-        run(arguments, console, outcome)
-    except (ImportError, ValueError, OSError) as error:
-        return refused(error)
+        run(options, console, outcome)
     except KeyboardInterrupt:
         print(f"interrupted: {outcome}; the same command does the rest", file=sys.stderr)
         return INTERRUPTED
-    print(f"{arguments.source}: {outcome}", file=sys.stderr)
+    print(f"{options.source}: {outcome}", file=sys.stderr)
     return 1 if outcome.failed else 0
 
 
@@ -80,37 +88,34 @@ def _parser() -> argparse.ArgumentParser:
         help="of a Ray cluster, whose machines see both folders by the same names; local, the default, is this machine",
     )  # fmt: skip
     add_predictor_options(parser)
-    add_footage_options(parser)
+    add_video_options(parser)
     return parser
 
 
-def run(arguments: argparse.Namespace, console: Console, outcome: Outcome) -> None:
-    """Do what is not done. Raises ValueError or OSError, before anything is done, for what cannot be."""
-    arguments = absolute(arguments)
-    names = find_inputs(arguments.source, arguments.out)
-    todo = [name for name in names if not is_done(arguments, name)]
-    outcome.before = len(names) - len(todo)
-    open_follower(open_predictor(arguments), arguments)  # told here what would stop every worker
-    with made_in(arguments.out) as failures:
-        if not todo:
+def read_batch(a: argparse.Namespace) -> BatchOptions:
+    """Raises ValueError for options that cannot be."""
+    predictor, video = read_options(PredictorOptions, a), read_options(VideoOptions, a)
+    return BatchOptions(a.source, a.out, predictor, video, a.workers, a.threads, a.address)
+
+
+def run(options: BatchOptions, console: Console, outcome: Outcome) -> None:
+    """Make the results that are missing. Raises ValueError or OSError, before anything is made, for what cannot be."""
+    options = options.absolute()
+    names = find_inputs(options.source, options.out)
+    missing = [name for name in names if not options.is_done(name)]
+    outcome.before = len(names) - len(missing)
+    open_tracker(options.predictor.load(), options.video)  # told here what would stop every worker
+    with prepared_folder(options.out) as failures:
+        if not missing:
             return
-        with joined(arguments.address), progress_bar(console, "inputs/s") as progress:
-            task = progress.add_task("", total=len(todo))
-            for name, error in work(arguments, todo):
+        with ray_cluster(options.address), progress_bar(console, "inputs/s") as progress:
+            task = progress.add_task("", total=len(missing))
+            for name, error in work(options, missing):
                 if error:
                     console.print(f"error: {name}: {error}", markup=False, highlight=False, soft_wrap=True)
                     print(json.dumps({"input": name, "error": error}), file=failures, flush=True)
                 outcome.add(error)
                 progress.advance(task)
-
-
-def absolute(arguments: argparse.Namespace) -> argparse.Namespace:
-    """The paths so that a process that works elsewhere finds them."""
-    paths = {name: value.absolute() for name, value in vars(arguments).items() if isinstance(value, Path)}
-    weights = arguments.detector_weights
-    if weights and Path(weights).exists():  # it may be a name, too
-        weights = str(Path(weights).absolute())
-    return argparse.Namespace(**{**vars(arguments), **paths, "detector_weights": weights})
 
 
 def find_inputs(folder: Path, out: Path) -> list[str]:
@@ -134,7 +139,7 @@ def find_inputs(folder: Path, out: Path) -> list[str]:
 
 
 @contextmanager
-def made_in(out: Path) -> Iterator[TextIO]:
+def prepared_folder(out: Path) -> Iterator[TextIO]:
     """The results' folder, with a place for what is unfinished -> the list of failures, if any."""
     unfinished, failed = out / UNFINISHED, out / FAILED
     shutil.rmtree(unfinished, ignore_errors=True)  # left by a run that was killed

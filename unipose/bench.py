@@ -16,12 +16,13 @@ from rich.table import Table
 
 from unipose.benchmark.peers import Contender, ours, peak, peers, seconds
 from unipose.benchmark.throughput import both, loader, measure_in_turn, step
+from unipose.cli import exit_status
 from unipose.core.metrics import pck
 from unipose.core.types import Float64
 from unipose.datasets.records import RecordSet, clips, read_records
 from unipose.datasets.synthetic.images import draw_sample
 from unipose.evaluation.jitter import MOVING, STILL, acceleration, lag, smoothed, speed
-from unipose.evaluation.predictions import Look, predict_looks
+from unipose.evaluation.predictions import ImageQuery, predict_queries
 from unipose.inference.predictor import Predictor
 from unipose.runtime.engines import Runtime, open_runtime
 from unipose.tracking.one_euro import OneEuro
@@ -48,19 +49,13 @@ def main(argv: list[str] | None = None) -> int:
     calm.add_argument("sets", nargs="+", type=Path, metavar="SET.json", help="clips with a person in each frame")
     calm.add_argument("--model", type=named_model, default="default", help=MODEL_HELP)
     calm.add_argument("--rate", type=float, default=25.0, help="frames per second (default 25)")
-    arguments = parser.parse_args(argv)
-    try:
-        if arguments.what == "train":
-            bench_train(configure(arguments.config), arguments.batches)
-        elif arguments.what == "infer":
-            rows = ours(arguments.weights, arguments.exported, arguments.int8)
-            bench_infer([*rows, *([] if arguments.no_peers else peers())])
-        else:
-            bench_calm(arguments.sets, open_runtime(arguments.model), arguments.rate)
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    a = parser.parse_args(argv)
+    actions = {
+        "train": lambda: bench_train(configure(a.config), a.batches),
+        "infer": lambda: bench_infer([*ours(a.weights, a.exported, a.int8), *([] if a.no_peers else peers())]),
+        "calm": lambda: bench_jitter(a.sets, open_runtime(a.model), a.rate),
+    }
+    return exit_status(actions[a.what])
 
 
 def bench_train(config: Config, batches: int) -> None:
@@ -109,7 +104,7 @@ def bench_infer(contenders: Sequence[Contender]) -> None:
     _console().print(out)
 
 
-def bench_calm(paths: Sequence[Path], runtime: Runtime, rate: float) -> None:
+def bench_jitter(paths: Sequence[Path], runtime: Runtime, rate: float) -> None:
     """Print, for each set, PCK@0.2, the acceleration of keypoints at rest and the lag of those in motion, of what the
     model finds in each frame by itself, in the annotated box, and of the same smoothed.
     """
@@ -117,21 +112,23 @@ def bench_calm(paths: Sequence[Path], runtime: Runtime, rate: float) -> None:
     for column in ("set", "", "PCK@0.2", "at rest: acceleration, % of the body", "in motion: lag, frames"):
         out.add_column(column, justify="left" if column in ("set", "") else "right")
     for path in paths:
-        before, after = calm_rows(read_records(path), runtime, rate)
+        before, after = jitter_rows(read_records(path), runtime, rate)
         for name, row in (("each frame", before), ("smoothed", after)):
             out.add_row(str(path), name, *(f"{value:.2f}" for value in row))
         out.add_row(str(path), "acceleration left", "", f"{after[1] / before[1]:.2f}", "")
     _console().print(out)
 
 
-def calm_rows(record_set: RecordSet, runtime: Runtime, rate: float) -> tuple[Float64, Float64]:
+def jitter_rows(record_set: RecordSet, runtime: Runtime, rate: float) -> tuple[Float64, Float64]:
     """PCK, acceleration and lag before and after smoothing: the means over the clips, in (3,)."""
     predictor, skeleton = Predictor(runtime), runtime.spec.skeleton
     names = record_set.skeleton.keypoints
     shared = [names.index(name) if name in names else -1 for name in skeleton.keypoints]
     rows: list[list[list[float]]] = []
     for clip in clips(record_set.records):
-        poses = [pose for [pose] in predict_looks(predictor, [Look(r.image_path, r.box_xyxy[None]) for r in clip])]
+        poses = [
+            pose for [pose] in predict_queries(predictor, [ImageQuery(r.image_path, r.box_xyxy[None]) for r in clip])
+        ]
         truth = np.array([r.xy_image[shared] for r in clip])
         counted = np.array([r.labelled[shared] for r in clip]) & (np.array(shared) >= 0)
         size = float(np.median([max(r.box_xyxy[2:] - r.box_xyxy[:2]) for r in clip]))

@@ -1,7 +1,6 @@
 """`unipose calibrate MODEL.safetensors OUT.safetensors --data SET.json`: scores that say how often they are right."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
+from unipose.cli import exit_status
 from unipose.core.image import read_image
 from unipose.core.metrics import reliability
 from unipose.core.pose import Pose
@@ -31,12 +31,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("out", type=Path, help="the .safetensors file to write")
     parser.add_argument("--data", type=Path, required=True, help="a COCO-keypoint JSON that it was not trained on")
     arguments = parser.parse_args(argv)
-    try:
-        print(calibrate(arguments.model, arguments.out, read_records(arguments.data)))
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_status(lambda: print(calibrate(arguments.model, arguments.out, read_records(arguments.data))))
 
 
 def calibrate(model: Path, out: Path, record_set: RecordSet) -> str:

@@ -3,9 +3,13 @@
 import os
 import signal
 import sys
+from collections.abc import Callable
 from importlib import import_module
 
 from unipose import __version__
+
+REFUSED = 2  # the exit status of a command that was asked for something impossible, and did nothing
+INTERRUPTED = 130
 
 VERBS = {
     "predict": "joints of photographs: overlay pictures and JSON",
@@ -37,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     if verb not in VERBS:
         print(f"error: no verb {verb!r}; choose one of {', '.join(VERBS)}", file=sys.stderr)
-        return 2
+        return REFUSED
     try:
         module = import_module("serve.__main__" if verb == "serve" else f"unipose.{verb}")
     except ModuleNotFoundError as error:
@@ -45,9 +49,24 @@ def main(argv: list[str] | None = None) -> int:
             raise
         extra = {"batch": "ray", "serve": "serve", "video": "video"}.get(verb, "train")
         print(f"error: {verb} needs {error.name}: pip install 'unipose[{extra}]'", file=sys.stderr)
-        return 2
+        return REFUSED
     code: int = module.main(rest)
     return code
+
+
+def exit_status(action: Callable[[], int | None]) -> int:
+    """Run a command -> the exit status it returns, or 0. What makes it impossible becomes one line, and REFUSED."""
+    try:
+        return action() or 0
+    except (ImportError, ValueError, OSError) as error:
+        return refuse(error)
+
+
+def refuse(error: ImportError | ValueError | OSError) -> int:
+    """Say in one line why a command cannot be carried out -> REFUSED."""
+    why = f"this needs {error.name}, which is not installed" if isinstance(error, ImportError) else error
+    print(f"error: {why}", file=sys.stderr)
+    return REFUSED
 
 
 if __name__ == "__main__":

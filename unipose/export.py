@@ -1,7 +1,6 @@
 """`unipose export MODEL.safetensors OUT.onnx`: ONNX with its spec inside, compared with PyTorch before writing."""
 
 import argparse
-import sys
 import tempfile
 import warnings
 from importlib.util import find_spec
@@ -12,6 +11,7 @@ import onnx
 import torch
 from torch import nn
 
+from unipose.cli import exit_status
 from unipose.core.model_spec import METADATA_KEY, ModelSpec
 from unipose.modeling.checkpoint import load_model
 from unipose.runtime.engines import Runtime, Torch, no_state, open_runtime
@@ -26,17 +26,14 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("model", type=Path, help="a .safetensors file, as `unipose train` writes it")
     parser.add_argument("out", type=Path, help="the .onnx file to write")
     arguments = parser.parse_args(argv)
-    try:
-        if arguments.out.suffix != ".onnx":
-            raise ValueError(f"the output must end in .onnx, got {arguments.out}")
-        module, spec = load_model(arguments.model)
-        for line in export(module, spec, arguments.out):
-            print(line)
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(f"{arguments.out}: {arguments.out.stat().st_size / 2**20:.1f} MB")
-    return 0
+    return exit_status(lambda: _run(arguments.model, arguments.out))
+
+
+def _run(model: Path, out: Path) -> None:
+    if out.suffix != ".onnx":
+        raise ValueError(f"the output must end in .onnx, got {out}")
+    print("\n".join(export(*load_model(model), out)))
+    print(f"{out}: {out.stat().st_size / 2**20:.1f} MB")
 
 
 def export(module: nn.Module, spec: ModelSpec, out: Path) -> list[str]:

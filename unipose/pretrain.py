@@ -1,7 +1,6 @@
 """`unipose pretrain DATA --trunk NAME --out FILE`: train a trunk as a classifier, to start pose networks from."""
 
 import argparse
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import datasets
 from torchvision.transforms import v2
 
+from unipose.cli import exit_status
 from unipose.modeling.checkpoint import save_weights
 from unipose.modeling.classifier import Classifier
 from unipose.modeling.trunk import ZOO, Trunk
@@ -53,17 +53,39 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    arguments = parser.parse_args(argv)
-    try:
-        if arguments.out.suffix != ".safetensors":
-            raise ValueError(f"the output must end in .safetensors, got {arguments.out}")
-        if arguments.trunk not in ZOO:
-            raise ValueError(f"no trunk {arguments.trunk!r}; `unipose models` lists them")
-        pretrain(arguments, read_images(arguments.data, arguments.size), Console())
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    a = parser.parse_args(argv)
+    options = PretrainOptions(
+        trunk=a.trunk, out=a.out, epochs=a.epochs, batch_size=a.batch_size, lr=a.lr, optimizer=a.optimizer,
+        weight_decay=a.weight_decay, mixup=a.mixup, dropout=a.dropout, seed=a.seed, workers=a.workers, device=a.device,
+    )  # fmt: skip
+    return exit_status(lambda: _run(a.data, a.size, options))
+
+
+def _run(data: Path, size: int | None, options: "PretrainOptions") -> None:
+    if options.out.suffix != ".safetensors":
+        raise ValueError(f"the output must end in .safetensors, got {options.out}")
+    if options.trunk not in ZOO:
+        raise ValueError(f"no trunk {options.trunk!r}; `unipose models` lists them")
+    pretrain(options, read_images(data, size), Console())
+
+
+@dataclass(frozen=True)
+class PretrainOptions:
+    """How a trunk, a row of the zoo, is trained as a classifier and written to `out`, a .safetensors file."""
+
+    trunk: str
+    out: Path
+    epochs: int = 30
+    batch_size: int = 64
+    lr: float = 2e-3
+    optimizer: str = "adamw"
+    weight_decay: float = 0.05
+    mixup: float = 0.2
+    """Alpha of mixup's beta distribution; 0: none."""
+    dropout: float = 0.0
+    seed: int = 0
+    workers: int = 1
+    device: str = "cpu"
 
 
 def read_images(path: Path, size: int | None) -> ImageSet:
@@ -101,28 +123,28 @@ def transform(size: int, train: bool, crop: bool) -> Callable[[object], Tensor]:
     return ready
 
 
-def pretrain(a: argparse.Namespace, images: ImageSet, console: Console) -> float:
+def pretrain(o: PretrainOptions, images: ImageSet, console: Console) -> float:
     """Train, printing a line per epoch, and write the averaged weights -> their accuracy on val, in percent."""
-    torch.manual_seed(a.seed)
-    device = torch.device(a.device)
-    row = ZOO[a.trunk]
-    network = Classifier(Trunk(row, row.strides[-1]), images.classes, a.dropout)
+    torch.manual_seed(o.seed)
+    device = torch.device(o.device)
+    row = ZOO[o.trunk]
+    network = Classifier(Trunk(row, row.strides[-1]), images.classes, o.dropout)
     network = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    load = partial(DataLoader, batch_size=a.batch_size, num_workers=a.workers)
+    load = partial(DataLoader, batch_size=o.batch_size, num_workers=o.workers)
     loader, checking = load(images.train, shuffle=True, drop_last=True), load(images.val)
     if not len(loader):
-        raise ValueError(f"the training images do not fill a batch of {a.batch_size}: lower --batch-size")
-    optimizer = OPTIMIZERS[a.optimizer](parameter_groups(network, a.weight_decay), a.lr, 0.9)
-    total = a.epochs * len(loader)
+        raise ValueError(f"the training images do not fill a batch of {o.batch_size}: lower --batch-size")
+    optimizer = OPTIMIZERS[o.optimizer](parameter_groups(network, o.weight_decay), o.lr, 0.9)
+    total = o.epochs * len(loader)
     schedule = LambdaLR(optimizer, partial(factor, course="cosine", warmup=max(1, total // 20), total=total))
     average = AveragedModel(network, avg_fn=partial(ema, 0.999), use_buffers=True)
     right = 0.0
-    for epoch in range(a.epochs):
+    for epoch in range(o.epochs):
         network.train()
         began, losses = perf_counter(), []
         for image, label in track(loader, f"epoch {epoch + 1}", console=console, disable=not console.is_terminal):
             loss = step(
-                network, image.to(device), functional.one_hot(label.to(device), images.classes).float(), a.mixup
+                network, image.to(device), functional.one_hot(label.to(device), images.classes).float(), o.mixup
             )
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
@@ -130,7 +152,7 @@ def pretrain(a: argparse.Namespace, images: ImageSet, console: Console) -> float
             schedule.step()
             average.update_parameters(network)
             losses.append(loss.detach())
-        speed = len(loader) * a.batch_size / (perf_counter() - began)
+        speed = len(loader) * o.batch_size / (perf_counter() - began)
         mean = float(torch.stack(losses).mean())
         if mean != mean:
             raise ValueError("the loss is not a number; try a lower --lr")
@@ -138,7 +160,7 @@ def pretrain(a: argparse.Namespace, images: ImageSet, console: Console) -> float
         console.print(
             f"epoch {epoch + 1}  loss {mean:.4f}  accuracy {right:.2f} %  images_per_s {speed:.1f}", highlight=False
         )
-        save_weights(a.out, average.module.state_dict(), {"trunk": a.trunk, "accuracy": f"{right:.2f}"})
+        save_weights(o.out, average.module.state_dict(), {"trunk": o.trunk, "accuracy": f"{right:.2f}"})
     return right
 
 

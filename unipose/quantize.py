@@ -1,7 +1,6 @@
 """`unipose quantize MODEL.onnx OUT.onnx --images SET.json`: 8-bit weights and activations, for CPUs."""
 
 import argparse
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -12,8 +11,9 @@ import onnx
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from unipose.cli import exit_status
 from unipose.core import heatmap
-from unipose.core.files import write_whole
+from unipose.core.files import write_atomically
 from unipose.core.image import read_image
 from unipose.core.model_spec import METADATA_KEY
 from unipose.core.types import Float32, Float64, Int64
@@ -33,14 +33,12 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--count", type=int, default=256, help="of its people, drawn at random (default 256)")
     arguments = parser.parse_args(argv)
-    try:
-        for line in quantize(arguments.model, arguments.out, read_records(arguments.images).records, arguments.count):
-            print(line)
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(f"{arguments.out}: {arguments.out.stat().st_size / 2**20:.1f} MB")
-    return 0
+    return exit_status(lambda: _run(arguments.model, arguments.out, arguments.images, arguments.count))
+
+
+def _run(model: Path, out: Path, images: Path, count: int) -> None:
+    print("\n".join(quantize(model, out, read_records(images).records, count)))
+    print(f"{out}: {out.stat().st_size / 2**20:.1f} MB")
 
 
 def quantize(model: Path, out: Path, records: Sequence[Record], count: int) -> list[str]:
@@ -85,7 +83,7 @@ def quantize(model: Path, out: Path, records: Sequence[Record], count: int) -> l
             lines.append(said + f"{np.quantile(moved, 0.95):.2f}")
             if not np.median(moved) <= WORST:
                 raise ValueError(f"{lines[-1]}: {out} is not written")
-        write_whole(out, part.read_bytes())
+        write_atomically(out, part.read_bytes())
     return lines
 
 

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 
 from unipose.benchmark.throughput import measure_in_turn, step
+from unipose.cli import exit_status
 from unipose.modeling.checkpoint import build_network, load_model
 from unipose.modeling.flops import cost, parameters
 from unipose.training import distributed
@@ -34,13 +35,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("config", nargs="*", help="as `unipose train` takes them; what is common to the variants")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=1, help="trainings at once; mind train.threads, of each of them")
-    arguments = parser.parse_intermixed_args(argv)
-    try:
-        print(study(read_variants(arguments.variants), arguments.config, arguments.seeds, arguments.jobs))
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    a = parser.parse_intermixed_args(argv)
+    return exit_status(lambda: print(study(read_variants(a.variants), a.config, a.seeds, a.jobs)))
 
 
 def read_variants(path: Path) -> Variants:

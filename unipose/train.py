@@ -2,12 +2,12 @@
 
 import argparse
 import os
-import sys
 
 import yaml
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
+from unipose.cli import exit_status
 from unipose.evaluation.summary import annotated, default_metric, summarise
 from unipose.training import distributed
 from unipose.training.build import compose, configure, read_data
@@ -19,12 +19,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("config", nargs="*", help="a YAML file (configs/ has some) and section.key=value overrides")
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
     arguments = parser.parse_intermixed_args(argv)  # --resume may stand anywhere
-    try:
-        train(configure(arguments.config), arguments.resume)
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_status(lambda: train(configure(arguments.config), arguments.resume))
 
 
 def train(config: Config, resume: bool = False) -> None:

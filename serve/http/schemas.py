@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
+from unipose.core.pose_formats import DOCUMENTS
+
 Score = Annotated[FiniteFloat, Field(ge=0, le=1)]
 
 
@@ -76,7 +78,9 @@ class AnswerQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    format: Literal["native", "coco", "openpose"] = Field("native", description="the form of the answer")
+    format: Literal[tuple(DOCUMENTS)] = Field(  # type: ignore[valid-type]  # the rows, which mypy cannot know
+        "native", description="the form of the answer"
+    )
     score_threshold: Score = Field(0.0, description="people with a lower score are left out")
     max_people: int | None = Field(None, ge=1, description="most people, the detector's best first")
 

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from unipose.core.files import sha256, write_whole
+from unipose.core.files import sha256, write_atomically
 
 
 @pytest.mark.parametrize("content", [b"new", lambda part: part.write_bytes(b"new")], ids=["bytes", "writer"])
@@ -12,7 +12,7 @@ def test_a_file_is_there_alone_with_its_folders(tmp_path, monkeypatch, content, 
     monkeypatch.setattr(os, "fsync", synced.append)
     path = tmp_path / "a" / "b" / "x.json"
     for _ in range(2):  # the second over the first
-        write_whole(path, content, sync)
+        write_atomically(path, content, sync)
         assert path.read_bytes() == b"new"
     assert [file.name for file in path.parent.iterdir()] == ["x.json"]
     assert len(synced) == 2 * sync
@@ -20,14 +20,14 @@ def test_a_file_is_there_alone_with_its_folders(tmp_path, monkeypatch, content, 
 
 def test_an_interrupted_write_leaves_the_old_file(tmp_path):
     path = tmp_path / "x.json"
-    write_whole(path, b"old")
+    write_atomically(path, b"old")
 
     def fail(part):
         part.write_bytes(b"ha")
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_whole(path, fail)
+        write_atomically(path, fail)
     assert path.read_bytes() == b"old"
 
 

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from unipose.video_io.prefetch import Ahead, Behind
+from unipose.video_io.prefetch import BackgroundWriter, Prefetcher
 
 
 def counted(limit, made):
@@ -18,13 +18,13 @@ def failing(after):
 
 
 def test_ahead_gives_all_in_order():
-    with Ahead(range(100), 3) as ahead:
+    with Prefetcher(range(100), 3) as ahead:
         assert list(ahead) == list(range(100))
 
 
 def test_ahead_is_bounded():
     made = []
-    with Ahead(counted(1000, made), 3) as ahead:
+    with Prefetcher(counted(1000, made), 3) as ahead:
         time.sleep(0.1)
         assert next(iter(ahead)) == 0
         time.sleep(0.1)
@@ -34,7 +34,7 @@ def test_ahead_is_bounded():
 
 def test_an_error_ahead_is_raised_after_what_came_before():
     got = []
-    with Ahead(failing(5), 2) as ahead, pytest.raises(OSError, match="the cable"):
+    with Prefetcher(failing(5), 2) as ahead, pytest.raises(OSError, match="the cable"):
         got.extend(ahead)
     assert got == [0, 1, 2, 3, 4]
 
@@ -47,14 +47,14 @@ def test_the_latest_wins():
         go.set()
         time.sleep(0.05)
 
-    with Ahead(items(), 1, latest=True) as ahead:
+    with Prefetcher(items(), 1, latest=True) as ahead:
         assert go.wait(5)
         assert list(ahead) == [49]
 
 
 def test_behind_takes_all_in_order():
     taken = []
-    with Behind(taken.append, 2) as behind:
+    with BackgroundWriter(taken.append, 2) as behind:
         for i in range(50):
             behind.put(i)
     assert taken == list(range(50))
@@ -67,7 +67,7 @@ def test_behind_is_bounded():
         assert open_door.wait(5)
         taken.append(item)
 
-    with Behind(take, 2) as behind:
+    with BackgroundWriter(take, 2) as behind:
         feeder = threading.Thread(target=lambda: [behind.put(i) for i in range(10)])
         feeder.start()
         feeder.join(0.1)
@@ -83,7 +83,7 @@ def fails_at_three(item):
 
 
 def put_all(items, depth, pause=0.0, then=None):
-    with Behind(fails_at_three, depth) as behind:
+    with BackgroundWriter(fails_at_three, depth) as behind:
         for item in items:
             assert item < 10
             behind.put(item)

@@ -1,4 +1,4 @@
-"""Files: written whole or not at all, and named by their contents."""
+"""Files: written atomically, and identified by their contents."""
 
 import hashlib
 import os
@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-def write_whole(path: Path, content: bytes | Callable[[Path], object], sync: bool = True) -> None:
-    """Fill a file beside `path`, then put it in its place: a reader finds the old one or the new one.
+def write_atomically(path: Path, content: bytes | Callable[[Path], object], sync: bool = True) -> None:
+    """Write a temporary file beside `path`, then rename it: a reader finds the old file or the new one, whole.
 
-    `content` is the bytes, or what writes them into the path it is given. `sync`: even after a power failure, which
-    costs milliseconds; thousands of small files do without.
+    `content` is the bytes, or a function that writes them to the path it is given. `sync` makes the file survive a
+    power failure, which costs milliseconds; do without it for thousands of small files.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
@@ -19,12 +19,12 @@ def write_whole(path: Path, content: bytes | Callable[[Path], object], sync: boo
     else:
         content(part)
     if sync:
-        settle(part)
+        fsync(part)
     part.replace(path)
 
 
-def settle(path: Path) -> None:
-    """Onto the disk, where a file outlives a power failure."""
+def fsync(path: Path) -> None:
+    """Flush a file to the disk, where it survives a power failure."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
 

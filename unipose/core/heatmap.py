@@ -8,6 +8,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from unipose.core.choice import choose
 from unipose.core.geometry import Affine
 from unipose.core.types import Bool, Float, Float32, Float64, Index
 
@@ -41,13 +42,12 @@ def decode(maps: Float32, decoder: str = "quadratic", sigma: float = 2.0) -> tup
     maps (..., h, w), sigma in cells -> xy_heatmap (..., 2), score (...): the map's maximum clipped to 0..1. Raises
     ValueError for an unknown decoder.
     """
-    if decoder not in DECODERS:
-        raise ValueError(f"no decoder {decoder!r}; choose one of {', '.join(DECODERS)}")
+    find = choose(DECODERS, decoder, "decoder")
     *lead, height, width = maps.shape
     flat = maps.reshape(-1, height, width)
     peak = flat.reshape(len(flat), -1).argmax(axis=1)
     score = np.clip(flat.reshape(len(flat), -1)[np.arange(len(flat)), peak], 0.0, 1.0).astype(np.float32)
-    xy = DECODERS[decoder](flat, peak, sigma)
+    xy = find(flat, peak, sigma)
     return xy.astype(np.float32).reshape(*lead, 2), score.reshape(lead)
 
 

@@ -1,4 +1,4 @@
-"""Pixels: bytes or a path to upright RGB, under limits; warp; normalise."""
+"""Images: decode under limits, encode, warp through an affine, normalise."""
 
 import io
 import re
@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from unipose.core.geometry import Affine
-from unipose.core.image_limits import find_bomb
+from unipose.core.image_limits import find_excess
 from unipose.core.types import RGB, Float32
 
 # Pillow's name of each format we read, by how its files begin.
@@ -36,7 +36,7 @@ _DAMAGE = (OSError, SyntaxError, ValueError, EOFError, TypeError, IndexError, Ke
 
 
 class ImageTooLarge(ValueError):
-    """More bytes or pixels than the limits allow, or more of what makes decoding long (`bomb.py`)."""
+    """More bytes or pixels than the limits allow, or more of what makes decoding long (`image_limits`)."""
 
 
 class NotAnImage(ValueError):
@@ -70,52 +70,77 @@ def _natural(path: Path) -> list[tuple[int, str]]:
 def read_image(source: bytes | str | Path, limits: Limits | None = None) -> RGB:
     """Decode an image, turned upright by its EXIF orientation -> (H, W, 3) uint8 RGB.
 
-    Alpha is laid over white; 16-bit grey is scaled to 8; of an animation, the first frame. Raises ImageTooLarge,
-    NotAnImage or DamagedImage (all ValueError); OSError where a path cannot be read.
+    Alpha is blended over white; 16-bit grey is scaled to 8 bits; an animation gives its first frame. Raises
+    ImageTooLarge, NotAnImage or DamagedImage (all ValueError); OSError where a path cannot be read.
     """
+    return open_image(source, limits).decode()
+
+
+def open_image(source: bytes | str | Path, limits: Limits | None = None) -> "OpenImage":
+    """Read an image's header and check it against the limits. Raises what `read_image` raises for a bad header."""
     limits = limits or Limits()
+    name = "the image" if isinstance(source, bytes) else str(source)
     size = len(source) if isinstance(source, bytes) else Path(source).stat().st_size
     if size > limits.max_bytes:
-        raise ImageTooLarge(f"{_name(source)} has {size:,} bytes; at most {limits.max_bytes:,} are accepted")
+        raise ImageTooLarge(f"{name} has {size:,} bytes; at most {limits.max_bytes:,} are accepted")
     data = source if isinstance(source, bytes) else Path(source).read_bytes()
-    with _opened(data, limits, _name(source)) as image:
-        return _upright(_rgb(image), _orientation(image))
-
-
-def image_size(data: bytes, limits: Limits | None = None) -> tuple[int, int]:
-    """Width and height as stored, from the header alone. Raises what `read_image` raises for a bad header."""
-    with _opened(data, limits or Limits(), _name(data)) as image:
-        return image.size
-
-
-def _name(source: bytes | str | Path) -> str:
-    return "the image" if isinstance(source, bytes) else str(source)
-
-
-@contextmanager
-def _opened(data: bytes, limits: Limits, name: str) -> Iterator[Image.Image]:
-    """The image with its header read and its pixels counted; what fails in here is said in our own errors."""
     kind = image_format(data)
     if kind is None:
         raise NotAnImage(f"{name} is not a {', '.join(dict.fromkeys(SIGNATURES.values()))} file by its first bytes")
+    with _our_errors(name, kind, limits):
+        if excess := find_excess(data, kind, limits.max_pixels):
+            raise ImageTooLarge(f"{name} has {excess}")
+        image = Image.open(io.BytesIO(data), formats=[kind])
+        width, height = image.size
+        if width * height > limits.max_pixels:
+            raise ImageTooLarge(f"{name} has {width} x {height} pixels; at most {limits.max_pixels:,} are accepted")
+        if len(image.info.get("exif", b"")) > _EXIF_BYTES:
+            raise ImageTooLarge(f"{name} has more than {_EXIF_BYTES:,} bytes of EXIF data")
+    return OpenImage(image, name, kind, limits)
+
+
+class OpenImage:
+    """An image file whose header is read and within the limits; none of its pixels is decoded before `decode`."""
+
+    def __init__(self, image: Image.Image, name: str, kind: str, limits: Limits) -> None:
+        self._image, self._name, self._kind, self._limits = image, name, kind, limits
+
+    @property
+    def size_wh(self) -> tuple[int, int]:
+        """As stored, before EXIF orientation."""
+        return self._image.size
+
+    def decode(self) -> RGB:
+        """As `read_image` returns it; to be called once. Raises DamagedImage or ImageTooLarge."""
+        with _our_errors(self._name, self._kind, self._limits), self._image as image:
+            return _upright(_rgb(image), _orientation(image))
+
+
+@contextmanager
+def _our_errors(name: str, kind: str, limits: Limits) -> Iterator[None]:
+    """Turns whatever Pillow raises into ImageTooLarge or DamagedImage."""
     try:
-        if bomb := find_bomb(data, kind, limits.max_pixels):
-            raise ImageTooLarge(f"{name} has {bomb}")
-        with Image.open(io.BytesIO(data), formats=[kind]) as image:
-            width, height = image.size
-            if width * height > limits.max_pixels:
-                raise ImageTooLarge(f"{name} has {width} x {height} pixels; at most {limits.max_pixels:,} are accepted")
-            if len(image.info.get("exif", b"")) > _EXIF_BYTES:
-                raise ImageTooLarge(f"{name} has more than {_EXIF_BYTES:,} bytes of EXIF data")
-            yield image
+        yield
     except ImageTooLarge:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageTooLarge(f"{name} has too many pixels; at most {limits.max_pixels:,} are accepted") from error
-    except UnidentifiedImageError as error:  # whose words name a Python object
+    except UnidentifiedImageError as error:  # whose message names a Python object
         raise DamagedImage(f"{name} begins like a {kind} file, but its header is damaged") from error
     except _DAMAGE as error:
         raise DamagedImage(f"{name} is a damaged {kind} file: {error}") from error
+
+
+def encode_image(image: RGB, suffix: str = ".jpg", quality: int = 92) -> bytes:
+    """(H, W, 3) -> the bytes of a file of this suffix, ".jpg" or ".png"; `quality` is JPEG's, 0 to 100.
+
+    Raises ValueError for an image that the format cannot hold.
+    """
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality] if suffix == ".jpg" else []
+    encoded, data = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
+    if not encoded:
+        raise ValueError(f"an image of shape {image.shape} cannot be written as {suffix}")
+    return np.asarray(data).tobytes()
 
 
 def image_format(data: bytes) -> str | None:

@@ -1,4 +1,4 @@
-"""Bombs: image files that would take far more time or memory to decode than their pixels do, by their structure."""
+"""Decompression bombs: image files whose structure makes decoding cost far more time or memory than their pixels."""
 
 import re
 import struct
@@ -17,7 +17,7 @@ _BYTES = (1, 2, 6, 7)
 _WIDTH, _HEIGHT, _TILE_WIDTH, _TILE_HEIGHT = 256, 257, 322, 323
 
 
-def find_bomb(data: bytes, kind: str, max_pixels: int) -> str | None:
+def find_excess(data: bytes, kind: str, max_pixels: int) -> str | None:
     """What a file of this kind (Pillow's name) has too much of, as "20 scans; at most 10 are accepted", or None.
 
     Raises struct.error, IndexError or KeyError where the structure is damaged.

@@ -1,19 +1,19 @@
 """Pose: one person's keypoints in image pixels, and their JSON forms."""
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from unipose.core.skeleton import SKELETONS, Skeleton
-from unipose.core.types import Float
+from unipose.core.types import Bool, Float, Float64, Json
 
-SURE = 0.2  # the score from which a keypoint says where its person is
+CONFIDENT = 0.2  # the score from which a keypoint counts when a person is located
 
 
 @dataclass(frozen=True, eq=False)
 class Pose:
-    """xy_image (K, 2) at pixel centres, score (K,) in 0..1, box_xyxy (4,) at pixel edges: what the person was found in.
+    """xy_image (K, 2) at pixel centres, score (K,) in 0..1, box_xyxy (4,) at pixel edges: the box it was estimated in.
 
     Raises ValueError where the arrays do not fit.
     """
@@ -36,16 +36,38 @@ class Pose:
         """The mean of the keypoints' scores."""
         return float(self.score.mean())
 
-    def extent(self, min_score: float) -> Float | None:
-        """The box_xyxy around the pixels of the keypoints of at least `min_score`; None with fewer than two of them."""
-        sure = self.xy_image[self.score >= min_score]
-        if len(sure) < 2:
-            return None
-        return np.concatenate([sure.min(axis=0), sure.max(axis=0) + 1.0])  # pixel x covers the edges x to x + 1
+    @cached_property
+    def confident(self) -> Bool:
+        """Which keypoints score at least `CONFIDENT` -> (K,)."""
+        confident: Bool = self.score >= CONFIDENT
+        return confident
 
-    def to_native(self, skeleton: Skeleton) -> dict[str, Any]:
+    @cached_property
+    def keypoint_box(self) -> Float64 | None:
+        """The box_xyxy (4,) around the confident keypoints' pixels; None where there are fewer than two of them."""
+        xy = np.asarray(self.xy_image[self.confident], np.float64)
+        if len(xy) < 2:
+            return None
+        return np.concatenate([xy.min(axis=0), xy.max(axis=0) + 1.0])  # pixel x covers the edges x to x + 1
+
+    @cached_property
+    def body_box(self) -> Float64:
+        """`keypoint_box`, or `box_xyxy` where there is none."""
+        return np.asarray(self.box_xyxy if self.keypoint_box is None else self.keypoint_box, np.float64)
+
+    @property
+    def body_size(self) -> float:
+        """The longer side of `body_box`, in pixels."""
+        return float(np.max(self.body_box[2:] - self.body_box[:2]))
+
+    def moved(self, by_xy: Float) -> "Pose":
+        """The same pose, moved by (2,) pixels."""
+        box_xyxy = self.box_xyxy + np.concatenate([by_xy, by_xy])
+        return replace(self, xy_image=self.xy_image + by_xy, box_xyxy=box_xyxy)
+
+    def to_native(self, skeleton: Skeleton) -> Json:
         """UniPose's own form: named keypoints, always all K of them."""
-        pose: dict[str, Any] = {
+        pose: Json = {
             "box": _rounded(self.box_xyxy),
             "score": round(self.person_score, 4),
             "keypoints": [
@@ -55,11 +77,11 @@ class Pose:
         }
         return pose if self.track_id is None else {**pose, "track_id": self.track_id}
 
-    def to_coco(self, image_id: int, category_id: int = 1) -> dict[str, Any]:
+    def to_coco(self, image_id: int, category_id: int = 1) -> Json:
         """One entry of a COCO keypoint result file; keypoints are [x, y, score] * K."""
         flat = np.column_stack([self.xy_image, self.score]).ravel()
         left, top, right, bottom = _rounded(self.box_xyxy)
-        entry: dict[str, Any] = {
+        entry: Json = {
             "image_id": image_id,
             "category_id": category_id,
             "keypoints": [round(float(value), 4) for value in flat],
@@ -68,7 +90,7 @@ class Pose:
         }
         return entry if self.track_id is None else {**entry, "track_id": self.track_id}
 
-    def to_openpose(self, skeleton: Skeleton) -> dict[str, Any]:
+    def to_openpose(self, skeleton: Skeleton) -> Json:
         """One entry of OpenPose's `people`, BODY_18 order: x, y, score; zeros where the skeleton has no such joint.
 
         Raises ValueError for a skeleton without shoulders, from which the neck could be taken.

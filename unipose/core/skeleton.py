@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from typing import Any
 
+from unipose.core.types import Json
+
 
 @dataclass(frozen=True)
 class Skeleton:
@@ -37,8 +39,13 @@ class Skeleton:
         if any(not 0 <= i < count for i in named):
             raise ValueError(f"skeleton {self.name}: limbs, torso and pckh_excluded must be indices below {count}")
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         return asdict(self)
+
+    def to_coco_category(self) -> Json:
+        """The `person` category of a COCO file, where limbs count keypoints from 1."""
+        limbs = [[a + 1, b + 1] for a, b in self.limbs]
+        return {"id": 1, "name": "person", "keypoints": list(self.keypoints), "skeleton": limbs}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Skeleton":

@@ -10,38 +10,36 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from unipose.core.files import write_whole
+from unipose.core.files import write_atomically
 from unipose.core.skeleton import SKELETONS, Skeleton
-from unipose.core.types import Bool, Float, Float64, Int
+from unipose.core.types import Bool, Float, Float64, Int, Json
 
-Record = dict[str, Any]
 CLICKED = 2.0  # pixels outside an image where a label may still lie
 
 
-def image_record(image_id: int, file_name: str, size_wh: tuple[int, int]) -> Record:
+def image_entry(image_id: int, file_name: str, size_wh: tuple[int, int]) -> Json:
     return {"id": image_id, "file_name": file_name, "width": size_wh[0], "height": size_wh[1]}
 
 
-def video_record(video_id: int, name: str) -> Record:
+def video_entry(video_id: int, name: str) -> Json:
     return {"id": video_id, "name": name}
 
 
-def frame_record(image_id: int, file_name: str, size_wh: tuple[int, int], video_id: int, frame_id: int) -> Record:
+def frame_entry(image_id: int, file_name: str, size_wh: tuple[int, int], video_id: int, frame_id: int) -> Json:
     """An image that is a frame of a video; consecutive frames have consecutive numbers."""
-    return image_record(image_id, file_name, size_wh) | {"video_id": video_id, "frame_id": frame_id}
+    return image_entry(image_id, file_name, size_wh) | {"video_id": video_id, "frame_id": frame_id}
 
 
-def person_record(
+def person_entry(
     annotation_id: int,
     image_id: int,
     xy_image: Float,
     visibility: Int,
     box_xyxy: Float,
-) -> Record:
+) -> Json:
     """One person: xy_image (K, 2), visibility (K,) of 0, 1 or 2, box_xyxy (4,); `area` is the box's."""
     labelled = visibility > 0
     rows = np.column_stack([np.where(labelled[:, None], xy_image, 0.0).round(3), visibility])
@@ -81,20 +79,15 @@ def outside(xy_image: Float, size_wh: tuple[int, int]) -> Bool:
 
 def document(
     skeleton: Skeleton,
-    images: Sequence[Record],
-    annotations: Sequence[Record],
+    images: Sequence[Json],
+    annotations: Sequence[Json],
     description: str,
     image_root: str,
-    videos: Sequence[Record] = (),
-) -> Record:
+    videos: Sequence[Json] = (),
+) -> Json:
     """The whole file's content; `check` has passed it. Raises ValueError where the records contradict each other."""
-    category = {
-        "id": 1,
-        "name": "person",
-        "keypoints": list(skeleton.keypoints),
-        "skeleton": [[a + 1, b + 1] for a, b in skeleton.limbs],
-        "unipose_skeleton": skeleton.name if skeleton in SKELETONS.values() else skeleton.to_dict(),
-    }
+    known = skeleton.name if skeleton in SKELETONS.values() else skeleton.to_dict()
+    category = skeleton.to_coco_category() | {"unipose_skeleton": known}
     content = {
         "info": {"description": description, "image_root": image_root},
         "images": list(images),
@@ -106,7 +99,7 @@ def document(
     return content
 
 
-def check(content: Record, keypoints: int) -> None:
+def check(content: Json, keypoints: int) -> None:
     """Raises ValueError, naming the record, for ids used twice or unknown, and for wrong keypoints, boxes or counts."""
     for kind in ("images", "annotations", "videos"):
         ids = [record["id"] for record in content.get(kind, ())]
@@ -140,7 +133,7 @@ def check(content: Record, keypoints: int) -> None:
             raise ValueError(f"{where}: num_keypoints {annotation['num_keypoints']} is not the number of labelled ones")
 
 
-def write_changed(path: Path, content: Record, original: Path) -> None:
+def write_changed(path: Path, content: Json, original: Path) -> None:
     """Write what was read from the file `original` and changed; its images stay where they are."""
     info = content.get("info", {})
     root = os.path.relpath(original.parent / info.get("image_root", "."), path.parent)
@@ -148,5 +141,5 @@ def write_changed(path: Path, content: Record, original: Path) -> None:
     write_json(path, content | {"info": info | {"image_root": Path(root).as_posix()}})
 
 
-def write_json(path: Path, content: Record) -> None:
-    write_whole(path, (json.dumps(content) + "\n").encode())
+def write_json(path: Path, content: Json) -> None:
+    write_atomically(path, (json.dumps(content) + "\n").encode())

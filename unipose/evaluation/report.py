@@ -4,17 +4,18 @@ import base64
 import io
 from collections.abc import Mapping, Sequence
 from html import escape
+from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from matplotlib.figure import Figure
 
 from unipose.core.draw import contact_sheet, draw_poses
-from unipose.core.image import read_image
+from unipose.core.image import encode_image, read_image
 from unipose.core.pose import Pose
 from unipose.core.types import RGB
 from unipose.datasets.records import RecordSet
+from unipose.evaluation.evaluator import Evaluation
 from unipose.evaluation.summary import annotated, errors
 
 Report = Mapping[str, Any]  # what `unipose evaluate` writes as JSON
@@ -26,6 +27,17 @@ table { border-collapse: collapse; margin: 1rem 0; } td, th { padding: .15rem .8
 td + td, th + th { text-align: right; font-variant-numeric: tabular-nums; } th { text-align: left; }
 img { max-width: 100%; } code { overflow-wrap: anywhere; } :root { color-scheme: light dark; }
 """
+
+
+def write_report(folder: Path, evaluation: Evaluation) -> None:
+    """report.html, which holds everything, and its pictures: gallery.png and, where there is one, reliability.png."""
+    folder.mkdir(parents=True, exist_ok=True)
+    worst = encode_image(gallery(evaluation.record_set, evaluation.poses), ".png")
+    (folder / "gallery.png").write_bytes(worst)
+    plot = reliability_plot(evaluation.report) if "reliability" in evaluation.report else None
+    if plot:
+        (folder / "reliability.png").write_bytes(plot)
+    (folder / "report.html").write_text(to_html(evaluation.report, worst, plot))
 
 
 def gallery(record_set: RecordSet, poses: Sequence[Pose], count: int = 24) -> RGB:
@@ -55,13 +67,8 @@ def reliability_plot(report: Report) -> bytes:
     return png.getvalue()
 
 
-def to_png(image: RGB) -> bytes:
-    _, data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    return np.asarray(data).tobytes()
-
-
-def to_html(report: Report, worst: RGB, reliability: bytes | None = None) -> str:
-    """One page without scripts or foreign hosts; the gallery and `reliability_plot`'s PNG are inside."""
+def to_html(report: Report, worst: bytes, reliability: bytes | None = None) -> str:
+    """One page without scripts or foreign hosts. `worst`, `reliability`: the gallery's PNG file and the plot's."""
     title = f"{report['metric']} of {report['model']['file']}"
     how = {
         "mean": percent(report["mean"]),
@@ -80,7 +87,7 @@ def to_html(report: Report, worst: RGB, reliability: bytes | None = None) -> str
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title><style>{STYLE}</style>'
         f"<h1>{escape(title)}</h1>{''.join(parts)}<h2>Worst cases</h2><p>Annotation left, pose right; worst first.</p>"
-        f"{_picture('the people with the largest errors', to_png(worst))}</html>\n"
+        f"{_picture('the people with the largest errors', worst)}</html>\n"
     )
 
 

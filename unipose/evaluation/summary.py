@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from unipose.core.choice import choose
 from unipose.core.metrics import Correct, pck, pckh, reliability
 from unipose.core.pose import Pose
 from unipose.core.types import Float64
@@ -69,8 +70,7 @@ def summarise(metric: str, record_set: RecordSet, poses: Sequence[Pose]) -> dict
 
     Raises ValueError for a metric that is no row of `METRICS`, and where it can judge nobody.
     """
-    if metric not in METRICS:
-        raise ValueError(f"no metric {metric!r}; choose one of {', '.join(METRICS)}")
+    choose(METRICS, metric, "metric")
     records = record_set.records
     if not records:
         raise _nobody(metric, record_set)

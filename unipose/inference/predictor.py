@@ -1,30 +1,36 @@
-"""Predictor: images in, poses out; prepare -> run -> read, batched over people and images."""
+"""Predictor: images to poses in three steps, prepare, run and read, batched over people and images."""
 
 from collections.abc import Generator, Sequence
+from pathlib import Path
+from typing import cast, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from unipose.core import heatmap
 from unipose.core.geometry import Affine
-from unipose.core.image import normalise, warp
-from unipose.core.pose import SURE, Pose
-from unipose.core.types import RGB, Float32, Float64
-from unipose.inference.detectors.detector import Detector, WholeImage
-from unipose.runtime.engines import Runtime
+from unipose.core.image import normalise, read_image, warp
+from unipose.core.pose import Pose
+from unipose.core.types import RGB, Boxes, Float32, Float64
+from unipose.inference.detectors.detector import Detector, WholeImage, open_detector
+from unipose.runtime.engines import Runtime, open_runtime
+from unipose.weights import named_model
 
-# A person's way through the model: yields prepared inputs (n, 3, H, W), is sent their maps (n, K, h, w), returns poses.
+Image = RGB | bytes | str | Path
+"""An upright RGB image (H, W, 3), or the bytes or the path of an image file."""
 Flow = Generator[Float32, Float32, list[Pose]]
+"""One image on its way to its poses: yields inputs (n, 3, H, W), is sent their heatmaps (n, K, h, w), returns poses."""
 
-SMALL = 0.75  # a person this much smaller than what was looked at, in longer sides, was not seen well enough for a box
-PADDING = 0.15  # a person's box is this much larger, on each side, than their keypoints' (in longer sides)
+SMALL = 0.75  # a refined box this much shorter than its crop, in longer sides, is refined once more
+PADDING = 0.15  # of a refined box on each side, in longer sides of the box around the keypoints
+GROUP = 16  # image files that are decoded at once
 
 
 class Predictor:
-    """Stateless between calls and safe to share between threads.
+    """Finds the poses in images. Has no state between calls, and may be shared between threads.
 
-    `flow` is the whole method for one image; whoever drives it decides how inputs are batched: `predict` here,
-    the service's batcher across requests.
+    `flow` is the whole method for one image. Its caller decides how inputs are batched: `predict` here, and the
+    service's batcher across requests.
     """
 
     def __init__(
@@ -35,14 +41,47 @@ class Predictor:
         max_batch: int = 32,
         decoder: str = "quadratic",
     ):
-        """`flip`: average with the mirrored image's maps, at twice the cost. `max_batch`: most inputs in one run."""
+        """`flip`: average with the mirrored image's heatmaps, at twice the cost. `max_batch`: most inputs in one run.
+
+        Without a `detector` every image is taken to show one person. `decoder`: a row of `heatmap.DECODERS`.
+        """
         self.runtime = runtime
         self.spec = runtime.spec
         self.detector = detector or WholeImage()
         self.flip = flip
         self.max_batch = max_batch
         self.decoder = decoder
-        self.to_heatmap = heatmap.from_input(self.spec.input_wh, self.spec.stride)  # from the input
+        self.input_to_heatmap = heatmap.from_input(self.spec.input_wh, self.spec.stride)
+
+    @overload
+    def __call__(  # type: ignore[overload-overlap]  # a str is a sequence of str as well
+        self, images: Image, boxes: ArrayLike | None = ..., max_people: int | None = ...
+    ) -> list[Pose]: ...
+
+    @overload
+    def __call__(
+        self, images: Sequence[Image], boxes: Sequence[ArrayLike | None] | None = ..., max_people: int | None = ...
+    ) -> list[list[Pose]]: ...
+
+    def __call__(
+        self,
+        images: Image | Sequence[Image],
+        boxes: ArrayLike | Sequence[ArrayLike | None] | None = None,
+        max_people: int | None = None,
+    ) -> list[Pose] | list[list[Pose]]:
+        """One image -> its poses; a list of images, of any length -> a list of poses for each.
+
+        `boxes` are box_xyxy (N, 4) of the one image, or a list with them or None for each. Otherwise as `predict`.
+        Raises ValueError for a file that is no image, OSError for one that cannot be read.
+        """
+        if isinstance(images, np.ndarray | bytes | str | Path):
+            return self.predict([_decoded(images)], [cast(ArrayLike | None, boxes)], max_people)[0]
+        asked = [None] * len(images) if boxes is None else list(cast(Sequence[ArrayLike | None], boxes))
+        if len(asked) != len(images):
+            raise ValueError(f"boxes are a list with an entry for each image: got {len(asked)} for {len(images)}")
+        groups = [slice(start, start + GROUP) for start in range(0, len(images), GROUP)]
+        found = [self.predict([_decoded(image) for image in images[g]], asked[g], max_people) for g in groups]
+        return [poses for group in found for poses in group]
 
     def predict(
         self,
@@ -50,10 +89,10 @@ class Predictor:
         boxes: Sequence[ArrayLike | None] | None = None,
         max_people: int | None = None,
     ) -> list[list[Pose]]:
-        """Upright RGB images, and per image box_xyxy (N, 4) or None for the detector's -> per image its poses.
+        """Upright RGB images, and for each box_xyxy (N, 4), or None for the detector's boxes -> the poses of each.
 
-        With boxes given there is one pose for each, in their order; of the detector's, `max_people` at most, the best
-        first. Raises ValueError for a box without area.
+        Given boxes get one pose each, in their order. Of the detector's, at most the `max_people` best are used.
+        Raises ValueError for a box without area.
         """
         asked = boxes if boxes is not None else [None] * len(images)
         flows = [self.flow(image, box, max_people) for image, box in zip(images, asked, strict=True)]
@@ -71,37 +110,36 @@ class Predictor:
         return poses
 
     def flow(self, image: RGB, boxes: ArrayLike | None = None, max_people: int | None = None) -> Flow:
-        """One image's way to its poses, to be driven with `send`. Of the detector's boxes `max_people` are looked at,
-        by default all.
+        """One image's way to its poses, to be driven by `advance`; the arguments are those of `predict`.
+
+        Boxes of a detector that needs refinement are replaced by the boxes around the keypoints found in them.
         """
         if boxes is not None:
-            return (yield from self._look(image, np.asarray(boxes, np.float64).reshape(-1, 4), self.spec.margin))
+            return (yield from self._estimate(image, np.asarray(boxes, np.float64).reshape(-1, 4), self.spec.margin))
         found = self.detector.detect(image)[:max_people]
-        if not self.detector.rough:
-            return (yield from self._look(image, found, self.spec.margin))
-        poses = yield from self._look(image, found, margin=1.0)
-        refined = person_boxes(poses, image)
-        small = _sides(refined) < SMALL * _sides(found)
+        if not self.detector.needs_refinement:
+            return (yield from self._estimate(image, found, self.spec.margin))
+        refined = crop_boxes((yield from self._estimate(image, found, margin=1.0)), image)
+        small = _longer_sides(refined) < SMALL * _longer_sides(found)
         if small.any():
-            nearer = yield from self._look(image, refined[small], self.spec.margin)
-            refined[small] = person_boxes(nearer, image)
-        return (yield from self._look(image, refined, self.spec.margin))
+            refined[small] = crop_boxes((yield from self._estimate(image, refined[small], self.spec.margin)), image)
+        return (yield from self._estimate(image, refined, self.spec.margin))
 
     def prepare(self, image: RGB, box_xyxy: ArrayLike, margin: float) -> tuple[Float32, Affine]:
-        """-> (3, H, W) for the model, and the affine from image to input."""
+        """-> the model's input (3, H, W) for the box grown by `margin`, and the affine from image to input."""
         to_input = Affine.fit(box_xyxy, self.spec.input_wh, margin)
         return normalise(warp(image, to_input, self.spec.input_wh), self.spec.mean, self.spec.std), to_input
 
-    def read(self, maps: Float32, to_input: Sequence[Affine], boxes_xyxy: Float64) -> list[Pose]:
-        """(n, K, h, w) and what `prepare` said -> n poses."""
+    def read(self, maps: Float32, to_input: Sequence[Affine], boxes_xyxy: Boxes) -> list[Pose]:
+        """Heatmaps (n, K, h, w), and the affine and the box of each -> n poses."""
         xy_heatmap, score = heatmap.decode(maps, self.decoder, self.spec.sigma)
         return [
-            Pose((self.to_heatmap @ affine).inverse()(xy), s, box)
+            Pose((self.input_to_heatmap @ affine).inverse()(xy), s, box)
             for xy, s, affine, box in zip(xy_heatmap, score, to_input, boxes_xyxy, strict=True)
         ]
 
-    def _look(self, image: RGB, boxes_xyxy: Float64, margin: float) -> Flow:
-        """One pass over the boxes."""
+    def _estimate(self, image: RGB, boxes_xyxy: Boxes, margin: float) -> Flow:
+        """One pose for each box."""
         if not len(boxes_xyxy):
             return []
         prepared = [self.prepare(image, box, margin) for box in boxes_xyxy]
@@ -115,7 +153,7 @@ class Predictor:
         return self.read(maps, [affine for _, affine in prepared], boxes_xyxy)
 
     def _run(self, inputs: list[Float32]) -> list[Float32]:
-        """Several flows' inputs in as few runs as `max_batch` allows -> their maps."""
+        """The inputs of several flows, in as few runs as `max_batch` allows -> their heatmaps."""
         if not inputs:
             return []
         batch = np.concatenate(inputs)
@@ -125,8 +163,34 @@ class Predictor:
         return np.split(maps, np.cumsum([len(part) for part in inputs])[:-1])
 
 
+def load(
+    model: str | Path = "default",
+    *,
+    engine: str | None = None,
+    device: str = "cpu",
+    threads: int = 0,
+    precision: str = "auto",
+    detector: str = "whole",
+    detector_weights: str | None = None,
+    detector_threshold: float = 0.5,
+    flip: bool = False,
+    max_batch: int = 32,
+    decoder: str = "quadratic",
+) -> Predictor:
+    """Load a model and a detector -> the Predictor that uses them.
+
+    `model`: an .onnx or .safetensors file, or a name in `unipose.weights.NAMES`. `engine`, `device`, `threads` and
+    `precision` are those of `runtime.engines.open_runtime`, the `detector`'s those of `open_detector`, the others those
+    of `Predictor`. Raises ValueError, OSError or ImportError for what cannot be loaded.
+    """
+    runtime = open_runtime(named_model(str(model)), engine, device, threads, precision)
+    first = device.partition(",")[0]  # a detector has one copy
+    finder = open_detector(detector, detector_weights, detector_threshold, first, threads)
+    return Predictor(runtime, finder, flip, max_batch, decoder)
+
+
 def advance(flow: Flow, maps: Float32 | None) -> Float32 | list[Pose]:
-    """Send a flow its maps (None to start it) -> its next inputs or, at its end, its poses."""
+    """Send a flow the heatmaps it waits for (None to start it) -> its next inputs or, at its end, its poses."""
     try:
         return flow.send(maps)  # type: ignore[arg-type]  # a generator starts with None
     except StopIteration as done:
@@ -134,26 +198,28 @@ def advance(flow: Flow, maps: Float32 | None) -> Float32 | list[Pose]:
         return poses
 
 
-def person_boxes(poses: Sequence[Pose], image: RGB) -> Float64:
-    """`person_box` of each pose -> (N, 4)."""
-    return np.array([person_box(pose, image) for pose in poses]).reshape(-1, 4)
+def crop_boxes(poses: Sequence[Pose], image: RGB) -> Boxes:
+    """`crop_box` of each pose -> (N, 4)."""
+    return np.array([crop_box(pose, image) for pose in poses]).reshape(-1, 4)
 
 
-def _sides(boxes_xyxy: Float64) -> Float64:
-    """(N, 4) -> the longer side of each (N,)."""
+def crop_box(pose: Pose, image: RGB) -> Float64:
+    """Where to look at a person again: `keypoint_box` padded, within the image; `box_xyxy` where that is not known."""
+    box = pose.keypoint_box
+    if box is not None:
+        height, width = image.shape[:2]
+        pad = PADDING * pose.body_size
+        padded: Float64 = np.clip(box + np.array([-pad, -pad, pad, pad]), 0, [width, height, width, height])
+        if padded[2] - padded[0] >= 1 and padded[3] - padded[1] >= 1:
+            return padded
+    return np.asarray(pose.box_xyxy, np.float64)
+
+
+def _longer_sides(boxes_xyxy: Boxes) -> Float64:
+    """(N, 4) -> (N,)."""
     longer: Float64 = (boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]).max(axis=1)
     return longer
 
 
-def person_box(pose: Pose, image: RGB) -> Float64:
-    """The box a further look is taken into: around the keypoints it is sure of, padded, within the image.
-
-    Where too few keypoints are sure, the box they were found in stays.
-    """
-    extent = pose.extent(SURE)
-    if extent is None:
-        return np.asarray(pose.box_xyxy, np.float64)
-    height, width = image.shape[:2]
-    pad = PADDING * float(max(extent[2] - extent[0], extent[3] - extent[1]))
-    box = np.clip(extent + np.array([-pad, -pad, pad, pad]), 0, [width, height, width, height])
-    return box if box[2] - box[0] >= 1 and box[3] - box[1] >= 1 else np.asarray(pose.box_xyxy, np.float64)
+def _decoded(image: Image) -> RGB:
+    return image if isinstance(image, np.ndarray) else read_image(image)

@@ -9,7 +9,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from unipose.core.files import write_whole
+from unipose.core.files import write_atomically
 from unipose.core.model_spec import METADATA_KEY, ModelSpec
 from unipose.core.skeleton import Skeleton
 from unipose.modeling.trunk import ZOO, Trunk
@@ -48,7 +48,7 @@ def save_model(path: Path, weights: Mapping[str, Tensor], spec: ModelSpec, dtype
 def save_weights(path: Path, weights: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
     """Write tensors and what the file says of them, whole or not at all."""
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in weights.items()}
-    write_whole(path, save(tensors, metadata))  # save_file would make it readable by its owner only
+    write_atomically(path, save(tensors, metadata))  # save_file would make it readable by its owner only
 
 
 def load_model(path: str | Path) -> tuple[nn.Module, ModelSpec]:
@@ -91,7 +91,7 @@ def start_from(network: UniPose | UniPoseLSTM, path: str | Path, skeleton: Skele
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
     """Write a training state, whole or not at all."""
-    write_whole(path, lambda part: torch.save(state, part))
+    write_atomically(path, lambda part: torch.save(state, part))
 
 
 def load_state(path: Path) -> dict[str, Any]:

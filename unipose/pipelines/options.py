@@ -1,18 +1,46 @@
-"""Options: what a command line says of the model and the detector, and the Predictor they make."""
+"""Options: which model, detector and treatment of videos a command line asks for, as frozen dataclasses."""
 
 import argparse
-import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import TypeVar
 
-from unipose.inference.detectors.detector import DETECTORS, WEIGHTS, open_detector
-from unipose.inference.predictor import Predictor
-from unipose.runtime.engines import ENGINES, open_runtime
+from unipose.core.pose_formats import POSE_FORMATS
+from unipose.inference.detectors.detector import DETECTORS, WEIGHTS
+from unipose.inference.predictor import Predictor, load
+from unipose.runtime.engines import ENGINES
 from unipose.weights import MODEL_HELP, named_model
 
-REFUSED = 2  # the status of a command that did nothing, for it was asked what cannot be
-INTERRUPTED = 130
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class PredictorOptions:
+    """The arguments of `inference.predictor.load` that a command line has."""
+
+    model: Path
+    engine: str | None = None
+    device: str = "cpu"
+    flip: bool = False
+    detector: str = "whole"
+    detector_weights: str | None = None
+    detector_threshold: float = 0.5
+
+    def load(self, threads: int = 0) -> Predictor:
+        """Raises what `inference.predictor.load` raises."""
+        return load(**asdict(self), threads=threads)
+
+    def absolute(self) -> "PredictorOptions":
+        """With paths that a process in another folder finds."""
+        weights = self.detector_weights
+        if weights and Path(weights).exists():  # it may be a name
+            weights = str(Path(weights).absolute())
+        return replace(self, model=self.model.absolute(), detector_weights=weights)
 
 
 def add_predictor_options(parser: argparse.ArgumentParser) -> None:
+    """The fields of PredictorOptions."""
     parser.add_argument("--model", type=named_model, default="default", help=MODEL_HELP)
     parser.add_argument("--engine", choices=tuple(ENGINES), help="default: the one for the model's kind of file")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
@@ -29,20 +57,46 @@ def add_predictor_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def open_predictor(arguments: argparse.Namespace, threads: int = 0) -> Predictor:
-    """`threads`: inside one run of the model on a CPU; 0 means one per core.
+@dataclass(frozen=True)
+class VideoOptions:
+    """How a video's people are tracked and what is written of them. Raises ValueError for values that cannot be.
 
-    Raises ValueError, OSError or ImportError for a model or a detector that cannot be opened.
+    `format`: a row of `POSE_FORMATS`. `batch`: frames that are processed together. `sound`: whether it is kept. The
+    others are PoseTracker's, which smooths with `smooth`.
     """
-    runtime = open_runtime(arguments.model, arguments.engine, arguments.device, threads)
-    detector = open_detector(
-        arguments.detector, arguments.detector_weights, arguments.detector_threshold, arguments.device, threads
+
+    format: str = "native"
+    detect_every: int = 8
+    batch: int = 4
+    max_people: int | None = None
+    min_score: float = 0.2
+    memory: float = 1.0
+    smooth: bool = True
+    sound: bool = True
+
+    def __post_init__(self) -> None:
+        if self.batch < 1:
+            raise ValueError(f"--batch is a number of frames from 1 up, got {self.batch}")
+
+
+def add_video_options(parser: argparse.ArgumentParser) -> None:
+    """The fields of VideoOptions."""
+    parser.add_argument("--format", choices=tuple(POSE_FORMATS), default="native", help="of the lines (default native)")
+    parser.add_argument(
+        "--detect-every", type=int, default=8, metavar="N",
+        help="frames from one detection to the next; between them people are looked for where they were (default 8)",
+    )  # fmt: skip
+    parser.add_argument("--batch", type=int, default=4, metavar="N", help="frames processed together (default 4)")
+    parser.add_argument("--max-people", type=int, metavar="N", help="detected in a frame, the best first")
+    parser.add_argument("--min-score", type=float, default=0.2, help="the least score of a person (default 0.2)")
+    parser.add_argument(
+        "--memory", type=float, default=1.0, help="seconds out of sight that an id outlives (default 1)"
     )
-    return Predictor(runtime, detector, arguments.flip)
+    parser.add_argument("--no-smooth", dest="smooth", action="store_false", help="each frame's joints by themselves")
+    parser.add_argument("--no-sound", dest="sound", action="store_false", help="leave the sound out")
 
 
-def refused(error: ImportError | ValueError | OSError) -> int:
-    """Say in one line why a command cannot do what it is asked -> its exit status."""
-    why = f"this needs {error.name}, which is not installed" if isinstance(error, ImportError) else error
-    print(f"error: {why}", file=sys.stderr)
-    return REFUSED
+def read_options(kind: Callable[..., T], arguments: argparse.Namespace) -> T:
+    """A dataclass of options filled from the arguments of its fields' names."""
+    values = vars(arguments)
+    return kind(**{field.name: values[field.name] for field in fields(kind)})  # type: ignore[arg-type]

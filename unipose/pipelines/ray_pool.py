@@ -1,6 +1,5 @@
-"""Pool: Ray's workers, over the inputs of a batch; one that dies is replaced and its inputs are tried again."""
+"""Ray's workers for the inputs of a batch; one that dies is replaced, and its inputs are tried again."""
 
-import argparse
 import logging
 import os
 import signal
@@ -13,19 +12,22 @@ import ray.data
 import ray.exceptions
 
 from unipose.core.hardware import cores
-from unipose.pipelines.worker import Worker, is_video
+from unipose.pipelines.worker import BatchOptions, Worker, is_video
 
 GROUP = 32  # images that a worker takes at a time, so that what Ray does for each group hardly counts
 
 
 @contextmanager
-def joined(address: str) -> Iterator[None]:
-    """Within a Ray cluster, or one of this machine's cores that ends with it. Raises ConnectionError."""
+def ray_cluster(address: str) -> Iterator[None]:
+    """Connected to a Ray cluster; "local" starts one on this machine, which ends with the context.
+
+    Raises ConnectionError where there is none.
+    """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # a worker that dies is replaced: no news
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # that a worker dies needs no message: it is replaced
     here: dict[str, Any] = {"num_cpus": cores(), "include_dashboard": False} if address == "local" else {}
     ray.init(address, logging_level=logging.CRITICAL, log_to_driver=False, **here)
-    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # errors are raised, too
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # errors are raised as well
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # not Ray's: stopped in good order, as by Ctrl-C
     with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):  # to which it tells of every worker that ends
         try:
@@ -34,20 +36,22 @@ def joined(address: str) -> Iterator[None]:
             ray.shutdown()
 
 
-def work(arguments: argparse.Namespace, names: list[str]) -> Iterator[tuple[str, str]]:
-    """Each of the inputs once, when it is through, with its error or "". Ray starts a worker that dies again, and gives
-    it its groups again. Raises ValueError for too many workers, and where none can start.
+def work(options: BatchOptions, names: list[str]) -> Iterator[tuple[str, str]]:
+    """Each of the inputs by name, once, when it is finished, with its error or "".
+
+    Ray restarts a worker that dies, and gives it its groups again. Raises ValueError for too many workers, and where
+    none can start.
     """
-    workers, threads = share(arguments.workers, arguments.threads)
+    workers, threads = share(options.workers, options.threads)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     groups = grouped(names, workers)
     rows = ray.data.from_items([{"inputs": group} for group in groups], override_num_blocks=len(groups)).flat_map(
         Worker,
-        fn_constructor_args=(arguments, threads),
+        fn_constructor_args=(options, threads),
         compute=ray.data.ActorPoolStrategy(size=workers),
         num_cpus=threads,
-        num_gpus=1 if arguments.device.startswith("cuda") else None,
+        num_gpus=1 if options.predictor.device.startswith("cuda") else None,
     )
     try:
         for row in rows.iter_rows():

@@ -1,31 +1,68 @@
-"""Task: an input of a batch to its results, which appear whole or not at all, however often it is tried."""
+"""Worker: an input of a batch to its results, which appear whole or not at all, however often it is tried."""
 
-import argparse
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import cv2
-from rich.console import Console
 
-from unipose.core.files import settle
-from unipose.pipelines.image import predict_photo
-from unipose.pipelines.options import open_predictor
-from unipose.pipelines.video import Counts, follow_video
+from unipose.core.files import fsync
+from unipose.pipelines.image import predict_image
+from unipose.pipelines.options import PredictorOptions, VideoOptions
+from unipose.pipelines.video import VideoOutput, track_video
 from unipose.video_io.reader import VIDEO_SUFFIXES, open_video
 
-ATTEMPTS = 3  # workers that an input may take with them
+ATTEMPTS = 3  # workers that may die of an input
 UNFINISHED = ".unfinished"  # the folder in the results' that holds what is being made
 
 
-class Worker:
-    """Holds a predictor. `arguments`: those of `unipose batch`, with absolute paths; `threads`: inside the model."""
+@dataclass(frozen=True)
+class BatchOptions:
+    """What becomes of a folder's images and videos, and who works on it.
 
-    def __init__(self, arguments: argparse.Namespace, threads: int):
+    `source` and `out`: the folders of inputs and results. `workers`: how many; `threads`: of each, inside the model;
+    None shares the cores among them. `address`: of a Ray cluster, or "local".
+    """
+
+    source: Path
+    out: Path
+    predictor: PredictorOptions
+    video: VideoOptions
+    workers: int | None = None
+    threads: int | None = None
+    address: str = "local"
+
+    def absolute(self) -> "BatchOptions":
+        """With paths that a process in another folder finds."""
+        predictor = self.predictor.absolute()
+        return replace(self, source=self.source.absolute(), out=self.out.absolute(), predictor=predictor)
+
+    def results(self, name: str, folder: Path | None = None) -> list[Path]:
+        """What is made of an input, in the order in which it appears: the picture or video, then the poses.
+
+        They keep the whole of the input's name, so that those of a.jpg, a.png and a.mp4 differ. With `folder` they lie
+        in that, without the input's own folders.
+        """
+        lines = ".csv" if self.video.format == "csv" else ".jsonl"
+        suffixes = (".mp4", lines) if is_video(name) else (".jpg", ".json")
+        path = folder / Path(name).name if folder else self.out / name
+        return [path.with_name(path.name + suffix) for suffix in suffixes]
+
+    def is_done(self, name: str) -> bool:
+        """Whether an input has its results, of which the poses appear last."""
+        return self.results(name)[-1].exists()
+
+
+class Worker:
+    """Holds a predictor and works on inputs, one after another. `threads`: inside the model."""
+
+    def __init__(self, options: BatchOptions, threads: int):
+        """`options`: with absolute paths. Raises what `PredictorOptions.load` raises."""
         cv2.setNumThreads(1)  # the other cores have workers of their own
-        self._arguments = arguments
-        self._predictor = open_predictor(arguments, threads)
+        self._options = options
+        self._predictor = options.predictor.load(threads)
 
     def __call__(self, group: dict[str, list[str]]) -> Iterator[dict[str, str]]:
         """`inputs` by name -> for each the error, or "" where its results are there."""
@@ -34,55 +71,35 @@ class Worker:
 
     def _try(self, name: str) -> str:
         try:
-            if not is_done(self._arguments, name):  # by the attempt of a worker that died after it
+            if not self._options.is_done(name):  # by a worker that died after it
                 self._make(name)
         except Exception as error:  # whatever it is, the other inputs are still wanted
             return f"{error}" or type(error).__name__
         return ""
 
     def _make(self, name: str) -> None:
-        unfinished = self._arguments.out / UNFINISHED
+        unfinished = self._options.out / UNFINISHED
         key = sha256(name.encode()).hexdigest()[:16]
-        if len(list(unfinished.glob(f"{key}-*"))) >= ATTEMPTS:  # what the dead have left
+        if len(list(unfinished.glob(f"{key}-*"))) >= ATTEMPTS:  # folders of workers that died
             raise ValueError(f"{ATTEMPTS} workers died of it")
         with TemporaryDirectory(prefix=f"{key}-", dir=unfinished) as folder:
-            made = results(self._arguments, name, Path(folder))
-            (self._follow if is_video(name) else self._predict)(self._arguments.source / name, made)
-            final = results(self._arguments, name)
+            made = self._options.results(name, Path(folder))
+            (self._track if is_video(name) else self._predict)(self._options.source / name, made)
+            final = self._options.results(name)
             final[0].parent.mkdir(parents=True, exist_ok=True)
             for path, place in zip(made, final, strict=True):
-                settle(path)
+                fsync(path)
                 path.replace(place)
 
     def _predict(self, source: Path, made: list[Path]) -> None:
-        predict_photo(self._predictor, source, made[0].with_suffix(""))
+        predict_image(self._predictor, source, made[0].with_suffix(""))
 
-    def _follow(self, source: Path, made: list[Path]) -> None:
-        counts = Counts()
-        files = {"out": made[0], "json": str(made[1])}
+    def _track(self, source: Path, made: list[Path]) -> None:
         with open_video(str(source)) as video:
-            options = argparse.Namespace(**{**vars(self._arguments), **files})
-            follow_video(self._predictor, video, options, Console(quiet=True), counts)
-        if not counts.frames:
+            written = track_video(self._predictor, video, VideoOutput(*made), self._options.video)
+        if not written.frames:
             raise ValueError(f"{source} has no pictures in it")
 
 
 def is_video(name: str) -> bool:
     return Path(name).suffix.lower() in VIDEO_SUFFIXES
-
-
-def results(arguments: argparse.Namespace, name: str, folder: Path | None = None) -> list[Path]:
-    """What is made of an input, in the order in which it appears: the picture or video, then the poses.
-
-    They are named after the whole of the input's name: a.jpg and a.png, or a.mp4, do not meet. In `folder`, if given,
-    without the input's own folders.
-    """
-    lines = ".csv" if arguments.format == "csv" else ".jsonl"
-    suffixes = (".mp4", lines) if is_video(name) else (".jpg", ".json")
-    path = folder / Path(name).name if folder else arguments.out / name
-    return [path.with_name(path.name + suffix) for suffix in suffixes]
-
-
-def is_done(arguments: argparse.Namespace, name: str) -> bool:
-    """The poses appear last."""
-    return results(arguments, name)[-1].exists()

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from unipose.core.choice import choose
 from unipose.core.hardware import cores
 from unipose.core.model_spec import METADATA_KEY, ModelSpec
 from unipose.core.types import Float32
@@ -235,8 +236,7 @@ def open_runtime(
         raise ValueError(f"no engine {engine!r} for {path.name}; engines read {_READS}")
     if _READS.get(engine, path.suffix) != path.suffix:
         raise ValueError(f"{engine} reads {_READS[engine]} files, not {path.name}; `unipose export` converts")
-    if precision not in PRECISIONS:
-        raise ValueError(f"no precision {precision!r}; choose one of {', '.join(PRECISIONS)}")
+    choose(PRECISIONS, precision, "precision")
     runtimes = [ENGINES[engine](path, one, threads, precision) for one in device.split(",")]
     return Copies(runtimes) if len(runtimes) > 1 else runtimes[0]
 

@@ -1,67 +1,134 @@
-"""Follower: a video's frames to its people, each with an id and calm keypoints."""
+"""PoseTracker: a video's frames to its people, each with an id and smooth keypoints."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
 
 import numpy as np
 
 from unipose.core.pose import Pose
-from unipose.core.types import RGB
-from unipose.inference.predictor import Predictor
-from unipose.tracking.eye import Eye, Glance, Recall
-from unipose.tracking.one_euro import OneEuro, Smoother
-from unipose.tracking.tracker import Tracker, around
+from unipose.core.types import RGB, Boxes, Int64
+from unipose.inference.predictor import Predictor, crop_boxes
+from unipose.inference.recurrent import RecurrentPredictor, RecurrentState
+from unipose.tracking.one_euro import DEFAULT_SMOOTHING, OneEuro
+from unipose.tracking.tracker import Track, Tracker
 
 
-class Follower:
-    """Detects people now and then, looks for them where they are expected in between, gives them ids and smooths their
-    keypoints. Who is not seen when the next detection comes is not looked for until a later one.
+class PoseTracker:
+    """Detects people in every `detect_every`-th frame, and in between looks for each where they are expected.
 
-    Stateful: one for each video, its frames in order.
+    A person who is lost between two detections is found again by the next. Stateful: one tracker for each video, whose
+    frames come in order.
     """
 
     def __init__(
         self,
         predictor: Predictor,
-        tracker: Tracker,
-        smoothing: OneEuro | None,
+        *,
+        smoothing: OneEuro | None = DEFAULT_SMOOTHING,
         detect_every: int = 8,
         max_people: int | None = None,
+        min_score: float = 0.2,
+        memory: float = 1.0,
     ):
-        """Without `smoothing` each frame's keypoints stand by themselves. Raises ValueError for `detect_every` below 1,
-        and for a flip test by a model with memory.
+        """`smoothing`: the filter of each person's keypoints; None leaves every frame's keypoints as they were found.
+
+        `max_people`: of a detection, the best; `min_score`: the lowest score of a person; `memory`: seconds out of
+        sight after which an id is forgotten. Raises ValueError for `detect_every` below 1, and for a recurrent model
+        with flip test.
         """
         if detect_every < 1:
             raise ValueError(f"people are detected in every n-th frame, n from 1 up, got {detect_every}")
-        kind = Recall if predictor.spec.state_channels else Glance
-        self._eye: Eye = kind(predictor, tracker, max_people)
-        self._tracker, self._smoothing, self._every = tracker, smoothing, detect_every
-        self._smoothers: dict[int, Smoother] = {}
+        self._tracker = Tracker(predictor.spec.skeleton, memory, min_score, smoothing)
+        kind = RecurrentEstimator if predictor.spec.state_channels else FrameEstimator
+        self._estimator: PoseEstimator = kind(predictor, self._tracker, max_people)
+        self._every = detect_every
         self._since = detect_every  # frames since the last detection
 
     def __call__(self, images: Sequence[RGB], times: Sequence[float]) -> list[list[Pose]]:
-        """The next frames and their times in seconds, growing -> each frame's people, in the order of their ids.
+        """The next frames and their times in seconds, growing -> the people of each frame, in the order of their ids.
 
-        Where a detection is due, or nobody is followed, it is made in the first of these frames.
+        Where a detection is due, or no track is active, it takes place in the first of these frames.
         """
-        found: list[list[Pose]] = []
-        if self._since >= self._every or not self._tracker.followed:
+        people: list[list[Pose]] = []
+        if self._since >= self._every or not self._tracker.active:
             self._since = 0
-            found.append(self._eye.detect(images[0], times[0]))
+            people.append(self._estimator.detect(images[0], times[0]))
         self._since += len(images)
-        found += self._eye.follow(images[len(found) :], times[len(found) :])
-        return [self._smooth(people, time) for people, time in zip(found, times, strict=True)]
+        return people + self._estimator.track(images[len(people) :], times[len(people) :])
 
-    def _smooth(self, people: list[Pose], time: float) -> list[Pose]:
-        if self._smoothing is None:
-            return people
-        known = {track.id for track in self._tracker.tracks}
-        self._smoothers = {key: smoother for key, smoother in self._smoothers.items() if key in known}
-        calm = []
-        for pose in people:
-            assert pose.track_id is not None
-            smoother = self._smoothers.setdefault(pose.track_id, Smoother(self._smoothing))
-            box = around(pose)
-            xy, score = np.asarray(pose.xy_image, np.float64), np.asarray(pose.score, np.float64)
-            calm.append(replace(pose, xy_image=smoother(xy, score, float(np.max(box[2:] - box[:2])), time)))
-        return calm
+    def update(self, image: RGB, time: float) -> list[Pose]:
+        """The next frame and its time in seconds -> its people."""
+        return self([image], [time])[0]
+
+
+class PoseEstimator(Protocol):
+    """Stateful: one for each video, whose frames come in order; `times` in seconds -> each frame's people, with ids."""
+
+    def detect(self, image: RGB, time: float) -> list[Pose]:
+        """People wherever the detector finds them."""
+        ...
+
+    def track(self, images: Sequence[RGB], times: Sequence[float]) -> list[list[Pose]]:
+        """The active tracks' people, where they are expected."""
+        ...
+
+
+class FrameEstimator:
+    """For models of single frames: the people of several frames share batches.
+
+    The more frames at once, the fuller the batches, but the older the poses from which people's places are expected.
+    """
+
+    def __init__(self, predictor: Predictor, tracker: Tracker, max_people: int | None):
+        self._predictor, self._tracker, self._max_people = predictor, tracker, max_people
+        self._threads = ThreadPoolExecutor(predictor.runtime.copies)
+
+    def detect(self, image: RGB, time: float) -> list[Pose]:
+        [poses] = self._predictor.predict([image], None, self._max_people)
+        return self._tracker.update(poses, time)
+
+    def track(self, images: Sequence[RGB], times: Sequence[float]) -> list[list[Pose]]:
+        """In as many parts as the runtime has copies, so that one part is prepared while another runs."""
+        boxes = [expected_boxes(self._tracker.active, image, time) for image, time in zip(images, times, strict=True)]
+        parts = [part for part in np.array_split(np.arange(len(images)), self._predictor.runtime.copies) if len(part)]
+
+        def predict(part: Int64) -> list[list[Pose]]:
+            return self._predictor.predict([images[i] for i in part], [boxes[i] for i in part])
+
+        found = [poses for part in self._threads.map(predict, parts) for poses in part]
+        return [self._tracker.update(poses, time, detected=False) for poses, time in zip(found, times, strict=True)]
+
+
+class RecurrentEstimator:
+    """For recurrent models: frame after frame, each person with the state in their track."""
+
+    def __init__(self, predictor: Predictor, tracker: Tracker, max_people: int | None):
+        self._predictor, self._tracker, self._max_people = predictor, tracker, max_people
+        self._recurrent = RecurrentPredictor(predictor)
+
+    def detect(self, image: RGB, time: float) -> list[Pose]:
+        """People are detected without state, then estimated again with the states of those who are known."""
+        [poses] = self._predictor.predict([image], None, self._max_people)
+        tracks = self._tracker.match(poses, time)
+        poses, states = self._estimate(image, tracks, time)
+        for track, state in zip(tracks, states, strict=True):
+            track.state = state
+        return [track.report(pose) for track, pose in zip(tracks, poses, strict=True)]
+
+    def track(self, images: Sequence[RGB], times: Sequence[float]) -> list[list[Pose]]:
+        return [self._next(image, time) for image, time in zip(images, times, strict=True)]
+
+    def _next(self, image: RGB, time: float) -> list[Pose]:
+        poses, states = self._estimate(image, self._tracker.active, time)
+        tracks = self._tracker.match(poses, time, detected=False, states=states)
+        return [track.report(track.pose) for track in tracks]
+
+    def _estimate(self, image: RGB, tracks: Sequence[Track], time: float) -> tuple[list[Pose], list[RecurrentState]]:
+        boxes = expected_boxes(tracks, image, time)
+        return self._recurrent.predict([image] * len(tracks), boxes, [track.state for track in tracks])
+
+
+def expected_boxes(tracks: Sequence[Track], image: RGB, time: float) -> Boxes:
+    """Where to look for these people at a time: box_xyxy (N, 4), within the image."""
+    return crop_boxes([track.expected(time) for track in tracks], image)

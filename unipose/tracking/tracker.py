@@ -1,4 +1,4 @@
-"""Tracker: poses of frame after frame to people with ids, by the likeness of poses and boxes (Hungarian method)."""
+"""Tracker: poses of frame after frame matched to people with ids, by the similarity of poses and boxes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,125 +8,153 @@ import numpy as np
 
 from unipose.core.boxes import iou
 from unipose.core.metrics import oks
-from unipose.core.pose import SURE, Pose
+from unipose.core.pose import Pose
 from unipose.core.skeleton import Skeleton
 from unipose.core.types import Float64
+from unipose.inference.recurrent import RecurrentState
+from unipose.tracking.one_euro import OneEuro, Smoother
 
-SAME = 0.2  # the likeness from which two poses of neighbouring frames can be one person
-DOUBLE = 0.5  # the likeness from which two poses of one frame are one person seen twice
-NEWCOMER = 1.5  # times the threshold
-REACH = 1.0  # body sizes that a person may have moved, beyond the expected, in each second out of sight
-CALM = 0.5  # how much of a new velocity is taken over
+MIN_SIMILARITY = 0.2  # from which poses of neighbouring frames can be one person
+DUPLICATE_SIMILARITY = 0.5  # from which two poses of one frame are one person found twice
+NEW_TRACK_FACTOR = 1.5  # a new person's score is at least this many times the threshold
+REACH = 1.0  # body sizes that a person may have moved, beyond what was expected, in each second out of sight
+VELOCITY_GAIN = 0.5  # how much of a newly measured velocity is taken over
+EXTRAPOLATION = 0.2  # seconds for which a velocity holds
 
 
 @dataclass
 class Track:
-    """A person over time. `pose` is the last one seen, at `time`; `velocity` in pixels per second."""
+    """A person over time. `pose` is the last one found, at `time` in seconds; `velocity` (2,) in pixels per second.
+
+    `state` is what a recurrent model keeps of them; `smoother` filters their keypoints, if anything does.
+    """
 
     id: int
     pose: Pose
     time: float
     velocity: Float64
+    smoother: Smoother | None = None
+    state: RecurrentState | None = None
 
     def expected(self, time: float) -> Pose:
-        """The last pose, moved on: as fast as it was, for at most a fifth of a second, the longest that holds."""
-        ahead = self.velocity * min(time - self.time, 0.2)
-        box = self.pose.box_xyxy + np.concatenate([ahead, ahead])
-        return replace(self.pose, xy_image=self.pose.xy_image + ahead, box_xyxy=box)
+        """The last pose, moved on at the last velocity for at most `EXTRAPOLATION`."""
+        return self.pose.moved(self.velocity * min(time - self.time, EXTRAPOLATION))
 
-    def see(self, pose: Pose, time: float) -> None:
-        sure = (pose.score >= SURE) & (self.pose.score >= SURE)
-        if sure.any():
-            moved = np.median(pose.xy_image[sure] - self.pose.xy_image[sure], axis=0) / (time - self.time)
-            self.velocity = self.velocity + CALM * (moved - self.velocity)
-        self.pose, self.time = pose, time
+    def update(self, pose: Pose, time: float, state: RecurrentState | None) -> None:
+        both = pose.confident & self.pose.confident
+        if both.any():
+            moved = np.median(pose.xy_image[both] - self.pose.xy_image[both], axis=0) / (time - self.time)
+            self.velocity = self.velocity + VELOCITY_GAIN * (moved - self.velocity)
+        self.pose, self.time, self.state = pose, time, state or self.state
+
+    def report(self, pose: Pose) -> Pose:
+        """A pose of this person at the track's time, with the track's id and smooth keypoints."""
+        xy = pose.xy_image
+        if self.smoother:
+            score = np.asarray(pose.score, np.float64)
+            xy = self.smoother(np.asarray(xy, np.float64), score, pose.body_size, self.time)
+        return replace(pose, xy_image=xy, track_id=self.id)
 
 
 class Tracker:
-    """Gives each person an id that stays theirs, through crossings and a `memory` of seconds out of sight.
+    """Gives each person an id that stays theirs, when people cross and after up to `memory` seconds out of sight.
 
-    A person seen twice in a frame is told once. A pose of a `person_score` below `threshold` is nobody, and one below
-    `NEWCOMER` times that is somebody already known, or nobody. Stateful: one for each video, its frames in order.
+    A person found twice in a frame counts once. Poses whose `person_score` is below `threshold` are dropped, and those
+    below `NEW_TRACK_FACTOR` times that only continue a known person's track. `smoothing` is the filter of each person's
+    keypoints. Stateful: one tracker for each video, whose frames come in order.
     """
 
-    def __init__(self, skeleton: Skeleton, memory: float = 1.0, threshold: float = 0.2):
-        self._skeleton, self._memory, self._threshold = skeleton, memory, threshold
+    def __init__(
+        self, skeleton: Skeleton, memory: float = 1.0, threshold: float = 0.2, smoothing: OneEuro | None = None
+    ):
+        self._skeleton, self._memory, self._threshold, self._smoothing = skeleton, memory, threshold, smoothing
         self.tracks: list[Track] = []
-        self._everywhere = -np.inf
+        self._detected = -np.inf
         self._next = 1
 
     @property
-    def followed(self) -> list[Track]:
-        """Those seen when people were last looked for everywhere, or since then."""
-        return [track for track in self.tracks if track.time >= self._everywhere]
+    def active(self) -> list[Track]:
+        """The tracks found at the last detection or since."""
+        return [track for track in self.tracks if track.time >= self._detected]
 
-    def update(self, poses: Sequence[Pose], time: float, everywhere: bool = True) -> list[Pose]:
-        """A frame's poses and its time, later than the last -> the people, each with `track_id`, in their order.
+    def update(self, poses: Sequence[Pose], time: float, detected: bool = True) -> list[Pose]:
+        """A frame's poses -> its people, each with `track_id` and smooth keypoints; the arguments are `match`'s."""
+        return [track.report(track.pose) for track in self.match(poses, time, detected)]
 
-        `everywhere`: whether the poses are those of all people, not only of those followed.
+    def match(
+        self,
+        poses: Sequence[Pose],
+        time: float,
+        detected: bool = True,
+        states: Sequence[RecurrentState | None] | None = None,
+    ) -> list[Track]:
+        """A frame's poses, and its time, later than the last frame's -> the tracks found in it.
+
+        `detected`: the poses are from a detection in the whole frame, not only of the `active` tracks. `states`: the
+        recurrent model's of each pose. Tracks and poses are assigned by the Hungarian method.
         """
-        if everywhere:
-            self._everywhere = time
+        if detected:
+            self._detected = time
         self.tracks = [track for track in self.tracks if time - track.time <= self._memory]
-        poses = self.singled([pose for pose in poses if pose.person_score >= self._threshold])
-        likeness = self._likeness(self.tracks, poses, time)
-        pairs = [(t, p) for t, p in pair(likeness) if likeness[t, p] >= SAME]
+        distinct = self.without_duplicates(poses)
+        own = [states[i] if states else None for i in distinct]
+        poses = [poses[i] for i in distinct]
+        similarity = self._similarities(self.tracks, poses, time)
+        pairs = [(t, p) for t, p in assign(similarity) if similarity[t, p] >= MIN_SIMILARITY]
         for t, p in pairs:
-            self.tracks[t].see(poses[p], time)
+            self.tracks[t].update(poses[p], time, own[p])
         for p in sorted(set(range(len(poses))) - {p for _, p in pairs}):
-            if poses[p].person_score >= NEWCOMER * self._threshold:
-                self.tracks.append(Track(self._next, poses[p], time, np.zeros(2)))
+            if poses[p].person_score >= NEW_TRACK_FACTOR * self._threshold:
+                smoother = Smoother(self._smoothing) if self._smoothing else None
+                self.tracks.append(Track(self._next, poses[p], time, np.zeros(2), smoother, own[p]))
                 self._next += 1
-        return [replace(track.pose, track_id=track.id) for track in self.tracks if track.time == time]
+        return [track for track in self.tracks if track.time == time]
 
-    def singled(self, poses: Sequence[Pose]) -> list[Pose]:
-        """Without those that are too like a better one; of equal ones the first stays."""
-        kept: list[Pose] = []
-        for pose in sorted(poses, key=lambda pose: -pose.person_score):
-            if all(self._alike(other, pose) < DOUBLE for other in kept):
-                kept.append(pose)
+    def without_duplicates(self, poses: Sequence[Pose]) -> list[int]:
+        """The indices of the poses above the threshold that resemble no better one, the best first."""
+        kept: list[int] = []
+        for i in sorted(range(len(poses)), key=lambda i: -poses[i].person_score):
+            if poses[i].person_score >= self._threshold and all(
+                self._similarity(poses[other], poses[i]) < DUPLICATE_SIMILARITY for other in kept
+            ):
+                kept.append(i)
         return kept
 
-    def _likeness(self, tracks: Sequence[Track], poses: Sequence[Pose], time: float) -> Float64:
-        """(tracks, poses): of the expected pose or the last one, whichever is more like it, for what looks like motion
-        may be trembling; or, after a time out of sight, of where and how large they are.
+    def _similarities(self, tracks: Sequence[Track], poses: Sequence[Pose], time: float) -> Float64:
+        """(tracks, poses): to the expected or the last pose, whichever is more similar, since apparent motion may be
+        jitter; or, after a time out of sight, by place and size alone.
         """
         out = np.zeros((len(tracks), len(poses)))
         for t, track in enumerate(tracks):
             expected, reach = track.expected(time), REACH * (time - track.time)
             for p, pose in enumerate(poses):
-                alike = max(self._alike(expected, pose), self._alike(track.pose, pose))
-                out[t, p] = max(alike, 0.5 * near(expected, pose, reach))
+                similarity = max(self._similarity(expected, pose), self._similarity(track.pose, pose))
+                out[t, p] = max(similarity, 0.5 * proximity(expected, pose, reach))
         return out
 
-    def _alike(self, a: Pose, b: Pose) -> float:
-        """0 to 1: the mean of the OKS of the keypoints sure in both and the IoU of the boxes around the sure ones."""
-        box_a, box_b = around(a), around(b)
+    def _similarity(self, a: Pose, b: Pose) -> float:
+        """0 to 1: the mean of the OKS over keypoints confident in both, and the IoU of their `body_box`es."""
         xy_a, xy_b = np.asarray(a.xy_image, np.float64), np.asarray(b.xy_image, np.float64)
-        area = np.array([(np.prod(box_a[2:] - box_a[:2]) + np.prod(box_b[2:] - box_b[:2])) / 2])
-        sure = (a.score >= SURE) & (b.score >= SURE)
-        similarity = oks(xy_a[None], xy_b[None], sure[None], area, self._skeleton)[0] if sure.any() else 0.0
-        return float(similarity + iou(box_a[None], box_b[None])[0, 0]) / 2
+        area = np.array([(_area(a.body_box) + _area(b.body_box)) / 2])
+        both = a.confident & b.confident
+        similarity = oks(xy_a[None], xy_b[None], both[None], area, self._skeleton)[0] if both.any() else 0.0
+        return float(similarity + iou(a.body_box[None], b.body_box[None])[0, 0]) / 2
 
 
-def pair(likeness: Float64) -> list[tuple[int, int]]:
-    """(N, M) -> the rows and columns that together are most alike, min(N, M) of them (Jonker & Volgenant, 1987)."""
-    if not likeness.size:
+def assign(similarity: Float64) -> list[tuple[int, int]]:
+    """(N, M) -> the pairs of row and column of the largest total, min(N, M) of them (Jonker & Volgenant, 1987)."""
+    if not similarity.size:
         return []
-    _, columns, _ = lap.lapjv(1 - likeness, extend_cost=True)
+    _, columns, _ = lap.lapjv(1 - similarity, extend_cost=True)
     return [(row, int(column)) for row, column in enumerate(columns) if column >= 0]
 
 
-def around(pose: Pose) -> Float64:
-    """box_xyxy around the sure keypoints; what the person was found in, where there are too few."""
-    extent = pose.extent(SURE)
-    return np.asarray(pose.box_xyxy if extent is None else extent, np.float64)
-
-
-def near(a: Pose, b: Pose, reach: float) -> float:
+def proximity(a: Pose, b: Pose, reach: float) -> float:
     """1 at the same place and of the same size, falling to 0 where the centres are `reach` body sizes apart."""
-    box_a, box_b = around(a), around(b)
-    size_a, size_b = float(np.max(box_a[2:] - box_a[:2])), float(np.max(box_b[2:] - box_b[:2]))
-    apart = float(np.linalg.norm(box_a[:2] + box_a[2:] - box_b[:2] - box_b[2:])) / (size_a + size_b)
-    alike = min(size_a, size_b) / max(size_a, size_b)
-    return max(0.0, 1 - apart / reach) * alike if reach > 0 else 0.0
+    distance = np.linalg.norm(a.body_box[:2] + a.body_box[2:] - b.body_box[:2] - b.body_box[2:])
+    sizes = sorted((a.body_size, b.body_size))
+    return max(0.0, 1 - float(distance) / sum(sizes) / reach) * sizes[0] / sizes[1] if reach > 0 else 0.0
+
+
+def _area(box_xyxy: Float64) -> float:
+    return float(np.prod(box_xyxy[2:] - box_xyxy[:2]))

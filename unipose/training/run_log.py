@@ -5,14 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 from matplotlib.figure import Figure
 from torch.utils.tensorboard import SummaryWriter
 
 from unipose.core.draw import contact_sheet, draw_poses
-from unipose.core.files import write_whole
-from unipose.core.image import read_image
+from unipose.core.files import write_atomically
+from unipose.core.image import encode_image, read_image
 from unipose.core.pose import Pose
 from unipose.datasets.records import RecordSet
 
@@ -27,8 +25,8 @@ class Journal:
 
     def write(self, lines: Sequence[Line]) -> None:
         text = "".join(json.dumps(line) + "\n" for line in lines)
-        write_whole(self.run / "log.jsonl", text.encode())
-        write_whole(self.run / "curves.png", lambda part: curves(lines).savefig(part, format="png", dpi=110))
+        write_atomically(self.run / "log.jsonl", text.encode())
+        write_atomically(self.run / "curves.png", lambda part: curves(lines).savefig(part, format="png", dpi=110))
         # One file per epoch: purge_step hides what an interrupted run may have written of this and later epochs.
         with SummaryWriter(str(self.run / "tensorboard"), purge_step=lines[-1]["epoch"]) as board:
             for name in ("loss", "lr", "validation", "images_per_s"):
@@ -39,8 +37,7 @@ class Journal:
         """predictions.jpg: the first records with the poses found in them."""
         pairs = list(zip(record_set.records, poses, strict=True))[:count]
         tiles = [draw_poses(read_image(r.image_path), [pose], record_set.skeleton) for r, pose in pairs]
-        _, data = cv2.imencode(".jpg", cv2.cvtColor(contact_sheet(tiles), cv2.COLOR_RGB2BGR))
-        write_whole(self.run / "predictions.jpg", np.asarray(data).tobytes())
+        write_atomically(self.run / "predictions.jpg", encode_image(contact_sheet(tiles)))
 
 
 def curves(lines: Sequence[Line]) -> Figure:

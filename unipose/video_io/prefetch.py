@@ -1,4 +1,4 @@
-"""Handover: work in other threads, through queues of bounded length, that neither hides an error nor hangs."""
+"""Reading and writing in threads of their own, through queues of bounded length; errors reach the caller."""
 
 import queue
 import threading
@@ -9,11 +9,11 @@ T = TypeVar("T")
 _END: Any = object()
 
 
-class Ahead(Generic[T]):
-    """An iterable run ahead in a thread, by `depth` items; what it raises is raised where it is read, after them.
+class Prefetcher(Generic[T]):
+    """Iterates over `items` in a thread, up to `depth` items ahead; an error is raised to the reader, after the items.
 
-    With `latest` only the newest item waits, and one that nobody has taken makes room for it. A context manager:
-    leaving it stops the thread after the item at which it is.
+    With `latest` only the newest item waits, and replaces one that has not been taken. A context manager: leaving it
+    stops the thread after its current item.
     """
 
     def __init__(self, items: Iterable[T], depth: int, latest: bool = False):
@@ -21,7 +21,7 @@ class Ahead(Generic[T]):
         self._queue: queue.Queue[T] = queue.Queue(1 if latest else depth)
         self._left = threading.Event()
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="ahead", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="prefetch", daemon=True)
         self._thread.start()
 
     def __iter__(self) -> Iterator[T]:
@@ -30,7 +30,7 @@ class Ahead(Generic[T]):
         if self._error:
             raise self._error
 
-    def __enter__(self) -> "Ahead[T]":
+    def __enter__(self) -> "Prefetcher[T]":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -47,7 +47,7 @@ class Ahead(Generic[T]):
         self._put(_END, False)
 
     def _put(self, item: T, replace: bool) -> bool:
-        """-> whether anybody is still there to take it."""
+        """-> whether somebody still reads."""
         while not self._left.is_set():
             try:
                 self._queue.put(item, timeout=0 if replace else 0.1)
@@ -61,20 +61,20 @@ class Ahead(Generic[T]):
         try:
             self._queue.get_nowait()
         except queue.Empty:
-            return  # it was taken in this moment
+            return  # it has just been taken
 
 
-class Behind(Generic[T]):
-    """A function called in a thread for each item put, in order; `depth` items may wait.
+class BackgroundWriter(Generic[T]):
+    """Calls `function` in a thread for each item put, in order; up to `depth` items wait.
 
-    What it raises is raised by the next `put`, or on leaving the context, which waits for all that was put.
+    What it raises is raised by the next `put`, or on leaving the context, which waits for all items.
     """
 
     def __init__(self, function: Callable[[T], None], depth: int):
         self._function = function
         self._queue: queue.Queue[T] = queue.Queue(depth)
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="behind", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="background", daemon=True)
         self._thread.start()
 
     def put(self, item: T) -> None:
@@ -82,7 +82,7 @@ class Behind(Generic[T]):
             raise self._error
         self._queue.put(item)
 
-    def __enter__(self) -> "Behind[T]":
+    def __enter__(self) -> "BackgroundWriter[T]":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -96,5 +96,5 @@ class Behind(Generic[T]):
             if self._error is None:
                 try:
                     self._function(item)
-                except BaseException as error:  # told where the next item is put; the rest is let go
+                except BaseException as error:  # raised by the next put; what still waits is dropped
                     self._error = error

@@ -6,10 +6,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from unipose.core.types import Float64, Int64, UInt8
-from unipose.datasets.coco_json import Record, document, frame_record, person_record, video_record, write_json
+from unipose.core.types import Float64, Int64, Json, UInt8
+from unipose.datasets.coco_json import document, frame_entry, person_entry, video_entry, write_json
 from unipose.datasets.synthetic.figure import NOBODY, OVERSAMPLING, Canvas, Figure
-from unipose.datasets.synthetic.images import SKELETON, background, develop, dull, limb_colour, write_picture
+from unipose.datasets.synthetic.images import SKELETON, background, develop, dull, limb_colour, write_jpeg
 
 # How far each joint's angle swings about its mean, in radians, and the pelvis, in standing heights; and how often.
 SWING = {"lean": 0.12, "nod": 0.15, "shoulder": 0.8, "elbow": 0.8, "hip": 0.4, "knee": 0.4}
@@ -133,16 +133,16 @@ def draw_clips(
     """
     if count < 5 or frames < 1 or min(size_wh) < 64:
         raise ValueError(f"needs at least 5 clips of 1 frame of 64x64 pixels, got {count} of {frames} of {size_wh}")
-    videos = [video_record(number, f"{number:04d}") for number in range(1, count + 1)]
-    images: list[Record] = []
-    people: list[Record] = []
+    videos = [video_entry(number, f"{number:04d}") for number in range(1, count + 1)]
+    images: list[Json] = []
+    people: list[Json] = []
     for video in videos:
         clip = draw_clip(np.random.default_rng((seed, video["id"])), frames, size_wh, occluders=occluders)
         for i, image in enumerate(clip.images):
             name, number = f"{video['name']}/{i + 1:06d}.jpg", len(images) + 1
-            write_picture(out_dir / "images" / name, image)
-            images.append(frame_record(number, name, size_wh, video["id"], i + 1))
-            people.append(person_record(number, number, clip.xy_image[i], clip.visibility[i], clip.boxes_xyxy[i]))
+            write_jpeg(out_dir / "images" / name, image)
+            images.append(frame_entry(number, name, size_wh, video["id"], i + 1))
+            people.append(person_entry(number, number, clip.xy_image[i], clip.visibility[i], clip.boxes_xyxy[i]))
     split = count - count // 5
     for half, first, last in (("train", 0, split), ("test", split, count)):
         part = slice(first * frames, last * frames)

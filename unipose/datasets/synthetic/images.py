@@ -5,10 +5,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from unipose.core.files import write_whole
+from unipose.core.files import write_atomically
+from unipose.core.image import encode_image
 from unipose.core.skeleton import SKELETONS
-from unipose.core.types import Float, Float64, Int, Int64, UInt8
-from unipose.datasets.coco_json import Record, document, image_record, person_record, write_json
+from unipose.core.types import Float, Float64, Int, Int64, Json, UInt8
+from unipose.datasets.coco_json import document, image_entry, person_entry, write_json
 from unipose.datasets.synthetic.figure import NOBODY, OVERSAMPLING, SHIRT, TROUSERS, Canvas, Colour, Figure, cloth, skin
 
 SKELETON = SKELETONS["lsp14"]
@@ -24,14 +25,14 @@ def draw_sample(
     """
     if count < 5 or min(size_wh) < 64:
         raise ValueError(f"the sample needs at least 5 images of at least 64x64 pixels, got {count} of {size_wh}")
-    images: list[Record] = []
-    people: list[Record] = []
+    images: list[Json] = []
+    people: list[Json] = []
     for number in range(1, count + 1):
         image, xy_image, visibility, box_xyxy = draw_image(np.random.default_rng((seed, number)), size_wh)
         name = f"{number:05d}.jpg"
-        write_picture(out_dir / "images" / name, image)
-        images.append(image_record(number, name, size_wh))
-        people.append(person_record(number, number, xy_image, visibility, box_xyxy))
+        write_jpeg(out_dir / "images" / name, image)
+        images.append(image_entry(number, name, size_wh))
+        people.append(person_entry(number, number, xy_image, visibility, box_xyxy))
     split = count - count // 5
     for half, part in (("train", slice(split)), ("test", slice(split, None))):
         content = document(SKELETON, images[part], people[part], f"drawn figures, seed {seed}, {half}", "images")
@@ -39,10 +40,8 @@ def draw_sample(
     return out_dir / "train.json", out_dir / "test.json"
 
 
-def write_picture(path: Path, image: UInt8) -> None:
-    """RGB (H, W, 3) as JPEG."""
-    _, jpeg = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
-    write_whole(path, jpeg.tobytes(), sync=False)
+def write_jpeg(path: Path, image: UInt8) -> None:
+    write_atomically(path, encode_image(image, quality=90), sync=False)
 
 
 def draw_image(rng: np.random.Generator, size_wh: tuple[int, int]) -> tuple[UInt8, Float64, Int64, Float64]:

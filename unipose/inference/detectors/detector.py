@@ -1,4 +1,4 @@
-"""Detectors: where the people are, when nobody gave boxes."""
+"""Detector: finds people's boxes in an image; the detectors there are."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,19 +6,20 @@ from typing import Protocol
 
 import numpy as np
 
-from unipose.core.types import RGB, Float64
+from unipose.core.choice import choose
+from unipose.core.types import RGB, Boxes
 from unipose.inference.detectors.onnx_detector import OnnxDetector
 from unipose.inference.detectors.torchvision_detector import TorchvisionDetector
 
 
 class Detector(Protocol):
-    """`rough` boxes only contain their person somewhere: the pose found in one gives a better one for a second pass."""
+    """`needs_refinement`: its boxes are too loose for a pose, and are to be replaced by those around the keypoints."""
 
     @property
-    def rough(self) -> bool: ...
+    def needs_refinement(self) -> bool: ...
 
-    def detect(self, image: RGB) -> Float64:
-        """Upright (H, W, 3) -> box_xyxy (N, 4) at pixel edges, the best first, within the image and never empty.
+    def detect(self, image: RGB) -> Boxes:
+        """Upright image (H, W, 3) -> box_xyxy (N, 4) at pixel edges, the best first, within the image, none empty.
 
         May be called from several threads at once.
         """
@@ -27,11 +28,11 @@ class Detector(Protocol):
 
 @dataclass(frozen=True)
 class WholeImage:
-    """The photograph shows one person: the whole of it is the box."""
+    """Takes every image to show one person: its box is the whole image."""
 
-    rough: bool = True
+    needs_refinement: bool = True
 
-    def detect(self, image: RGB) -> Float64:
+    def detect(self, image: RGB) -> Boxes:
         height, width = image.shape[:2]
         return np.array([[0, 0, width, height]], np.float64)
 
@@ -41,29 +42,28 @@ DETECTORS: dict[str, Callable[..., Detector]] = {
     "torchvision": TorchvisionDetector,
     "onnx": OnnxDetector,
 }
-# What the weights of a row are; the others have none.
 WEIGHTS = {
     "torchvision": "a detector of torchvision, as fasterrcnn_mobilenet_v3_large_320_fpn, or one with a file, NAME:FILE",
     "onnx": "an ONNX file of YOLOX or RT-DETR",
 }
+"""What the weights of a row are; the other rows have none."""
 
 
 def open_detector(
     name: str, weights: str | None = None, threshold: float = 0.5, device: str = "cpu", threads: int = 0
 ) -> Detector:
-    """A row of `DETECTORS`. `threshold`: the least score of a person; `threads`: inside one run, 0 is one per core.
+    """A row of `DETECTORS`. `threshold`: the lowest score of a person; `threads`: inside one run, 0 is one per core.
 
-    Raises ValueError for a row, weights, a threshold or a device that cannot be, FileNotFoundError for a missing file,
-    and ImportError with the `name` of a package that this row needs.
+    Raises ValueError for a row, weights, a threshold or a device that cannot be used, FileNotFoundError for a missing
+    file, and ImportError, with its `name`, for a package that is not installed.
     """
-    if name not in DETECTORS:
-        raise ValueError(f"no detector {name!r}; choose one of {', '.join(DETECTORS)}")
+    build = choose(DETECTORS, name, "detector")
     if not 0 <= threshold <= 1:
         raise ValueError(f"the detector's threshold is a score from 0 to 1, got {threshold}")
     if name not in WEIGHTS:
         if weights:
             raise ValueError(f"the detector {name!r} has no weights; leave --detector-weights {weights} out")
-        return DETECTORS[name]()
+        return build()
     if not weights:
         raise ValueError(f"the detector {name!r} needs weights: --detector-weights is {WEIGHTS[name]}")
-    return DETECTORS[name](weights, threshold, device, threads)
+    return build(weights, threshold, device, threads)

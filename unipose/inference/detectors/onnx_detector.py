@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from unipose.core.boxes import people
-from unipose.core.types import RGB, Float64
-from unipose.inference.detectors.onnx_formats import GREY, LAYOUTS, Layout, Size, Tensors
+from unipose.core.boxes import select_people
+from unipose.core.types import RGB, Boxes
+from unipose.inference.detectors.onnx_formats import FORMATS, GREY, Format, Size, Tensors
 from unipose.inference.detectors.onnx_operators import operators
 from unipose.runtime.onnx_session import open_session
 
@@ -15,9 +15,9 @@ SIDE = 640  # of the input, where a file leaves it open: what YOLOX and RT-DETR 
 
 
 class OnnxDetector:
-    """Which of `LAYOUTS` a file has is told by its inputs, its outputs and its operators."""
+    """Which of `FORMATS` a file has is told by its inputs, its outputs and its operators."""
 
-    rough = False
+    needs_refinement = False
 
     def __init__(self, weights: str | Path, threshold: float = 0.5, device: str = "cpu", threads: int = 0):
         """`threads`: inside one run; 0 means one per core. The file runs once, which proves its outputs' shapes.
@@ -28,19 +28,19 @@ class OnnxDetector:
         if not path.is_file():
             raise FileNotFoundError(f"no detector file {path}")
         self._session = open_session(path, device, threads)
-        self._layout = layout_of(path, self._session)
-        self._input_wh = input_wh(path, self._session, self._layout)
+        self._format = format_of(path, self._session)
+        self._input_wh = input_wh(path, self._session, self._format)
         self._threshold = threshold
         self._try(path)
 
-    def detect(self, image: RGB) -> Float64:
+    def detect(self, image: RGB) -> Boxes:
         image_wh = image.shape[1], image.shape[0]
-        boxes, scores = self._layout.read(self._run(image), image_wh, self._input_wh)
-        return people(boxes, scores, image_wh, self._threshold, self._layout.overlap)
+        boxes, scores = self._format.read(self._run(image), image_wh, self._input_wh)
+        return select_people(boxes, scores, image_wh, self._threshold, self._format.max_iou)
 
     def _run(self, image: RGB) -> Tensors:
-        names = list(self._layout.outputs)
-        found = self._session.run(names, self._layout.feed(image, self._input_wh))
+        names = list(self._format.outputs)
+        found = self._session.run(names, self._format.feed(image, self._input_wh))
         return dict(zip(names, found, strict=True))
 
     def _try(self, path: Path) -> None:
@@ -51,26 +51,26 @@ class OnnxDetector:
             outputs = self._run(np.full((height, width, 3), GREY, np.uint8))
         except (errors.Fail, errors.InvalidArgument, errors.RuntimeException) as error:
             raise ValueError(f"{path} does not run on {width} x {height} pixels: {error}") from error
-        if not self._layout.accepts(outputs, self._input_wh):
+        if not self._format.accepts(outputs, self._input_wh):
             shapes = {name: output.shape for name, output in outputs.items()}
-            raise ValueError(f"{path} gives {shapes} for {width} x {height} pixels, and not {self._layout}")
+            raise ValueError(f"{path} gives {shapes} for {width} x {height} pixels, and not {self._format}")
 
 
-def layout_of(path: Path, session: Any) -> Layout:
+def format_of(path: Path, session: Any) -> Format:
     """Raises ValueError that says what the file has and what is read."""
     inputs = {tensor.name: tensor.type for tensor in session.get_inputs()}
     outputs = {tensor.name: tensor.shape for tensor in session.get_outputs()}
     used = operators(path)
-    for layout in LAYOUTS.values():
-        if layout.is_of(inputs, outputs, used):
-            return layout
-    known = "; ".join(f"{name}, {layout}" for name, layout in LAYOUTS.items())
+    for format in FORMATS.values():
+        if format.is_of(inputs, outputs, used):
+            return format
+    known = "; ".join(f"{name}, {format}" for name, format in FORMATS.items())
     raise ValueError(f"{path} has inputs {inputs} and outputs {outputs}, which is no detector that is read: {known}")
 
 
-def input_wh(path: Path, session: Any, layout: Layout) -> Size:
+def input_wh(path: Path, session: Any, format: Format) -> Size:
     """The size of image that a file takes. Raises ValueError where it does not take one image of three channels."""
-    pixels = next(iter(layout.inputs))
+    pixels = next(iter(format.inputs))
     shape = {tensor.name: tensor.shape for tensor in session.get_inputs()}[pixels]
     sizes = [size if isinstance(size, int) else usual for size, usual in zip(shape, (1, 3, SIDE, SIDE), strict=False)]
     if len(shape) != 4 or sizes[:2] != [1, 3]:

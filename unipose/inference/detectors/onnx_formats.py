@@ -1,4 +1,4 @@
-"""Layouts: how the ONNX exports of YOLOX and RT-DETR are told apart, fed and read."""
+"""Detection formats: how the ONNX exports of YOLOX and RT-DETR are told apart, fed and read."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from unipose.core.types import RGB, Float32, Float64
 CLASSES, PERSON = 80, 0  # COCO's, numbered without gaps
 STRIDES = (8, 16, 32)  # of YOLOX's levels
 GREY = 114  # around YOLOX's image
-OVERLAP = 0.45  # above it YOLOX's demo for ONNX suppresses a box; RT-DETR gives each person one
+MAX_IOU = 0.45  # above it YOLOX's demo for ONNX suppresses a box; RT-DETR gives each person one
 
 Size = tuple[int, int]
 Shape = tuple[int | str, ...]
@@ -23,7 +23,7 @@ Scored = tuple[Float64, Float64]  # box_xyxy (N, 4) in the image, score (N,)
 
 
 @dataclass(frozen=True)
-class Layout:
+class Format:
     """One export's format.
 
     `inputs`: names and types, the pixels' first. `outputs`: names and shapes; a word in one is any number, the same
@@ -34,11 +34,11 @@ class Layout:
     outputs: Mapping[str, Shape]
     feed: Callable[[RGB, Size], Tensors]  # image, the input's size -> inputs
     read: Callable[[Tensors, Size, Size], Scored]  # outputs, the image's size, the input's -> what was found
-    overlap: float = 1.0
+    max_iou: float = 1.0
     exp: bool | None = None
 
     def is_of(self, inputs: Mapping[str, str], outputs: Mapping[str, object], operators: set[str]) -> bool:
-        """Whether a file that has these has this layout, as far as can be told before it runs."""
+        """Whether a file that has these has this format, as far as can be told before it runs."""
         same = self.inputs == inputs and self.outputs.keys() <= outputs.keys()
         return same and self.exp in (None, "Exp" in operators)
 
@@ -141,17 +141,17 @@ def _edges(centre_xy: Float64, size_wh: Float64) -> Float64:
 
 PIXELS, SIZES = "tensor(float)", "tensor(int64)"
 YOLOX: dict[str, Shape] = {"output": (1, "cells", 5 + CLASSES)}
-LAYOUTS: dict[str, Layout] = {
+FORMATS: dict[str, Format] = {
     # The decoder takes the exponential of the sizes; nothing else in YOLOX's network does.
-    "YOLOX": Layout({"images": PIXELS}, YOLOX, feed_yolox, read_yolox, OVERLAP, exp=True),
-    "YOLOX without its decoder": Layout({"images": PIXELS}, YOLOX, feed_yolox, read_raw_yolox, OVERLAP, exp=False),
-    "RT-DETR": Layout(
+    "YOLOX": Format({"images": PIXELS}, YOLOX, feed_yolox, read_yolox, MAX_IOU, exp=True),
+    "YOLOX without its decoder": Format({"images": PIXELS}, YOLOX, feed_yolox, read_raw_yolox, MAX_IOU, exp=False),
+    "RT-DETR": Format(
         {"images": PIXELS, "orig_target_sizes": SIZES},
         {"labels": (1, "found"), "boxes": (1, "found", 4), "scores": (1, "found")},
         feed_rtdetr,
         read_rtdetr,
     ),
-    "RT-DETR of transformers": Layout(
+    "RT-DETR of transformers": Format(
         {"pixel_values": PIXELS},
         {"logits": (1, "queries", CLASSES), "pred_boxes": (1, "queries", 4)},
         feed_transformers,

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from unipose.core.boxes import people
-from unipose.core.types import RGB, Float64
+from unipose.core.boxes import select_people
+from unipose.core.types import RGB, Boxes
 
 PERSON = 1  # of torchvision's COCO categories, where 0 is the background
 
@@ -15,7 +15,7 @@ PERSON = 1  # of torchvision's COCO categories, where 0 is the background
 class TorchvisionDetector:
     """Any of torchvision.models.detection; resizing, normalisation and suppression are the library's."""
 
-    rough = False
+    needs_refinement = False
 
     def __init__(self, weights: str, threshold: float = 0.5, device: str = "cpu", threads: int = 0):
         """`weights`: a builder, whose published weights the library downloads and checks by their hash, or
@@ -35,7 +35,7 @@ class TorchvisionDetector:
         self._device = device
         self._threshold = threshold
 
-    def detect(self, image: RGB) -> Float64:
+    def detect(self, image: RGB) -> Boxes:
         import torch
 
         planes = torch.from_numpy(image.transpose(2, 0, 1).astype(np.float32) / np.float32(255))
@@ -43,7 +43,7 @@ class TorchvisionDetector:
             [found] = self._model([planes.to(self._device)])
         labels, boxes, scores = (found[key].cpu().numpy() for key in ("labels", "boxes", "scores"))
         person = labels == PERSON
-        return people(boxes[person], scores[person], (image.shape[1], image.shape[0]), self._threshold)
+        return select_people(boxes[person], scores[person], (image.shape[1], image.shape[0]), self._threshold)
 
 
 def load_detector(weights: str) -> Any:

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from unipose.core.pose import Pose
+from unipose.core.pose_formats import POSE_FORMATS
 from unipose.core.skeleton import SKELETONS
-from unipose.video_io.pose_lines import FORMS
 
 LSP = SKELETONS["lsp14"]
 XY = np.arange(28.0).reshape(14, 2) + 0.25
@@ -14,7 +14,7 @@ PEOPLE = [Pose(XY + 100 * i, np.linspace(0.1, 0.9, 14), np.array([0.0, 1, 30, 41
 
 
 def lines(form, people, frame=7):
-    return FORMS[form].write(frame, 0.28, people, LSP)
+    return POSE_FORMATS[form].lines(frame, 0.28, people, LSP)
 
 
 @pytest.mark.parametrize(("form", "count"), [("native", 1), ("openpose", 1), ("coco", 2), ("csv", 28)])
@@ -42,7 +42,7 @@ def test_openpose_has_the_id():
 
 
 def test_csv_is_a_table():
-    header = FORMS["csv"].header
+    header = POSE_FORMATS["csv"].header
     rows = list(csv.DictReader([header, *lines("csv", PEOPLE)]))
     assert rows[14 + 13] == {
         "frame": "7", "time": "0.28", "track_id": "4", "keypoint": "head_top", "x": "126.25", "y": "127.25",

@@ -1,0 +1,24 @@
+"""Types that many modules share: one name for each kind of numpy array, and for an object of JSON."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float = NDArray[np.floating[Any]]
+"""Of whatever precision."""
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+Bool = NDArray[np.bool_]
+Int = NDArray[np.integer[Any]]
+Int64 = NDArray[np.int64]
+Index = NDArray[np.intp]
+UInt8 = NDArray[np.uint8]
+
+RGB = UInt8
+"""An upright image (H, W, 3)."""
+Boxes = Float64
+"""box_xyxy (N, 4) at pixel edges."""
+
+Json = dict[str, Any]
+"""An object in a JSON file or answer."""
