@@ -5,12 +5,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.inference.test_recurrent import Reminder
-from tests.support.ramps import RAMP_SIZES, ramp_image, ramp_joints
+from tests.support.ramps import RAMP_SIZES, RecurrentRampReader, ramp_image, ramp_joints
 from unipose.core.pose import Pose
 from unipose.core.skeleton import SKELETONS
 from unipose.datasets.records import read_records
-from unipose.evaluation.predictions import Look, predict_detections, predict_looks, predict_records, widened
+from unipose.evaluation.predictions import ImageQuery, border_for, predict_detections, predict_queries, predict_records
 from unipose.evaluation.summary import summarise, summarise_ap
 from unipose.inference.predictor import Predictor
 
@@ -99,13 +98,13 @@ def film(tmp_path):
 @pytest.mark.parametrize(("window", "known"), [(0, 8), (2, 5), (1, 3)])
 def test_a_model_with_memory_is_led_through_each_clip(film, spec, window, known):
     """It knows where the joints of black frames are from those before; with a window it forgets, and guesses."""
-    poses = predict_records(Predictor(Reminder(spec)), film, window=window)
+    poses = predict_records(Predictor(RecurrentRampReader(spec)), film, window=window)
     right = [np.abs(pose.xy_image - r.xy_image).max() < 20 for pose, r in zip(poses, film.records, strict=True)]
     assert sum(right) == known
 
 
 def test_a_model_with_memory_follows_no_detector(film, ramps, spec):
-    predictor = Predictor(Reminder(spec))
+    predictor = Predictor(RecurrentRampReader(spec))
     with pytest.raises(ValueError, match="boxes=truth, or window=1"):
         predict_records(predictor, film, "detector")
     assert len(predict_records(predictor, film, "detector", window=1)) == 8
@@ -115,8 +114,8 @@ def test_a_model_with_memory_follows_no_detector(film, ramps, spec):
 @pytest.mark.parametrize("share", [0.3, 0.5, 0.8, 1.0])
 def test_a_photo_is_widened_until_the_person_takes_that_share_of_its_height(ramps, share):
     for record, (width, height) in zip(ramps().records, RAMP_SIZES, strict=True):
-        left, top, right, bottom = border = widened(record, share)
-        assert min(border) >= 0 and border == widened(record, share)
+        left, top, right, bottom = border = border_for(record, share)
+        assert min(border) >= 0 and border == border_for(record, share)
         if share < 0.8:  # the person's share as it is
             assert 0.8 * height / (height + top + bottom) == pytest.approx(share, abs=0.01)
             assert (width + left + right) / (height + top + bottom) == pytest.approx(width / height, abs=0.02)
@@ -140,6 +139,6 @@ def test_poses_of_a_widened_image_are_in_its_own_frame(tmp_path):
     image = np.zeros((20, 30, 3), np.uint8)
     image[7, 11] = 255
     Image.fromarray(image).save(tmp_path / "dot.png")
-    [[pose]] = predict_looks(Brightest(), [Look(tmp_path / "dot.png", None, (4, 3, 2, 1))])
+    [[pose]] = predict_queries(Brightest(), [ImageQuery(tmp_path / "dot.png", None, (4, 3, 2, 1))])
     assert pose.xy_image.tolist() == [[11, 7]]
     assert pose.box_xyxy.tolist() == [-4, -3, 32, 21]

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.ramps import RampReader, ramp_image, ramp_joints
 from unipose.core.pose import Pose
-from unipose.inference.predictor import Predictor, person_box
+from unipose.inference.predictor import Predictor, crop_box
 
 SIZE = (310, 230)
 IMAGE, JOINTS = ramp_image(SIZE), ramp_joints(SIZE)
@@ -72,7 +72,7 @@ def test_nothing_in_nothing_out(ramp_reader):
 def test_a_detector_that_finds_several_people_exactly(ramp_reader):
     @dataclass
     class Two:
-        rough: bool = False
+        needs_refinement: bool = False
 
         def detect(self, image):
             return np.stack([BOX, BOX + 1])
@@ -86,7 +86,7 @@ def test_a_detector_that_finds_several_people_exactly(ramp_reader):
 def test_of_the_detectors_boxes_the_best_are_looked_at(ramp_reader, most):
     @dataclass
     class Three:
-        rough: bool = False
+        needs_refinement: bool = False
 
         def detect(self, image):
             return np.stack([BOX + 1, BOX, BOX - 1])
@@ -102,7 +102,7 @@ def test_of_the_detectors_boxes_the_best_are_looked_at(ramp_reader, most):
 def test_a_person_much_smaller_than_the_first_look_is_looked_at_once_more(ramp_reader, box, looks):
     @dataclass
     class Rough:
-        rough: bool = True
+        needs_refinement: bool = True
 
         def detect(self, image):
             return np.array([box], float)
@@ -137,8 +137,8 @@ PAD = 0.15 * 24  # of the taller side of the two sure keypoints' pixels, 10 x 24
         ([0.9, 0.05, 0.05], [0, 0, 50, 36]),  # one sure keypoint says nothing: the old box stays
     ],
 )
-def test_person_box(score, expected):
+def test_crop_box(score, expected):
     pose = Pose(np.array([[10.0, 10], [19, 33], [12, 20]]), np.array(score), np.array([0.0, 0, 50, 36]))
-    assert person_box(pose, np.zeros((40, 50, 3), np.uint8)) == pytest.approx(expected)
-    shallow = person_box(pose, np.zeros((36, 22, 3), np.uint8))
+    assert crop_box(pose, np.zeros((40, 50, 3), np.uint8)) == pytest.approx(expected)
+    shallow = crop_box(pose, np.zeros((36, 22, 3), np.uint8))
     assert shallow == pytest.approx(np.minimum(expected, [22, 36, 22, 36]) if score[1] > 0.5 else expected)

@@ -6,13 +6,13 @@ from PIL import Image
 
 from tests.support.ramps import ramp_image, ramp_joints
 from unipose.inference.predictor import Predictor
-from unipose.pipelines.image import predict_photo
+from unipose.pipelines.image import predict_image
 
 
 def test_the_joints_are_written_and_drawn_on_the_picture(ramp_reader, tmp_path):
     image = ramp_image((120, 90))
     Image.fromarray(image).save(tmp_path / "in.png")
-    predict_photo(Predictor(ramp_reader), tmp_path / "in.png", tmp_path / "out.png")
+    predict_image(Predictor(ramp_reader), tmp_path / "in.png", tmp_path / "out.png")
     answer = json.loads((tmp_path / "out.png.json").read_text())
     assert (answer["image"], answer["width"], answer["height"]) == ("in.png", 120, 90)
     found = [[joint["x"], joint["y"]] for joint in answer["poses"][0]["keypoints"]]

@@ -1,5 +1,5 @@
-import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +9,18 @@ from PIL import Image
 from tests.support.video_files import times, write_video
 from unipose import batch
 from unipose.core.image import read_image
-from unipose.pipelines.worker import ATTEMPTS, UNFINISHED, Worker, results
+from unipose.pipelines.options import VideoOptions
+from unipose.pipelines.worker import ATTEMPTS, UNFINISHED, BatchOptions, Worker
 
 
 @pytest.fixture
-def arguments(tmp_path):
+def options(tmp_path) -> BatchOptions:
     """Of a batch whose results' folder is ready."""
     (tmp_path / "in" / "sub").mkdir(parents=True)
     (tmp_path / "out" / UNFINISHED).mkdir(parents=True)
-    return batch._parser().parse_args([f"{tmp_path}/in", "--out", f"{tmp_path}/out", "--min-score", "0"])
+    return batch.read_batch(
+        batch._parser().parse_args([f"{tmp_path}/in", "--out", f"{tmp_path}/out", "--min-score", "0"])
+    )
 
 
 def draw(path: Path) -> None:
@@ -28,60 +31,60 @@ def told(worker: Worker, *names: str) -> dict[str, str]:
     return {row["input"]: row["error"] for row in worker({"inputs": list(names)})}
 
 
-def test_images_and_videos_have_results_beside_each_other(arguments):
+def test_images_and_videos_have_results_beside_each_other(options):
     for name in ("a.jpg", "a.png", "sub/a.jpg"):
-        draw(arguments.source / name)
-    write_video(arguments.source / "a.mp4", 5)
+        draw(options.source / name)
+    write_video(options.source / "a.mp4", 5)
     names = ["a.jpg", "a.png", "sub/a.jpg", "a.mp4"]
-    assert told(Worker(arguments, 1), *names) == dict.fromkeys(names, "")
+    assert told(Worker(options, 1), *names) == dict.fromkeys(names, "")
     for name in names[:3]:
-        assert json.loads((arguments.out / f"{name}.json").read_text())["image"] == Path(name).name
-        assert read_image(arguments.out / f"{name}.jpg").shape == (60, 40, 3)
-    assert len((arguments.out / "a.mp4.jsonl").read_text().splitlines()) == len(times(arguments.out / "a.mp4.mp4")) == 5
-    assert not list((arguments.out / UNFINISHED).iterdir())
+        assert json.loads((options.out / f"{name}.json").read_text())["image"] == Path(name).name
+        assert read_image(options.out / f"{name}.jpg").shape == (60, 40, 3)
+    assert len((options.out / "a.mp4.jsonl").read_text().splitlines()) == len(times(options.out / "a.mp4.mp4")) == 5
+    assert not list((options.out / UNFINISHED).iterdir())
 
 
-def test_what_fails_leaves_nothing_and_the_others_go_on(arguments):
-    draw(arguments.source / "good.jpg")
-    (arguments.source / "bad.jpg").write_bytes((arguments.source / "good.jpg").read_bytes()[:200])
-    (arguments.source / "bad.mkv").write_bytes(b"no video")
-    write_video(arguments.source / "short.mkv", 60, size_wh=(320, 240))
-    film = (arguments.source / "short.mkv").read_bytes()
-    (arguments.source / "short.mkv").write_bytes(film[: len(film) // 2])
-    errors = told(Worker(arguments, 1), "bad.jpg", "bad.mkv", "short.mkv", "none.jpg", "good.jpg")
+def test_what_fails_leaves_nothing_and_the_others_go_on(options):
+    draw(options.source / "good.jpg")
+    (options.source / "bad.jpg").write_bytes((options.source / "good.jpg").read_bytes()[:200])
+    (options.source / "bad.mkv").write_bytes(b"no video")
+    write_video(options.source / "short.mkv", 60, size_wh=(320, 240))
+    film = (options.source / "short.mkv").read_bytes()
+    (options.source / "short.mkv").write_bytes(film[: len(film) // 2])
+    errors = told(Worker(options, 1), "bad.jpg", "bad.mkv", "short.mkv", "none.jpg", "good.jpg")
     said = {"bad.jpg": "damaged", "bad.mkv": "cannot be read", "short.mkv": "breaks off", "none.jpg": "No such"}
     for name, message in {**said, "good.jpg": ""}.items():
         assert message in errors[name] and bool(errors[name]) == bool(message)
-    made = {path.name for path in arguments.out.rglob("*") if path.is_file()}
+    made = {path.name for path in options.out.rglob("*") if path.is_file()}
     assert made == {"good.jpg.jpg", "good.jpg.json"}
 
 
-def test_what_is_done_is_not_made_again(arguments, monkeypatch):
-    draw(arguments.source / "a.jpg")
-    worker = Worker(arguments, 1)
+def test_what_is_done_is_not_made_again(options, monkeypatch):
+    draw(options.source / "a.jpg")
+    worker = Worker(options, 1)
     assert told(worker, "a.jpg") == {"a.jpg": ""}
-    monkeypatch.setattr("unipose.task.predict_photo", lambda *_: pytest.fail("made again"))
+    monkeypatch.setattr("unipose.pipelines.worker.predict_image", lambda *_: pytest.fail("made again"))
     assert told(worker, "a.jpg") == {"a.jpg": ""}
 
 
-def test_the_poses_appear_last(arguments, monkeypatch):
-    draw(arguments.source / "a.jpg")
-    worker, replace = Worker(arguments, 1), Path.replace
+def test_the_poses_appear_last(options, monkeypatch):
+    draw(options.source / "a.jpg")
+    worker, place_file = Worker(options, 1), Path.replace
 
     def fail_for_the_poses(path, place):
         if place.suffix == ".json":
             raise OSError(28, "No space left on device")
-        return replace(path, place)
+        return place_file(path, place)
 
     monkeypatch.setattr(Path, "replace", fail_for_the_poses)
     assert "No space left" in told(worker, "a.jpg")["a.jpg"]
-    assert [path.exists() for path in results(arguments, "a.jpg")] == [True, False]
+    assert [path.exists() for path in options.results("a.jpg")] == [True, False]
     monkeypatch.undo()
     assert told(worker, "a.jpg") == {"a.jpg": ""}
-    assert [path.exists() for path in results(arguments, "a.jpg")] == [True, True]
+    assert [path.exists() for path in options.results("a.jpg")] == [True, True]
 
 
-def test_an_input_of_which_workers_die_is_given_up(arguments, monkeypatch):
+def test_an_input_of_which_workers_die_is_given_up(options, monkeypatch):
     class Died(BaseException):
         """Unlike an error, it is not told."""
 
@@ -89,9 +92,9 @@ def test_an_input_of_which_workers_die_is_given_up(arguments, monkeypatch):
         raise Died
 
     for name in ("deadly.jpg", "good.jpg"):
-        draw(arguments.source / name)
-    worker = Worker(arguments, 1)
-    monkeypatch.setattr("unipose.task.predict_photo", die)
+        draw(options.source / name)
+    worker = Worker(options, 1)
+    monkeypatch.setattr("unipose.pipelines.worker.predict_image", die)
     monkeypatch.setattr("tempfile.TemporaryDirectory.cleanup", lambda self: self._finalizer.detach())  # nobody is left
     for _ in range(ATTEMPTS):
         with pytest.raises(Died):
@@ -100,7 +103,7 @@ def test_an_input_of_which_workers_die_is_given_up(arguments, monkeypatch):
     assert told(worker, "deadly.jpg", "good.jpg") == {"deadly.jpg": f"{ATTEMPTS} workers died of it", "good.jpg": ""}
 
 
-def test_lines_of_another_form_are_another_result(arguments):
-    other = argparse.Namespace(**{**vars(arguments), "format": "csv"})
-    assert [path.name for path in results(arguments, "a.mp4")] == ["a.mp4.mp4", "a.mp4.jsonl"]
-    assert [path.name for path in results(other, "a.mp4")] == ["a.mp4.mp4", "a.mp4.csv"]
+def test_lines_of_another_form_are_another_result(options):
+    other = replace(options, video=VideoOptions(format="csv"))
+    assert [path.name for path in options.results("a.mp4")] == ["a.mp4.mp4", "a.mp4.jsonl"]
+    assert [path.name for path in other.results("a.mp4")] == ["a.mp4.mp4", "a.mp4.csv"]

@@ -4,6 +4,7 @@ import numpy as np
 
 from unipose.core import heatmap
 from unipose.core.model_spec import ModelSpec
+from unipose.runtime.engines import no_state
 
 RAMP_SIZES = [(310, 230), (250, 333), (300, 300)]
 
@@ -49,3 +50,22 @@ class RampReader:
             xy_input = np.linalg.solve(ramp[:2].T, (FRACTIONS - ramp[2]).T).T
             maps.append(heatmap.encode(to_heatmap(xy_input), np.ones(14, bool), self.spec.heatmap_wh, self.spec.sigma))
         return np.stack(maps)
+
+
+class RecurrentRampReader(RampReader):
+    """Finds the keypoints of a ramp image, and where it sees nothing repeats the maps of the frame before."""
+
+    def __init__(self, spec: ModelSpec):
+        super().__init__(ModelSpec(**{**vars(spec), "network": {"lstm_channels": 1}}))
+        self.states: list[np.ndarray] = []
+
+    def run(self, batch):
+        return self.step(batch, no_state(self.spec, len(batch)))[0]
+
+    def step(self, batch, state):
+        self.states.append(state)
+        maps = state[:, 2:-1].copy()
+        for i, image in enumerate(batch):
+            if image.std(axis=(1, 2)).any():
+                [maps[i]] = super().run(image[None])
+        return maps, np.concatenate([state[:, :2] + 1, maps, np.ones_like(state[:, -1:])], axis=1)

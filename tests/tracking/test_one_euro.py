@@ -12,22 +12,22 @@ def filtered(xy, times, settings, size=100.0, scores=None):
     return np.array([smoother(*frame, size, time) for *frame, time in zip(xy, scores, times, strict=True)])
 
 
-def test_rest_becomes_calm():
+def test_jitter_at_rest_is_reduced():
     rng = np.random.default_rng(0)
     xy = np.full((200, 3, 2), 50.0) + rng.normal(0, 1, (200, 3, 2))
-    calm = filtered(xy, np.arange(200) / 25, OneEuro())
-    assert np.abs(np.diff(calm[50:], 2, axis=0)).mean() < 0.5 * np.abs(np.diff(xy[50:], 2, axis=0)).mean()
+    smooth = filtered(xy, np.arange(200) / 25, OneEuro())
+    assert np.abs(np.diff(smooth[50:], 2, axis=0)).mean() < 0.5 * np.abs(np.diff(xy[50:], 2, axis=0)).mean()
 
 
 @pytest.mark.parametrize("speed", [0.2, 1.0, 3.0])
 @pytest.mark.parametrize("rate", [25, 60])
-def test_the_delay_is_the_one_it_states(speed, rate):
+def test_the_lag_is_the_one_it_states(speed, rate):
     settings, size = OneEuro(), 80.0
     times = np.arange(20 * rate) / rate
     xy = np.zeros((len(times), 1, 2))
     xy[:, 0, 0] = speed * size * times
     behind = (xy - filtered(xy, times, settings, size))[-1, 0, 0] / (speed * size)
-    assert behind == pytest.approx(settings.delay(speed), rel=0.05)
+    assert behind == pytest.approx(settings.lag(speed), rel=0.05)
 
 
 @given(st.floats(0.1, 10), st.integers(0, 2**32 - 1))

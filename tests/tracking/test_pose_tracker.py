@@ -3,14 +3,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tests.inference.test_recurrent import Reminder
-from tests.support.ramps import ramp_image
+from tests.support.ramps import RecurrentRampReader, ramp_image
 from tests.tracking.test_tracker import person
 from unipose.core.skeleton import SKELETONS
 from unipose.inference.predictor import PADDING, Predictor
 from unipose.tracking.one_euro import OneEuro
-from unipose.tracking.pose_tracker import Follower
-from unipose.tracking.tracker import Tracker, around
+from unipose.tracking.pose_tracker import PoseTracker
 
 LSP = SKELETONS["lsp14"]
 
@@ -21,7 +19,7 @@ class Stage(Predictor):
     def __init__(self, people, copies=2):
         self.people, self.calls = people, []
         self.runtime = SimpleNamespace(copies=copies)
-        self.spec = SimpleNamespace(state_channels=0)
+        self.spec = SimpleNamespace(state_channels=0, skeleton=LSP)
 
     def predict(self, images, boxes=None, max_people=None):
         self.calls += [(int(image[0, 0, 0]), boxes is None) for image in images]
@@ -37,26 +35,26 @@ class Stage(Predictor):
         return [p or person(*(b[:2] + b[2:]) / 2, score=0.05) for p, b in zip(found, boxes, strict=True)]
 
 
-def run(follower, frames, batch=4, rate=25.0):
+def run(tracker, frames, batch=4, rate=25.0):
     images = [np.full((400, 600, 3), i, np.uint8) for i in range(frames)]
     told = []
     for start in range(0, frames, batch):
         part = slice(start, min(start + batch, frames))
-        told += follower(images[part], [i / rate for i in range(part.start, part.stop)])
+        told += tracker(images[part], [i / rate for i in range(part.start, part.stop)])
     return [[pose.track_id for pose in people] for people in told]
 
 
 @pytest.mark.parametrize("batch", [1, 3, 4])
 def test_two_walkers_are_followed(batch):
     stage = Stage(lambda i: [person(80 + 5 * i, 150), person(500 - 5 * i, 250)])
-    assert run(Follower(stage, Tracker(LSP), None), 40, batch) == [[1, 2]] * 40
+    assert run(PoseTracker(stage, smoothing=None), 40, batch) == [[1, 2]] * 40
     assert sorted(index for index, _ in stage.calls) == list(range(40))  # each frame is looked at once
     assert sum(detected for _, detected in stage.calls) == 5
 
 
 def test_who_comes_is_seen_at_the_next_detection_and_who_goes_is_let_go():
     stage = Stage(lambda i: [person(100, 150)] * (i < 21) + [person(400, 200)] * (i >= 10))
-    told = run(Follower(stage, Tracker(LSP), None), 40)
+    told = run(PoseTracker(stage, smoothing=None), 40)
     assert told[:16] == [[1]] * 16
     assert told[16:21] == [[1, 2]] * 5
     assert told[21:] == [[2]] * 19
@@ -64,7 +62,7 @@ def test_who_comes_is_seen_at_the_next_detection_and_who_goes_is_let_go():
 
 def test_without_anybody_every_batch_begins_with_a_detection():
     stage = Stage(lambda i: [])
-    assert run(Follower(stage, Tracker(LSP), None), 12) == [[]] * 12
+    assert run(PoseTracker(stage, smoothing=None), 12) == [[]] * 12
     assert [index for index, detected in stage.calls if detected] == [0, 4, 8]
 
 
@@ -72,7 +70,7 @@ def test_a_place_that_the_detector_no_longer_sees_is_not_looked_at():
     """A pose is always found in a box: without this, empty places would keep their people."""
     stage = Stage(lambda i: [person(100, 150)] if i < 8 else [])
     stage.look = lambda index, boxes: stage.people(index) if boxes is None else [person(100, 150)] * len(boxes)
-    assert run(Follower(stage, Tracker(LSP), None), 24)[8:] == [[]] * 16
+    assert run(PoseTracker(stage, smoothing=None), 24)[8:] == [[]] * 16
 
 
 def test_boxes_are_padded_and_ahead_of_who_moves():
@@ -80,9 +78,9 @@ def test_boxes_are_padded_and_ahead_of_who_moves():
     stage = Stage(lambda i: [person(100 + 10 * i, 150)])
     look = stage.look
     stage.look = lambda index, given: (boxes.append((index, given)), look(index, given))[1]
-    run(Follower(stage, Tracker(LSP), None, detect_every=100), 12, batch=1)
+    run(PoseTracker(stage, smoothing=None, detect_every=100), 12, batch=1)
     index, [box] = boxes[-1]
-    extent = around(person(100 + 10 * index, 150))
+    extent = person(100 + 10 * index, 150).body_box
     pad = PADDING * max(extent[2:] - extent[:2])
     assert np.allclose(box, extent + [-pad, -pad, pad, pad], atol=1.5)
 
@@ -91,43 +89,43 @@ def test_smoothing_is_each_persons_own():
     rng = np.random.default_rng(0)
     noisy = [[person(*(at + rng.normal(0, 1, 2))) for at in ((100, 150), (400, 200))] for _ in range(40)]
     images, times = [np.full((400, 600, 3), i, np.uint8) for i in range(40)], np.arange(40) / 25
-    calm = Follower(Stage(lambda i: noisy[i]), Tracker(LSP), OneEuro())(images, times)
+    smooth = PoseTracker(Stage(lambda i: noisy[i]), smoothing=OneEuro())(images, times)
     for p in range(2):
-        before, after = (np.array([people[p].xy_image for people in told]) for told in (noisy, calm))
+        before, after = (np.array([people[p].xy_image for people in told]) for told in (noisy, smooth))
         assert np.abs(np.diff(after, 2, axis=0)).mean() < 0.5 * np.abs(np.diff(before, 2, axis=0)).mean()
         assert np.abs(after.mean(0) - before.mean(0)).max() < 1
 
 
 def test_detections_are_in_every_nth_frame():
     with pytest.raises(ValueError, match="every n-th frame, n from 1 up, got 0"):
-        Follower(Stage(lambda i: []), Tracker(LSP), None, detect_every=0)
+        PoseTracker(Stage(lambda i: []), smoothing=None, detect_every=0)
 
 
 @pytest.mark.parametrize("batch", [1, 4])
 def test_a_model_with_memory_carries_it_from_frame_to_frame(spec, batch):
     """Its person goes behind something for three frames; what it remembers is where they were, under the same id."""
-    reminder = Reminder(spec)
-    follower = Follower(Predictor(reminder), Tracker(spec.skeleton, threshold=0.05), None, detect_every=100)
+    reader = RecurrentRampReader(spec)
+    tracker = PoseTracker(Predictor(reader), smoothing=None, min_score=0.05, detect_every=100)
     images = [ramp_image((310, 230)) if i not in (4, 5, 6) else np.zeros((230, 310, 3), np.uint8) for i in range(10)]
     told = []
     for start in range(0, 10, batch):
         part = images[start : start + batch]
-        told += follower(part, [(start + i) / 25 for i in range(len(part))])
+        told += tracker(part, [(start + i) / 25 for i in range(len(part))])
     assert [[pose.track_id for pose in people] for people in told] == [[1]] * 10
     seen = told[3][0].xy_image
     assert all(np.abs(people[0].xy_image - seen).max() < 4 for people in told[4:7])
-    assert [state[0, 0].max() for state in reminder.states[-3:]] == [7, 8, 9]  # one step for each frame
+    assert [state[0, 0].max() for state in reader.states[-3:]] == [7, 8, 9]  # one step for each frame
 
 
 def test_memory_stays_with_its_person_over_a_detection(spec):
-    reminder = Reminder(spec)
-    follower = Follower(Predictor(reminder), Tracker(spec.skeleton, threshold=0.05), None, detect_every=2)
+    reader = RecurrentRampReader(spec)
+    tracker = PoseTracker(Predictor(reader), smoothing=None, min_score=0.05, detect_every=2)
     for i in range(6):
-        follower([ramp_image((310, 230))], [i / 25])
-    assert reminder.states[-1][0, 0].max() == 5
+        tracker([ramp_image((310, 230))], [i / 25])
+    assert reader.states[-1][0, 0].max() == 5
 
 
 def test_who_is_lost_is_detected_again_at_once():
     stage = Stage(lambda i: [] if i in (9, 10) else [person(100, 150)])
-    told = run(Follower(stage, Tracker(LSP), None, detect_every=100), 20, batch=1)
+    told = run(PoseTracker(stage, smoothing=None, detect_every=100), 20, batch=1)
     assert told == [[1]] * 9 + [[]] * 2 + [[1]] * 9

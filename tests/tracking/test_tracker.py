@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from unipose.core.pose import Pose
 from unipose.core.skeleton import SKELETONS
-from unipose.tracking.tracker import Tracker, pair
+from unipose.tracking.tracker import Tracker, assign
 
 LSP = SKELETONS["lsp14"]
 FIGURE = np.stack([np.linspace(-20, 25, 14), np.linspace(-60, 55, 14) * (np.arange(14) * 5 % 7 / 7 + 0.3)], 1)
@@ -91,9 +91,9 @@ def test_ids_never_multiply(count, seed):
 
 @given(st.integers(0, 5), st.integers(0, 5), st.integers(0, 2**32 - 1))
 def test_pairs_are_the_best_there_are(rows, columns, seed):
-    likeness = np.random.default_rng(seed).random((rows, columns))
-    pairs = pair(likeness)
+    similarity = np.random.default_rng(seed).random((rows, columns))
+    pairs = assign(similarity)
     assert len({row for row, _ in pairs}) == len({column for _, column in pairs}) == min(rows, columns)
-    given, other = (likeness, columns) if rows <= columns else (likeness.T, rows)
+    given, other = (similarity, columns) if rows <= columns else (similarity.T, rows)
     best = max(sum(given[i, j] for i, j in enumerate(order)) for order in permutations(range(other), len(given)))
-    assert sum(likeness[row, column] for row, column in pairs) == pytest.approx(best)
+    assert sum(similarity[row, column] for row, column in pairs) == pytest.approx(best)

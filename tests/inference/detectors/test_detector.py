@@ -13,10 +13,10 @@ SIZE = (310, 230)
 LEFT, RIGHT = [8, 5, 300, 196], [50, 20, 290, 220]
 
 
-def test_the_whole_image_is_one_rough_box():
+def test_the_whole_image_is_one_box_to_be_refined():
     boxes = WholeImage().detect(np.zeros((30, 50, 3), np.uint8))
     assert boxes.tolist() == [[0, 0, 50, 30]]
-    assert WholeImage().rough
+    assert WholeImage().needs_refinement
     assert open_detector("whole") == WholeImage()
 
 
@@ -25,7 +25,7 @@ def test_every_row_opens(tmp_path):
     assert list(DETECTORS) == ["whole", "torchvision", "onnx"] and WEIGHTS.keys() < DETECTORS.keys()
     for name in DETECTORS.keys() - {"torchvision"}:  # tests/test_torchvision_detector.py opens it
         detector = open_detector(name, weights.get(name), threshold=0.4, device="cpu", threads=1)
-        assert detector.rough == (name == "whole")
+        assert detector.needs_refinement == (name == "whole")
         assert detector.detect(np.full((20, 30, 3), 255, np.uint8)).tolist() == [[0, 0, 30, 20]]
 
 
@@ -72,7 +72,7 @@ def test_a_missing_package_is_named(monkeypatch, missing, name, weights):
 
 
 def test_detectors_load_no_engine_before_they_are_opened():
-    code = "import sys, unipose.detect; sys.exit(bool({'torch', 'torchvision', 'onnxruntime'} & set(sys.modules)))"
+    code = "import sys, unipose.inference.detectors.detector; sys.exit(bool({'torch', 'torchvision', 'onnxruntime'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
