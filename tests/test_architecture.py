@@ -1,4 +1,4 @@
-"""The arrows of CONTRIBUTING.md's "Who may import whom", held by test."""
+"""Who may import whom, as CONTRIBUTING.md draws it: between packages, not files."""
 
 import ast
 import subprocess
@@ -7,119 +7,66 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-# Each module with the layer it lives in; a module imports from lower layers, or from its own where MAY says so.
-LAYERS = [
-    {"skeleton", "geometry", "files", "people", "bomb", "onnx_graph", "smooth", "handover", "sound", "fastest"},
-    {"heatmap", "pose", "image", "spec", "machine"},
-    {"metrics", "draw", "records", "coco_json", "figure", "lines", "frames", "video_writer", "calm", "onnx_session"},
-    {"sample", "track"},
-    {"clips"},
-    {"runtime", "onnx_layout", "evaluation"},
-    {"onnx_detector", "torchvision_detector"},
-    {"detect"},
-    {"predictor"},
-    {"stream", "options"},
-    {"looks", "eye"},
-    {"follow"},
-    {"photo", "footage"},
-    {"task"},
-    {"pool"},
-]
-CORE = set().union(*LAYERS)
-TORCH_RING = {
-    "augment": {"geometry", "records", "skeleton"},
-    "loss": set(),
-    "schedule": set(),
-    "processes": set(),
-    "dataset": {"heatmap", "image", "augment", "geometry", "records", "spec"},
-    "engine": {"dataset", "loss", "processes"},
-    "checkpoint": {"files", "skeleton", "spec", "model.network", "model.temporal", "model.trunk"},
-    "config": set(),
-    "replay": set(),
-}
-WITHIN_LAYER = {"heatmap": {"geometry"}, "options": {"weights"}, "pose": {"skeleton"}, "spec": {"skeleton"}}
-JOB = {"journal", "job", "report", "compose", "throughput", "inference"}  # wires the torch ring and the evaluation
-ENTRY_POINTS = {
-    "train",
-    "evaluate",
-    "predict",
-    "video",
-    "batch",
-    "export",
-    "models",
-    "quantize",
-    "calibrate",
-    "bench",
-    "pretrain",
-    "study",
-    "cli",
-}
+ROOT = Path(__file__).parents[1]
+# A package imports from those in the tiers above its own here.
+TIERS = (
+    {"core", "weights"}, {"datasets", "video_io", "modeling"}, {"runtime"}, {"inference"}, {"tracking"}, {"evaluation"},
+    {"pipelines"}, {"training"}, {"benchmark"},
+)  # fmt: skip
+PACKAGES = set().union(*TIERS)
+# Where optional libraries are imported, inside functions.
+LAZY = ("runtime/", "inference/detectors/", "modeling/pretrained.py", "evaluation/summary.py", "benchmark/peers.py")
+FILES = {f.relative_to(ROOT / "unipose").as_posix(): f for f in sorted((ROOT / "unipose").rglob("*.py"))}
+SERVICE = {f.relative_to(ROOT / "serve").as_posix(): f for f in sorted((ROOT / "serve").rglob("*.py"))}
+VERBS = {name.removesuffix(".py") for name in FILES if "/" not in name} - {"__init__", "cli"}
 
 
-def imports(path: Path, inside_functions: bool = False) -> set[str]:
-    """The names under `unipose` and `serve` that a file imports when it is imported, or anywhere in it."""
-    tree = ast.parse(path.read_text())
-    nodes = list(ast.walk(tree)) if inside_functions else tree.body
-    found = set()
-    for node in nodes:
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module == "unipose":
-            found |= {f"unipose.{alias.name}" for alias in node.names if not alias.name.startswith("_")}
-        elif isinstance(node, ast.ImportFrom):
-            found.add(node.module or "")
-    return {name for name in found if name.split(".")[0] in ("unipose", "serve")}
+def imported(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        return [f"{node.module}.{alias.name}" for alias in node.names]
+    return []
 
 
-def modules() -> dict[str, Path]:
-    files = sorted((ROOT / "unipose").rglob("*.py"))
-    return {
-        ".".join(f.relative_to(ROOT / "unipose").with_suffix("").parts): f for f in files if f.name != "__init__.py"
-    }
+def parts(path: Path, project: str = "unipose") -> set[str]:
+    """The packages and modules right below `project` that a file imports anywhere."""
+    names = [name.split(".") for node in ast.walk(ast.parse(path.read_text())) for name in imported(node)]
+    return {name[1] for name in names if name[0] == project and not name[1].startswith("_")}
 
 
-@pytest.mark.parametrize("name", [name for name in modules() if name in CORE])
-def test_the_numpy_core_has_no_upward_arrow(name):
-    layer = next(i for i, names in enumerate(LAYERS) if name in names)
-    allowed = set().union(*LAYERS[:layer]) | WITHIN_LAYER.get(name, set())
-    assert {n.removeprefix("unipose.") for n in imports(modules()[name])} <= allowed
+def test_every_package_has_its_tier():
+    assert {name.split("/")[0] for name in FILES if "/" in name} == PACKAGES
 
 
-@pytest.mark.parametrize("name", TORCH_RING)
-def test_the_torch_ring_has_no_upward_arrow(name):
-    assert {n.removeprefix("unipose.") for n in imports(modules()[name], True)} <= TORCH_RING[name]
+@pytest.mark.parametrize("name", [name for name in FILES if "/" in name])
+def test_packages_import_downwards_alone(name):
+    own = name.split("/")[0]
+    below = set().union(*TIERS[: next(i for i, tier in enumerate(TIERS) if own in tier)])
+    if own == "modeling" and name != "modeling/checkpoint.py":
+        below = set()  # networks need PyTorch alone
+    assert parts(FILES[name]) <= below | {own} and not parts(FILES[name], "serve")
 
 
-MODEL = ["branch", "runge_kutta", "residual", "trunk", "network", "temporal", "classifier", "pretrained", "cost"]
+@pytest.mark.parametrize("name", [name for name in FILES if name != "__init__.py"])
+def test_nothing_imports_a_verb_and_optional_libraries_are_imported_where_they_are_said_to_be(name):
+    tree = ast.parse(FILES[name].read_text())
+    assert not parts(FILES[name]) & VERBS
+    if not name.startswith(LAZY):
+        assert [node for node in ast.walk(tree) if imported(node)] == [node for node in tree.body if imported(node)]
 
 
-@pytest.mark.parametrize("name", [name for name in modules() if name.startswith("model.")])
-def test_the_networks_import_torch_and_themselves_downwards(name):
-    below = MODEL[: MODEL.index(name.removeprefix("model."))]
-    assert imports(modules()[name], True) <= {f"unipose.model.{part}" for part in below}
-
-
-@pytest.mark.parametrize("name", modules())
-def test_nothing_imports_an_entry_point_or_the_service(name):
-    for imported in imports(modules()[name], True):
-        assert not imported.startswith("serve")
-        assert imported.removeprefix("unipose.") not in ENTRY_POINTS
-
-
-def test_every_module_has_its_place():
-    known = CORE | set(TORCH_RING) | JOB | ENTRY_POINTS
-    assert {name for name in modules() if not name.startswith("model.")} == known
-
-
-@pytest.mark.parametrize("path", sorted((ROOT / "serve").rglob("*.py")), ids=lambda path: path.name)
-def test_the_service_uses_only_the_numpy_core(path):
-    for imported in imports(path, True):
-        name = imported.removeprefix("unipose.")
-        assert imported.startswith("serve") or name in CORE | {"unipose", "weights"}
+@pytest.mark.parametrize("name", SERVICE)
+def test_the_service_needs_the_numpy_side_alone(name):
+    allowed = {"core", "runtime", "inference", "weights"}
+    if name.startswith("loadtest/"):
+        allowed |= {"datasets", "cli"}
+    else:
+        assert "loadtest" not in parts(SERVICE[name], "serve")
+    assert parts(SERVICE[name]) <= allowed
 
 
 @pytest.mark.parametrize("module", ["unipose.inference.predictor", "unipose.predict", "unipose.cli", "serve.app"])
-def test_serving_loads_no_torch(module):
+def test_predicting_and_serving_load_no_torch(module):
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

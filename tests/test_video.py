@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.video_files import number_of, numbered, repeated, times, write_video
 from unipose.core.image import read_image
-from unipose.tracking.pose_tracker import Follower
+from unipose.tracking.pose_tracker import PoseTracker
 from unipose.video import main
 
 ANYBODY = ["--min-score", "0"]  # these pictures show nobody
@@ -94,13 +94,13 @@ def test_a_truncated_file_leaves_what_could_be_read(tmp_path, outputs, capsys):
 
 
 def test_of_a_stream_the_latest_frame_is_looked_at(tmp_path, outputs, stream, monkeypatch, capsys):
-    patient = Follower.__call__
+    patient = PoseTracker.__call__
 
     def slow(self, images, times):
         time.sleep(0.2)
         return patient(self, images, times)
 
-    monkeypatch.setattr(Follower, "__call__", slow)
+    monkeypatch.setattr(PoseTracker, "__call__", slow)
     address = stream(write_video(tmp_path / "v.ts", 60, size_wh=(320, 240)), 2, pause=0.1)
     assert run(address, outputs, "--patience", "1") == 1
     assert "no frame for" in capsys.readouterr().err
@@ -113,12 +113,12 @@ def test_of_a_stream_the_latest_frame_is_looked_at(tmp_path, outputs, stream, mo
 SLOWLY = """
 import sys, time
 from unipose import video
-from unipose.tracking.pose_tracker import Follower
-patient = Follower.__call__
+from unipose.tracking.pose_tracker import PoseTracker
+patient = PoseTracker.__call__
 def slow(self, images, times):
     time.sleep(0.2)
     return patient(self, images, times)
-Follower.__call__ = slow
+PoseTracker.__call__ = slow
 sys.exit(video.main(sys.argv[1:]))
 """
 
@@ -168,11 +168,11 @@ def test_an_error_anywhere_surfaces_soon(tmp_path, outputs, part, monkeypatch, c
         raise OSError(28, "No space left on device")
 
     if part == "follow":
-        monkeypatch.setattr("unipose.follow.Follower.__call__", broken)
+        monkeypatch.setattr("unipose.tracking.pose_tracker.PoseTracker.__call__", broken)
     elif part == "write":
-        monkeypatch.setattr("unipose.video_writer.VideoWriter.write", broken)
+        monkeypatch.setattr("unipose.video_io.writer.VideoWriter.write", broken)
     else:
-        monkeypatch.setattr("unipose.frames._upright", broken)
+        monkeypatch.setattr("unipose.video_io.reader._upright", broken)
     began = time.monotonic()
     assert run(source, outputs) == 2
     assert time.monotonic() - began < 10

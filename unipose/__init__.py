@@ -1,7 +1,46 @@
-"""UniPose: a photo in, joints out."""
+"""UniPose: human pose from images and video.
+
+>>> import unipose
+>>> predictor = unipose.load()
+>>> poses = predictor("photo.jpg")  # one image, or a list of them: paths, bytes or RGB arrays
+>>> poses[0].xy_image  # (K, 2), x and y in pixels of the upright image
+
+What is named here is loaded when it is first used, and none of it needs PyTorch.
+"""
 
 import os
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # from 1.29 on ONNX Runtime reports its use over the network
 
+if TYPE_CHECKING:
+    from unipose.core.draw import draw_poses
+    from unipose.core.image import read_image
+    from unipose.core.pose import Pose
+    from unipose.inference.predictor import Predictor, load
+    from unipose.tracking.pose_tracker import PoseTracker
+
 __version__ = "0.1.0"
+__all__ = ["Pose", "PoseTracker", "Predictor", "__version__", "draw_poses", "load", "read_image"]
+
+_HOMES = {
+    "Pose": "unipose.core.pose",
+    "PoseTracker": "unipose.tracking.pose_tracker",
+    "Predictor": "unipose.inference.predictor",
+    "draw_poses": "unipose.core.draw",
+    "load": "unipose.inference.predictor",
+    "read_image": "unipose.core.image",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'unipose' has no attribute {name!r}")
+    value: object = vars(import_module(_HOMES[name]))[name]
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
