@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from unipose.core.boxes import people, suppress
+from unipose.core.boxes import enclosing_box, iou, nms, select_people
 
 SIZE = (50, 30)
 A, B, C = [5, 6, 15, 26], [30, 2, 44, 20], [6, 6, 15, 26]  # C is almost A: 9/10 of their union
@@ -16,22 +18,52 @@ A, B, C = [5, 6, 15, 26], [30, 2, 44, 20], [6, 6, 15, 26]  # C is almost A: 9/10
         ([A, [np.nan, 2, 44, 20]], [0.9, 0.9], [A]),
         ([[-9, -8, 20, 12], [40, 20, 90, 80]], [0.9, 0.8], [[0, 0, 20, 12], [40, 20, 50, 30]]),  # clipped
         ([[60, 2, 70, 9], [5, 40, 9, 50], B], [0.9, 0.8, 0.7], [B]),  # outside
-        ([[5, 6, 5.9, 26], [5, 6, 15, 6.5], [15, 26, 5, 6], B], [0.9, 0.8, 0.7, 0.6], [B]),  # empty, or turned round
-        ([A, B, C], [0.7, 0.6, 0.8], [C, A, B]),  # nothing is suppressed unless asked for
+        ([[5, 6, 5.9, 26], [5, 6, 15, 6.5], [15, 26, 5, 6], B], [0.9, 0.8, 0.7, 0.6], [B]),  # empty or inverted
+        ([A, B, C], [0.7, 0.6, 0.8], [C, A, B]),  # nothing is suppressed by default
         (np.empty((0, 4)), [], np.empty((0, 4))),
     ],
 )
-def test_boxes_of_people(boxes, scores, expected):
-    found = people(boxes, scores, SIZE, threshold=0.5)
+def test_people_are_selected_from_a_detectors_boxes(boxes, scores, expected):
+    found = select_people(boxes, scores, SIZE, threshold=0.5)
     assert found.shape == (len(expected), 4) and found.dtype == np.float64
     assert found.tolist() == np.array(expected, float).tolist()
 
 
-def test_the_better_of_two_boxes_that_overlap_stays():
-    assert people([A, B, C], [0.7, 0.6, 0.8], SIZE, 0.5, overlap=0.89).tolist() == [C, B]
-    assert people([A, B, C], [0.7, 0.6, 0.8], SIZE, 0.5, overlap=0.9).tolist() == [C, A, B]
+def test_of_two_overlapping_boxes_the_better_one_is_kept():
+    assert select_people([A, B, C], [0.7, 0.6, 0.8], SIZE, 0.5, max_iou=0.89).tolist() == [C, B]
+    assert select_people([A, B, C], [0.7, 0.6, 0.8], SIZE, 0.5, max_iou=0.9).tolist() == [C, A, B]
 
 
-def test_a_suppressed_box_suppresses_nobody():
+def test_a_suppressed_box_suppresses_no_other():
     chain = np.array([[0.0, 0, 10, 10], [4, 0, 14, 10], [8, 0, 18, 10]])  # each overlaps only its neighbours enough
-    assert suppress(chain, 0.3).tolist() == chain[[0, 2]].tolist()
+    assert nms(chain, 0.3).tolist() == chain[[0, 2]].tolist()
+
+
+boxes = st.tuples(*2 * [st.floats(-50, 50)], *2 * [st.floats(0.5, 80)]).map(
+    lambda box: np.array([box[0], box[1], box[0] + box[2], box[1] + box[3]])
+)
+
+
+@given(boxes, boxes)
+def test_iou_is_symmetric_and_one_with_itself(a, b):
+    [[there]], [[back]], [[same]] = iou(a[None], b[None]), iou(b[None], a[None]), iou(a[None], a[None])
+    assert there == pytest.approx(back) and 0 <= there <= 1 + 1e-9
+    assert same == pytest.approx(1)
+
+
+def test_iou_of_every_pair():
+    overlap = iou(np.array([A, B], float), np.array([C, B, [60, 2, 70, 9]], float))
+    assert overlap == pytest.approx(np.array([[0.9, 0, 0], [0, 1, 0]]))
+
+
+@pytest.mark.parametrize(
+    ("xy", "padding", "expected"),
+    [
+        ([[3, 9]], 0.0, [3, 9, 4, 10]),  # a pixel
+        ([[3, 9], [7, 5], [4, 6]], 0.0, [3, 5, 8, 10]),
+        ([[3.5, 9], [20, 5.25]], 0.0, [3.5, 5.25, 21, 10]),
+        ([[3, 9], [22, 5]], 0.1, [1, 3, 25, 12]),  # padded by a tenth of 20, the longer side
+    ],
+)
+def test_the_box_around_points(xy, padding, expected):
+    assert enclosing_box(np.array(xy, float), padding).tolist() == expected

@@ -1,31 +1,30 @@
 import io
 from pathlib import Path
+from zipfile import ZipFile
 
 import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from tests.support.image_files import encoded
 from unipose.core.geometry import Affine
 from unipose.core.image import (
     DamagedImage,
     ImageTooLarge,
     Limits,
     NotAnImage,
+    encode_image,
     image_format,
+    images_in,
     normalise,
+    open_image,
     read_image,
     warp,
 )
 
 RNG = np.random.default_rng(0)
 PIXELS = cv2.resize(RNG.integers(0, 256, (6, 9, 3), np.uint8), (45, 30), interpolation=cv2.INTER_CUBIC)
-
-
-def encoded(image: Image.Image, kind: str, **options) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -94,8 +93,41 @@ def test_exif_orientation(kind, orientation):
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
 @pytest.mark.parametrize("exif", [b"Exif\0\0junk", b"Exif\0\0II*\0\x08"])
-def test_exif_that_cannot_be_read_says_nothing_of_the_pixels(kind, exif):
+def test_damaged_exif_data_is_ignored(kind, exif):
     assert read_image(encoded(Image.fromarray(PIXELS), kind, exif=exif)).shape == PIXELS.shape
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_nothing_is_decoded_before_decode(monkeypatch, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encoded(Image.fromarray(PIXELS), "JPEG", exif=exif)
+    with monkeypatch.context() as context:
+        context.setattr("PIL.ImageFile.ImageFile.load", lambda self: pytest.fail("decoded"))
+        opened = open_image(data)
+        assert opened.size_wh == (45, 30)  # as stored
+    assert np.array_equal(opened.decode(), read_image(data))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "quality", "tolerance"), [(".png", 92, 0), (".jpg", 92, 6), (".jpg", 100, 5), (".jpg", 20, 20)]
+)
+def test_encode_and_read_again(suffix, quality, tolerance):
+    data = encode_image(PIXELS, suffix, quality)
+    assert image_format(data) == {".jpg": "JPEG", ".png": "PNG"}[suffix]
+    pixels = read_image(data)
+    assert pixels.shape == PIXELS.shape
+    assert np.abs(pixels.astype(int) - PIXELS).mean() <= tolerance
+
+
+def test_images_in_a_folder_are_in_natural_order(tmp_path):
+    names = ["frame2.PNG", "frame9.jpg", "frame10.jpg", "frame10b.tif"]
+    for name in [*reversed(names), "notes.txt", "frame3.mp4"]:
+        (tmp_path / name).touch()
+    assert [path.name for path in images_in(tmp_path)] == names
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match=r"empty holds no images \(JPEG, PNG, WEBP, BMP, TIFF\)"):
+        images_in(tmp_path / "empty")
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF"])
@@ -109,7 +141,7 @@ def test_truncated_anywhere_is_damaged(kind):
 @pytest.mark.parametrize(
     "data", [b"", b"x", b"hello, world", b"GIF89a", b"RIFF\0\0\0\0WAVEfmt ", b"%PDF-1.4", b"<svg/>"]
 )
-def test_first_bytes_decide(data):
+def test_the_first_bytes_decide(data):
     with pytest.raises(NotAnImage, match="by its first bytes"):
         read_image(data)
 
@@ -138,7 +170,7 @@ def test_a_missing_file_is_an_os_error(tmp_path):
 
 @pytest.mark.parametrize("factor", [0.13, 0.3, 0.5, 0.9, 1.0, 2.5])
 def test_warp_puts_pixels_where_the_affine_puts_points(factor):
-    """The centre of a bright blob moves as its point does, however the image is averaged on the way."""
+    """The centre of a bright blob moves with its point, however much the image is averaged down."""
     y, x = np.mgrid[:240, :320]
     xy = np.array([203.0, 81.0])
     blob = 255 * np.exp(-((x - xy[0]) ** 2 + (y - xy[1]) ** 2) / (2 * 14.0**2))
@@ -160,7 +192,7 @@ def test_warp_averages_instead_of_aliasing():
 
 
 @pytest.mark.parametrize("affine", [Affine.translate(500, 0), Affine.translate(0, -900)])
-def test_warp_of_what_is_not_seen_is_black(affine):
+def test_warp_is_black_outside_the_image(affine):
     assert not warp(PIXELS, affine, (20, 10)).any()
 
 
@@ -174,7 +206,7 @@ def test_warp_of_a_very_long_image():
 @pytest.mark.parametrize("size", [(1, 1), (45, 30), (1, 60_000), (60_000, 1)])
 @pytest.mark.parametrize("box", [(-1e6, -1e6, 1e6, 1e6), (-1e6, 0, 1e6, 1), (0, -1e6, 1, 1e6)])
 def test_warp_of_a_box_far_larger_than_the_image_takes_no_more_memory(size, box, monkeypatch):
-    """It may be made larger to have whole cells, by less than it is."""
+    """Padding it to whole cells must not double it in either direction."""
     grow = cv2.copyMakeBorder
 
     def grow_a_little(image, above, below, left, right, *how):
@@ -194,7 +226,6 @@ def test_normalise():
 
 
 def test_real_photographs(real_data: Path):
-    from zipfile import ZipFile
 
     with ZipFile(real_data / "coco_sample.zip") as archive:
         names = [name for name in archive.namelist() if name.endswith(".jpg")]

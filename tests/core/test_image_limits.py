@@ -1,4 +1,4 @@
-"""Files that are small and would take hours or gigabytes are refused, and files as encoders write them are not."""
+"""Small files that would take hours or gigabytes to decode are refused; files as encoders write them are not."""
 
 import pytest
 from PIL import Image
@@ -26,13 +26,13 @@ def test_a_long_run_length_coded_bmp_is_refused():
 
 @pytest.mark.parametrize("filling", [b"\xff", b"\0", b"\xff\0", b"\xff\xd9", b"\xff\xe0\0\2", b"\xff\xd0"])
 @pytest.mark.parametrize("ends", [b"", images.jpeg()[2:]])
-def test_nothing_before_the_pixels_of_a_jpeg_is_long(filling, ends):
+def test_a_jpeg_with_too_much_before_its_pixels_is_refused(filling, ends):
     data = b"\xff\xd8\xff\xd9" + filling * 100_000 + ends
     with pytest.raises(ImageTooLarge, match="segments"):
         open_image(data, LIMITS)
 
 
-def test_scans_do_not_hide_behind_a_marker_without_length():
+def test_scans_behind_a_marker_without_length_are_counted():
     data = images.scans(3000).replace(b"\xff\xda", b"\xff\x02\xff\xff\xff\xda")
     assert find_excess(data, "JPEG", 250_000) == "101 scans; at most 100 are accepted"
 
@@ -54,7 +54,7 @@ def test_scans_do_not_hide_behind_a_marker_without_length():
     ],
     ids=range(16),
 )
-def test_what_encoders_write_is_read(data):
+def test_files_as_encoders_write_them_are_read(data):
     opened = open_image(data, LIMITS)
     width, height = opened.size_wh
     assert opened.decode().shape == (height, width, 3)

@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from unipose.core.pose import OPENPOSE_18, Pose
 from unipose.core.skeleton import SKELETONS, Skeleton
@@ -43,19 +45,49 @@ def test_openpose_order(name):
     assert triples[OPENPOSE_18.index("left_ear"), 2] == pytest.approx(0 if name != "coco17" else p.score[3], abs=1e-4)
 
 
-def test_openpose_needs_a_neck():
+def test_openpose_needs_a_neck_or_both_shoulders():
     hand = Skeleton("hand", ("wrist", "tip"), (0, 1), ((0, 1),), (0.1, 0.1), (0, 1))
     with pytest.raises(ValueError, match="neither a neck nor two shoulders"):
         Pose(np.zeros((2, 2)), np.zeros(2), BOX).to_openpose(hand)
 
 
-def test_extent_counts_whole_pixels_of_sure_keypoints():
-    p = Pose(np.array([[3.0, 9], [7, 5], [99, 99]]), np.array([0.9, 0.5, 0.1]), BOX)
-    assert p.extent(0.3).tolist() == [3, 5, 8, 10]
-    assert p.extent(0.6) is None
+@pytest.mark.parametrize(
+    ("score", "confident", "box", "size"),
+    [
+        ([0.9, 0.5, 0.1], [True, True, False], [3, 5, 8, 10], 5),
+        ([0.2, 0.19, 0.2], [True, False, True], [3, 9, 60, 45], 57),
+        ([0.9, 0.1, 0.1], [True, False, False], None, 80.25),  # one keypoint shows no extent: the pose's own box
+        ([0.1, 0.1, 0.1], [False, False, False], None, 80.25),
+    ],
+)
+def test_the_box_around_the_confident_keypoints(score, confident, box, size):
+    p = Pose(np.array([[3.0, 9], [7, 5], [59, 44]], np.float32), np.array(score), BOX)
+    assert p.confident.tolist() == confident
+    assert (p.keypoint_box if box is None else p.keypoint_box.tolist()) == box
+    assert p.body_box.tolist() == (box or BOX.tolist()) and p.body_box.dtype == np.float64
+    assert p.body_size == size
+
+
+def test_the_keypoint_box_is_computed_once(monkeypatch):
+    calls = []
+    monkeypatch.setattr("unipose.core.pose.enclosing_box", lambda xy: calls.append(xy) or np.array([3.0, 5, 8, 12]))
+    p = pose("lsp14")
+    assert p.body_size == 7 and p.body_size == 7 and p.keypoint_box is p.keypoint_box and p.body_box is p.body_box
+    assert len(calls) == 1
+
+
+@given(st.floats(-1e3, 1e3), st.floats(-1e3, 1e3))
+def test_a_moved_pose_keeps_its_shape(dx, dy):
+    p = pose("lsp14", track_id=7)
+    before = p.keypoint_box  # cached, and must not be carried over
+    q = p.moved(np.array([dx, dy]))
+    assert np.array_equal(q.xy_image, p.xy_image + [dx, dy]) and np.array_equal(q.score, p.score)
+    assert np.array_equal(q.box_xyxy, BOX + [dx, dy, dx, dy]) and q.track_id == 7
+    assert q.keypoint_box == pytest.approx(before + [dx, dy, dx, dy])
+    assert p.xy_image[1].tolist() == [2, 3]
 
 
 @pytest.mark.parametrize(("xy", "score", "box"), [((3, 3), 3, 4), ((3, 2), 2, 4), ((3, 2), 3, 5)])
-def test_shapes_that_do_not_fit_are_refused(xy, score, box):
+def test_shapes_that_do_not_match_are_refused(xy, score, box):
     with pytest.raises(ValueError, match="needs xy_image"):
         Pose(np.zeros(xy), np.zeros(score), np.zeros(box))

@@ -4,9 +4,12 @@ import json
 import numpy as np
 import pytest
 
+from serve.app import create_app
+from serve.settings import Settings
 from unipose.core.pose import Pose
-from unipose.core.pose_formats import POSE_FORMATS
+from unipose.core.pose_formats import DOCUMENTS, POSE_FORMATS
 from unipose.core.skeleton import SKELETONS
+from unipose.inference.predictor import Predictor
 
 LSP = SKELETONS["lsp14"]
 XY = np.arange(28.0).reshape(14, 2) + 0.25
@@ -22,6 +25,39 @@ def test_each_line_stands_alone(form, count):
     written = lines(form, PEOPLE)
     assert len(written) == count and not any("\n" in line for line in written)
     assert len(lines(form, [])) == (1 if count == 1 else 0)
+
+
+@pytest.mark.parametrize("people", [PEOPLE, []], ids=["two people", "nobody"])
+@pytest.mark.parametrize(
+    ("form", "head", "rows", "row"),
+    [
+        (
+            "native",
+            {"width": 60, "height": 41, "model": {"name": "ramp", "skeleton": "lsp14", "version": "1"}},
+            "poses",
+            lambda pose, i: pose.to_native(LSP),
+        ),
+        (
+            "coco",
+            {"images": [{"id": 1, "width": 60, "height": 41}], "categories": [LSP.to_coco_category()]},
+            "annotations",
+            lambda pose, i: {"id": i + 1, **pose.to_coco(image_id=1)},
+        ),
+        ("openpose", {"version": 1.3}, "people", lambda pose, i: pose.to_openpose(LSP)),
+    ],
+)
+def test_a_document_has_a_row_for_each_person(spec, people, form, head, rows, row):
+    document = DOCUMENTS[form](people, (60, 41), spec)
+    assert document == head | {rows: [row(pose, i) for i, pose in enumerate(people)]}
+    assert json.loads(json.dumps(document)) == document
+
+
+def test_the_service_offers_every_document(ramp_reader):
+    assert list(DOCUMENTS) == ["native", "coco", "openpose"]
+    assert all(DOCUMENTS[name] is POSE_FORMATS[name].document for name in DOCUMENTS)
+    parameters = create_app(Settings(), Predictor(ramp_reader)).openapi()["paths"]["/pose"]["post"]["parameters"]
+    [offered] = [parameter["schema"] for parameter in parameters if parameter["name"] == "format"]
+    assert offered["enum"] == list(DOCUMENTS)
 
 
 def test_native_says_who_is_where():

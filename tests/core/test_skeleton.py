@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from unipose.core.skeleton import SKELETONS, Skeleton, skeleton_by_names
+from unipose.core.skeleton import SKELETONS, Skeleton, skeleton_from_names
 
 LSP = SKELETONS["lsp14"]
 
@@ -70,7 +70,7 @@ def test_parts_that_do_not_fit_are_refused(change, message):
 
 def test_a_skeleton_said_in_names():
     keypoints = ["left_ear", "right_ear", "tail", "hump", "bump"]
-    skeleton = skeleton_by_names(
+    skeleton = skeleton_from_names(
         "cat",
         keypoints,
         [["left_ear", "tail"]],
@@ -95,6 +95,6 @@ def test_a_skeleton_said_in_names():
 )
 def test_wrong_names_are_named(change, message):
     with pytest.raises(ValueError, match=message):
-        skeleton_by_names(
+        skeleton_from_names(
             **({"name": "s", "keypoints": ["a", "b"], "limbs": [["a", "b"]], "torso": ["a", "b"]} | change)
         )

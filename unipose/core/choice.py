@@ -7,7 +7,7 @@ T = TypeVar("T")
 
 
 def choose(table: Mapping[str, T], name: str, what: str) -> T:
-    """`table[name]`. Raises ValueError, with all the names there are, for another `name`; `what` says of what kind."""
+    """`table[name]`. Raises ValueError, listing all names, for a `name` not in the table; `what`: what a row is."""
     if name not in table:
         raise ValueError(f"no {what} {name!r}; choose one of {', '.join(table)}")
     return table[name]

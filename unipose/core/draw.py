@@ -9,14 +9,14 @@ from unipose.core.pose import Pose
 from unipose.core.skeleton import Skeleton
 from unipose.core.types import RGB, Float
 
-# By side, so that a swapped left and right is seen at a glance (RGB; Okabe and Ito's colours for every eye).
+# RGB by body side, so that swapped sides stand out; safe for colour-blind readers (after Okabe and Ito).
 COLOURS = {"left": (0, 158, 255), "right": (255, 120, 0), "middle": (0, 190, 110)}
 
 
 def draw_poses(image: RGB, poses: Sequence[Pose], skeleton: Skeleton, min_score: float = 0.1) -> RGB:
-    """A copy of the image (H, W, 3) with limbs, and keypoints of at least `min_score`; left blue, right orange.
+    """A copy of the image (H, W, 3) with keypoints that score at least `min_score` and the limbs between them.
 
-    People with a `track_id` have it written above them.
+    The left side is blue, the right side orange. A pose's `track_id`, if it has one, is written above it.
     """
     canvas = np.ascontiguousarray(image).copy()
     height, width = canvas.shape[:2]
@@ -36,18 +36,18 @@ def draw_poses(image: RGB, poses: Sequence[Pose], skeleton: Skeleton, min_score:
             top = min(
                 (point for point, visible in zip(points, shown, strict=True) if visible), key=lambda point: point[1]
             )
-            _write(canvas, str(pose.track_id), (top[0], top[1] - 4 * thickness), thickness)
+            _put_text(canvas, str(pose.track_id), (top[0], top[1] - 4 * thickness), thickness)
     return canvas
 
 
-def _write(canvas: RGB, text: str, at: tuple[int, int], thickness: int) -> None:
-    """White on a dark rim, the text's left bottom corner at a point."""
+def _put_text(canvas: RGB, text: str, at: tuple[int, int], thickness: int) -> None:
+    """White with a black outline; `at` is the text's bottom left corner."""
     for colour, width in (((0, 0, 0), 3 * thickness), ((255, 255, 255), thickness)):
         cv2.putText(canvas, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.4 * thickness, colour, width, cv2.LINE_AA)
 
 
 def contact_sheet(images: Sequence[RGB], columns: int = 4, tile: int = 224) -> RGB:
-    """Images in a grid of square tiles, each fitted into its tile."""
+    """Images in a grid of square tiles, each scaled to fit its tile."""
     rows = -(-len(images) // columns)
     sheet = np.full((rows * tile, columns * tile, 3), 24, np.uint8)
     for i, image in enumerate(images):
@@ -61,7 +61,7 @@ def contact_sheet(images: Sequence[RGB], columns: int = 4, tile: int = 224) -> R
 
 
 def side(*keypoints: str) -> str:
-    """The side that all these keypoints are on: left, right or middle."""
+    """The body side that all these keypoints are on: left, right or middle."""
     sides = {name.split("_")[0] for name in keypoints}
     return sides.pop() if len(sides) == 1 and sides <= {"left", "right"} else "middle"
 

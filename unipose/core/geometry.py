@@ -51,7 +51,7 @@ class Affine:
 
     @classmethod
     def fit(cls, box_xyxy: ArrayLike, size_wh: tuple[int, int], margin: float = 1.0) -> "Affine":
-        """The box, `margin` times as large, centred in an image of `size_wh`, its aspect ratio kept.
+        """The box, enlarged `margin` times, centred in an image of `size_wh` with its aspect ratio kept.
 
         Raises ValueError for a box that is not finite or has no area.
         """

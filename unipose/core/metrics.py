@@ -1,6 +1,7 @@
-"""Metrics: PCK, PCKh and OKS; arrays in, numbers out. They never see a heatmap.
+"""Metrics: PCK, PCKh and OKS of poses, calibration and AUROC of their scores. Arrays in, numbers out.
 
-N people of K keypoints: `xy` and `truth` (N, K, 2) in the same pixels, `counted` (N, K) says which truths to judge.
+N people of K keypoints: predictions `xy` and ground `truth` (N, K, 2) in the same pixels; `counted` (N, K) says which
+keypoints are evaluated.
 """
 
 from dataclasses import dataclass, replace
@@ -15,9 +16,9 @@ HEAD_BOX_SHARE = 0.6  # MPII's SC_BIAS: head size = 0.6 x the diagonal of the an
 
 @dataclass(frozen=True, eq=False)
 class Correct:
-    """per_keypoint (K,): the share of its counted instances that are correct, NaN without any; mean: of all counted.
+    """per_keypoint (K,): the share of a keypoint's counted instances that are correct, NaN without any; mean: of all.
 
-    `counted` and `right` (N, K) say which were judged, and which of these are correct.
+    `instances` is the number counted; `counted` and `right` (N, K) say which were evaluated, and which are correct.
     """
 
     per_keypoint: Float64
@@ -28,9 +29,9 @@ class Correct:
 
 
 def pck(xy: Float64, truth: Float64, counted: Bool, skeleton: Skeleton, threshold: float = 0.2) -> Correct:
-    """Percentage of correct keypoints: at most `threshold` torsos of the same person away (Yang & Ramanan, 2013).
+    """Percentage of correct keypoints: within `threshold` x the person's torso length (Yang & Ramanan, 2013).
 
-    The torso reaches from the left shoulder to the right hip. A person whose torso is not wholly counted is left out.
+    The torso runs from the left shoulder to the right hip. People are left out unless both of its ends are counted.
     """
     a, b = skeleton.torso
     torso = np.linalg.norm(truth[:, a] - truth[:, b], axis=-1)
@@ -41,20 +42,20 @@ def pck(xy: Float64, truth: Float64, counted: Bool, skeleton: Skeleton, threshol
 def pckh(
     xy: Float64, truth: Float64, counted: Bool, head_size: Float64, skeleton: Skeleton, threshold: float = 0.5
 ) -> Correct:
-    """PCKh (Andriluka et al., CVPR 2014): at most `threshold` head sizes (N,) away.
+    """PCKh (Andriluka et al., CVPR 2014): correct keypoints are within `threshold` x the person's `head_size` (N,).
 
-    People without a head size (NaN) are left out; `skeleton.pckh_excluded` are left out of the mean, not of the row.
+    People without a head size (NaN) are left out; `skeleton.pckh_excluded` are left out of the mean only.
     """
     counted = counted & (head_size > 0)[:, None]
-    row = _correct(xy, truth, counted, threshold * head_size)
-    judged = counted.copy()
-    judged[:, list(skeleton.pckh_excluded)] = False
-    mean = _correct(xy, truth, judged, threshold * head_size)
-    return replace(mean, per_keypoint=row.per_keypoint)
+    every = _correct(xy, truth, counted, threshold * head_size)
+    averaged = counted.copy()
+    averaged[:, list(skeleton.pckh_excluded)] = False
+    mean = _correct(xy, truth, averaged, threshold * head_size)
+    return replace(mean, per_keypoint=every.per_keypoint)
 
 
-def _correct(xy: Float64, truth: Float64, counted: Bool, reach: Float64) -> Correct:
-    right = counted & (np.linalg.norm(xy - truth, axis=-1) <= reach[:, None])
+def _correct(xy: Float64, truth: Float64, counted: Bool, max_distance: Float64) -> Correct:
+    right = counted & (np.linalg.norm(xy - truth, axis=-1) <= max_distance[:, None])
     instances = counted.sum(axis=0)
     per_keypoint = np.where(instances > 0, right.sum(axis=0) / np.maximum(instances, 1), np.nan)
     total = int(instances.sum())
@@ -62,16 +63,16 @@ def _correct(xy: Float64, truth: Float64, counted: Bool, reach: Float64) -> Corr
 
 
 def reliability(score: Float64, right: Bool, bins: int = 10) -> list[tuple[float, float, float]]:
-    """Of each tenth of the scores (N,) that occurs: how many lie in it, their mean, and the share that is right."""
-    place = np.minimum((np.asarray(score) * bins).astype(int), bins - 1)
-    found = [place == i for i in range(bins)]
+    """A reliability diagram of scores (N,) in 0..1: count, mean score and share of `right` of each bin with scores."""
+    index = np.minimum((np.asarray(score) * bins).astype(int), bins - 1)
+    members = [index == i for i in range(bins)]
     return [
-        (int(these.sum()), float(score[these].mean()), float(right[these].mean())) for these in found if these.any()
+        (int(these.sum()), float(score[these].mean()), float(right[these].mean())) for these in members if these.any()
     ]
 
 
 def auroc(positive: Float64, negative: Float64) -> float:
-    """How often one of `positive` (N,) is above one of `negative` (M,); equal ones count half."""
+    """Area under the ROC curve: how often one of `positive` (N,) exceeds one of `negative` (M,); ties count half."""
     above = positive[:, None] - negative
     return float((above > 0).mean() + 0.5 * (above == 0).mean())
 
@@ -79,9 +80,9 @@ def auroc(positive: Float64, negative: Float64) -> float:
 def oks(xy: Float64, truth: Float64, counted: Bool, area: Float64, skeleton: Skeleton) -> Float64:
     """Object keypoint similarity (COCO): the mean of exp(-d^2 / (2 area (2 sigma)^2)) over counted keypoints -> (N,).
 
-    `area` (N,) in square pixels. NaN for a person with nothing counted.
+    `area` (N,) in square pixels. NaN for a person without counted keypoints.
     """
     variance = (2 * np.array(skeleton.oks_sigmas)) ** 2
-    near = np.exp(-((xy - truth) ** 2).sum(axis=-1) / (2 * variance * area[:, None]))
+    similarity = np.exp(-((xy - truth) ** 2).sum(axis=-1) / (2 * variance * area[:, None]))
     instances = counted.sum(axis=-1)
-    return np.where(instances > 0, (near * counted).sum(axis=-1) / np.maximum(instances, 1), np.nan)
+    return np.where(instances > 0, (similarity * counted).sum(axis=-1) / np.maximum(instances, 1), np.nan)

@@ -1,4 +1,4 @@
-"""ModelSpec: what a model file says of itself, so that nobody is asked again."""
+"""ModelSpec: the metadata inside a model file: everything needed to run it and to read its heatmaps."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -6,18 +6,18 @@ from typing import Any
 
 from unipose.core.skeleton import Skeleton
 
-METADATA_KEY = "unipose"  # of the spec's JSON inside an ONNX or safetensors file
+METADATA_KEY = "unipose"  # the key of the spec's JSON in the metadata of an ONNX or safetensors file
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """Everything between a photograph and the meaning of the maps.
+    """A model's input, output and origin.
 
-    The model maps (B, 3, H, W) float32, RGB / 255 less `mean` over `std`, with (W, H) = `input_wh`, to
+    The model takes (B, 3, H, W) float32, (RGB / 255 - `mean`) / `std`, with (W, H) = `input_wh`, and returns heatmaps
     (B, K, H / stride, W / stride): Gaussians of peak 1 and `sigma` cells, one per keypoint of `skeleton`. `margin` is
-    how much larger than a person's box the crop is that it was trained on. `network` are the arguments that build it
-    in PyTorch; with `lstm_channels` it has a memory, whose state is another input and output (`state_channels`).
-    `provenance` says where its weights come from. Raises ValueError where sizes do not fit.
+    how many times larger than the person's box the training crops were. `network` holds the arguments that build it in
+    PyTorch; with `lstm_channels` it is recurrent, and its state is a further input and output (`state_channels`).
+    `provenance` says where its weights come from. Raises ValueError for sizes that do not match.
     """
 
     name: str
@@ -44,12 +44,12 @@ class ModelSpec:
 
     @property
     def state_channels(self) -> int:
-        """Of the maps that a network with memory (`model.temporal`) carries from frame to frame; 0: it has none."""
+        """Channels of the state that a recurrent network (`unipose_lstm`) carries from frame to frame; 0: none."""
         channels: int = self.network.get("lstm_channels", 0)
         return 2 * channels + len(self.skeleton.keypoints) + 1 if channels else 0
 
     def to_identity(self) -> dict[str, str]:
-        """How answers name the model."""
+        """The model as responses and reports name it."""
         return {"name": self.name, "skeleton": self.skeleton.name, "version": self.version}
 
     def to_json(self) -> str:

@@ -1,21 +1,22 @@
-"""Pose: one person's keypoints in image pixels, and their JSON forms."""
+"""Pose: one person's keypoints in image pixels, and their JSON formats."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
+from unipose.core.boxes import enclosing_box
 from unipose.core.skeleton import SKELETONS, Skeleton
 from unipose.core.types import Bool, Float, Float64, Json
 
-CONFIDENT = 0.2  # the score from which a keypoint counts when a person is located
+CONFIDENT = 0.2  # the lowest score with which a keypoint helps to locate a person
 
 
 @dataclass(frozen=True, eq=False)
 class Pose:
     """xy_image (K, 2) at pixel centres, score (K,) in 0..1, box_xyxy (4,) at pixel edges: the box it was estimated in.
 
-    Raises ValueError where the arrays do not fit.
+    Raises ValueError where the shapes do not match.
     """
 
     xy_image: Float
@@ -46,9 +47,7 @@ class Pose:
     def keypoint_box(self) -> Float64 | None:
         """The box_xyxy (4,) around the confident keypoints' pixels; None where there are fewer than two of them."""
         xy = np.asarray(self.xy_image[self.confident], np.float64)
-        if len(xy) < 2:
-            return None
-        return np.concatenate([xy.min(axis=0), xy.max(axis=0) + 1.0])  # pixel x covers the edges x to x + 1
+        return enclosing_box(xy) if len(xy) >= 2 else None
 
     @cached_property
     def body_box(self) -> Float64:
@@ -61,12 +60,12 @@ class Pose:
         return float(np.max(self.body_box[2:] - self.body_box[:2]))
 
     def moved(self, by_xy: Float) -> "Pose":
-        """The same pose, moved by (2,) pixels."""
+        """The same pose shifted by (2,) pixels."""
         box_xyxy = self.box_xyxy + np.concatenate([by_xy, by_xy])
         return replace(self, xy_image=self.xy_image + by_xy, box_xyxy=box_xyxy)
 
     def to_native(self, skeleton: Skeleton) -> Json:
-        """UniPose's own form: named keypoints, always all K of them."""
+        """UniPose's own format: named keypoints, always all K of them."""
         pose: Json = {
             "box": _rounded(self.box_xyxy),
             "score": round(self.person_score, 4),
@@ -91,9 +90,9 @@ class Pose:
         return entry if self.track_id is None else {**entry, "track_id": self.track_id}
 
     def to_openpose(self, skeleton: Skeleton) -> Json:
-        """One entry of OpenPose's `people`, BODY_18 order: x, y, score; zeros where the skeleton has no such joint.
+        """One entry of OpenPose's `people`: x, y, score in BODY_18 order, zeros for joints the skeleton does not have.
 
-        Raises ValueError for a skeleton without shoulders, from which the neck could be taken.
+        The neck, where the skeleton has none, is midway between the shoulders. Raises ValueError without either.
         """
         rows = {
             name: (*map(float, xy), float(s))

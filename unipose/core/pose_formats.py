@@ -1,4 +1,4 @@
-"""Pose formats: the forms in which poses leave UniPose, as a JSON document per image or lines of text per frame."""
+"""Pose formats: poses as a JSON document per image, or as lines of text per video frame."""
 
 import csv
 import io
@@ -17,11 +17,11 @@ Lines = Callable[[int, float, Sequence[Pose], Skeleton], list[str]]
 
 @dataclass(frozen=True)
 class PoseFormat:
-    """One form, for a video's frames and for an image.
+    """One format, for the frames of a video and for an image.
 
-    `lines(frame, time, poses, skeleton)`: a frame as lines of text, so that a file that is cut off after any line is
-    valid; `header` comes before all of them. `document(poses, image_wh, spec)`: an image's poses as JSON, where there
-    is such a form. Both raise ValueError for a skeleton that the form cannot hold.
+    `lines(frame, time, poses, skeleton)`: a frame as lines of text, so that a file cut off after any line is still
+    valid; `header` is the file's first line. `document(poses, image_wh, spec)`: an image's poses as JSON, where the
+    format has that. Both raise ValueError for a skeleton that the format cannot hold.
     """
 
     lines: Lines
@@ -30,7 +30,7 @@ class PoseFormat:
 
 
 def native_document(poses: Sequence[Pose], image_wh: tuple[int, int], spec: ModelSpec) -> Json:
-    """UniPose's own form: the image's size, the model's name, and every pose with named keypoints."""
+    """UniPose's own format: the image's size, the model's name, and every pose with named keypoints."""
     width, height = image_wh
     people = [pose.to_native(spec.skeleton) for pose in poses]
     return {"width": width, "height": height, "model": spec.to_identity(), "poses": people}
@@ -43,7 +43,7 @@ def native_lines(frame: int, time: float, poses: Sequence[Pose], skeleton: Skele
 
 
 def coco_document(poses: Sequence[Pose], image_wh: tuple[int, int], spec: ModelSpec) -> Json:
-    """A COCO keypoint file of one image, with scores in place of visibility."""
+    """A COCO keypoint file of one image, with scores instead of visibility flags."""
     width, height = image_wh
     return {
         "images": [{"id": 1, "width": width, "height": height}],
@@ -53,22 +53,22 @@ def coco_document(poses: Sequence[Pose], image_wh: tuple[int, int], spec: ModelS
 
 
 def coco_lines(frame: int, time: float, poses: Sequence[Pose], skeleton: Skeleton) -> list[str]:
-    """One line per person: an entry of a COCO result file, whose image id is the frame's number."""
+    """One line per person: an entry of a COCO result file, with the frame's number as image id."""
     return [json.dumps({**pose.to_coco(image_id=frame), "time": round(time, 6)}) for pose in poses]
 
 
 def openpose_document(poses: Sequence[Pose], image_wh: tuple[int, int], spec: ModelSpec) -> Json:
-    """What OpenPose writes for an image."""
+    """The JSON that OpenPose writes for an image."""
     return _openpose(poses, spec.skeleton)
 
 
 def openpose_lines(frame: int, time: float, poses: Sequence[Pose], skeleton: Skeleton) -> list[str]:
-    """One line per frame: what OpenPose writes as a file, with frame and time."""
+    """One line per frame: the JSON that OpenPose writes as a file, with frame and time."""
     return [json.dumps(_openpose(poses, skeleton, frame=frame, time=round(time, 6)))]
 
 
-def _openpose(poses: Sequence[Pose], skeleton: Skeleton, **about: float) -> Json:
-    return {"version": 1.3, **about, "people": [pose.to_openpose(skeleton) for pose in poses]}
+def _openpose(poses: Sequence[Pose], skeleton: Skeleton, **extra: float) -> Json:
+    return {"version": 1.3, **extra, "people": [pose.to_openpose(skeleton) for pose in poses]}
 
 
 def csv_lines(frame: int, time: float, poses: Sequence[Pose], skeleton: Skeleton) -> list[str]:

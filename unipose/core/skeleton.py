@@ -1,4 +1,4 @@
-"""The skeletons: which keypoints a pose has, how they mirror, and what the metrics measure against."""
+"""Skeletons: the keypoints of a pose, their mirror partners, their limbs, and the constants the metrics need."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -14,9 +14,9 @@ class Skeleton:
 
     `mirror[i]` is the keypoint that i becomes in a mirrored image; `limbs` are pairs of keypoints to draw;
     `oks_sigmas` are COCO's per-keypoint standard deviations (in units of the square root of the person's area);
-    `torso` is the segment whose length is PCK's unit; `pckh_excluded` are left out of PCKh's mean.
+    `torso` is the pair of keypoints whose distance is PCK's unit; `pckh_excluded` are left out of PCKh's mean.
 
-    Raises ValueError where the parts do not fit each other.
+    Raises ValueError where these contradict each other.
     """
 
     name: str
@@ -35,21 +35,21 @@ class Skeleton:
             raise ValueError(f"skeleton {self.name}: mirror must pair keypoints both ways, got {self.mirror}")
         if len(self.oks_sigmas) != count or min(self.oks_sigmas) <= 0:
             raise ValueError(f"skeleton {self.name}: needs {count} positive oks_sigmas, got {self.oks_sigmas}")
-        named = [i for limb in (*self.limbs, self.torso, self.pckh_excluded) for i in limb]
-        if any(not 0 <= i < count for i in named):
+        indices = [i for group in (*self.limbs, self.torso, self.pckh_excluded) for i in group]
+        if any(not 0 <= i < count for i in indices):
             raise ValueError(f"skeleton {self.name}: limbs, torso and pckh_excluded must be indices below {count}")
 
     def to_dict(self) -> Json:
         return asdict(self)
 
     def to_coco_category(self) -> Json:
-        """The `person` category of a COCO file, where limbs count keypoints from 1."""
+        """The `person` category of a COCO file, whose limbs number the keypoints from 1."""
         limbs = [[a + 1, b + 1] for a, b in self.limbs]
         return {"id": 1, "name": "person", "keypoints": list(self.keypoints), "skeleton": limbs}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Skeleton":
-        """The inverse of `to_dict`; sequences may be lists, as JSON and YAML give them."""
+        """The inverse of `to_dict`; sequences may be lists, as in JSON and YAML."""
         values = dict(data)
         for key in ("keypoints", "mirror", "oks_sigmas", "torso", "pckh_excluded"):
             if key in values:
@@ -58,7 +58,7 @@ class Skeleton:
         return cls(**values)
 
 
-def skeleton_by_names(
+def skeleton_from_names(
     name: str,
     keypoints: Sequence[str],
     limbs: Sequence[Sequence[str]],
@@ -67,10 +67,10 @@ def skeleton_by_names(
     sigmas: Mapping[str, float] | None = None,
     pckh_excluded: Sequence[str] = (),
 ) -> Skeleton:
-    """A skeleton said in names, as a skeleton's YAML file does: limbs and torso are pairs of keypoints.
+    """A skeleton given by keypoint names, as in a skeleton's YAML file: limbs and torso are pairs of names.
 
-    Unless `mirror` says otherwise, left_x and right_x are partners and every other keypoint is its own; a keypoint
-    without a sigma takes 0.08, a middling one of COCO's. Raises ValueError for a name that is no keypoint.
+    Unless `mirror` says otherwise, left_x and right_x are mirror partners and every other keypoint is its own; a
+    keypoint without a sigma gets 0.08, near the middle of COCO's. Raises ValueError for an unknown keypoint name.
     """
     index = {keypoint: i for i, keypoint in enumerate(keypoints)}
 
@@ -98,12 +98,12 @@ def skeleton_by_names(
 
 
 def _published(name: str, sigmas: dict[str, float], limbs: str, pckh_excluded: Sequence[str] = ()) -> Skeleton:
-    """`limbs` lists pairs as "a-b c-d"."""
+    """A published data set's skeleton; `limbs` lists pairs as "a-b c-d"."""
     pairs = [limb.split("-") for limb in limbs.split()]
-    return skeleton_by_names(name, tuple(sigmas), pairs, sigmas=sigmas, pckh_excluded=pckh_excluded)
+    return skeleton_from_names(name, tuple(sigmas), pairs, sigmas=sigmas, pckh_excluded=pckh_excluded)
 
 
-# COCO's published sigmas; the joints COCO does not label (neck, head top, pelvis ...) take the nearest joint's.
+# COCO's published sigmas; joints that COCO does not label (neck, head top, pelvis ...) take the nearest joint's.
 _NOSE, _EYE, _EAR, _SHOULDER, _ELBOW, _WRIST, _HIP, _KNEE, _ANKLE = (
     0.026, 0.025, 0.035, 0.079, 0.072, 0.062, 0.107, 0.087, 0.089,
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""How long calls take."""
+"""Timing of repeated calls."""
 
 from collections.abc import Callable
 from time import perf_counter
@@ -12,16 +12,16 @@ def call_times(
     warm_up: bool = True,
     clock: Callable[[], float] = perf_counter,
 ) -> list[float]:
-    """Seconds of each of at least `count` calls, repeated until they have taken `seconds` together.
+    """Seconds that each call takes: at least `count` calls, repeated until `seconds` have passed.
 
-    With `warm_up` one more call comes first and is not counted. `clock`: `time.thread_time` counts a core's time.
+    With `warm_up` one extra call comes first and is not measured. `clock`: `time.thread_time` measures CPU time.
     """
     if warm_up:
         call()
     times: list[float] = []
     end = perf_counter() + seconds
     while len(times) < count or perf_counter() < end:
-        began = clock()
+        start = clock()
         call()
-        times.append(clock() - began)
+        times.append(clock() - start)
     return times

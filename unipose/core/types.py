@@ -1,4 +1,4 @@
-"""Types that many modules share: one name for each kind of numpy array, and for an object of JSON."""
+"""Shared types: one name for each kind of numpy array, and for a JSON object."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Float = NDArray[np.floating[Any]]
-"""Of whatever precision."""
+"""Of any precision."""
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 Bool = NDArray[np.bool_]
@@ -21,4 +21,4 @@ Boxes = Float64
 """box_xyxy (N, 4) at pixel edges."""
 
 Json = dict[str, Any]
-"""An object in a JSON file or answer."""
+"""An object in a JSON file or response."""
