@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.support.bright_service import photo
 from tests.support.wire import Answer, head, request, talk
-from unipose.core.image_limits import MOST_TEXTS
+from unipose.core.image_limits import MAX_TEXTS
 
 MAX_BYTES, MAX_PIXELS, THREADS, CONNECTIONS = 300_000, 250_000, 2, 96
 PIXEL_BUDGET, BODY_BUDGET, STREAMS = 500_000, 2_000_000, 4
@@ -25,7 +25,7 @@ OPTIONS = {
 # decoded) and two copies of their files, bodies twice, the texts of PNGs, frames in and out, and what sockets hold.
 ROOM = (
     24 * (PIXEL_BUDGET + THREADS * MAX_PIXELS) + 2 * THREADS * MAX_BYTES + 2 * BODY_BUDGET
-    + THREADS * MOST_TEXTS * 4_000_000 + 4 * STREAMS * MAX_BYTES + CONNECTIONS * 400_000
+    + THREADS * MAX_TEXTS * 4_000_000 + 4 * STREAMS * MAX_BYTES + CONNECTIONS * 400_000
 )  # fmt: skip
 
 
