@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 from source import Source, command
 
-from unipose.core.skeleton import SKELETONS, Skeleton, skeleton_by_names
+from unipose.core.skeleton import SKELETONS, Skeleton, skeleton_from_names
 from unipose.core.types import Json
 from unipose.datasets.coco_json import document, image_entry, write_json
 
@@ -25,11 +25,11 @@ KEPT = ("id", "image_id", "category_id", "keypoints", "num_keypoints", "bbox", "
 
 
 def read_skeleton(path: Path | None) -> Skeleton:
-    """COCO's own, or one described in YAML: the arguments of `skeleton_by_names`. Raises ValueError naming the file."""
+    """COCO's own, or one described in YAML: the arguments of `skeleton_from_names`. Raises ValueError naming the file."""
     if path is None:
         return SKELETONS["coco17"]
     try:
-        return skeleton_by_names(**yaml.safe_load(path.read_text()))
+        return skeleton_from_names(**yaml.safe_load(path.read_text()))
     except (TypeError, ValueError, yaml.YAMLError) as error:
         raise ValueError(f"{path}: not a skeleton: {error}") from error
 
