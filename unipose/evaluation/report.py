@@ -1,4 +1,4 @@
-"""Report: an evaluation as people read it: a failure gallery, a reliability plot, and a page of HTML that holds all."""
+"""Report: an evaluation as an HTML page with tables, a gallery of the worst cases and a reliability plot."""
 
 import base64
 import io
@@ -52,7 +52,7 @@ def gallery(record_set: RecordSet, poses: Sequence[Pose], count: int = 24) -> RG
 
 
 def reliability_plot(report: Report) -> bytes:
-    """A PNG: of each tenth of the keypoints' scores, the share that is right over the mean; on the line they agree."""
+    """A PNG file: for each tenth of the score range, the share of right keypoints over their mean score."""
     tenths = report["reliability"]
     score, right, count = (np.array([tenth[key] for tenth in tenths]) for key in ("score", "right", "keypoints"))
     figure = Figure(figsize=(4.5, 4.5), layout="constrained")

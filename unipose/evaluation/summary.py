@@ -1,4 +1,4 @@
-"""Evaluation: the numbers for what was found of a record set."""
+"""Summary: the metrics of the poses predicted for a record set."""
 
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
@@ -29,11 +29,10 @@ def score_pckh(records: Sequence[Record], poses: Sequence[Pose], record_set: Rec
 
 
 def average_precision(results: Sequence[dict[str, Any]], record_set: RecordSet) -> dict[str, float]:
-    """COCO's ten OKS numbers, AP first, by pycocotools, the only judge; NaN for a size that nobody has.
+    """COCO's ten OKS numbers, AP first, computed by pycocotools; NaN for a size that nobody has.
 
-    Results are judged in COCO's own form of keypoint results, without boxes: from a box pycocotools would take the
-    pose's size, and AP_medium and AP_large would not be those of published result files. Raises ValueError for an
-    annotation id 0, which pycocotools takes for "not matched".
+    Boxes are left out, as in published result files: pycocotools would take a pose's size from its box, which changes
+    AP_medium and AP_large. Raises ValueError for an annotation id 0, which pycocotools takes for "not matched".
     """
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
@@ -60,7 +59,7 @@ _THIRDS = ("smallest third", "middle third", "largest third")
 
 
 def default_metric(record_set: RecordSet) -> str:
-    """What a set of this skeleton is usually judged by; PCK where nothing is usual."""
+    """The usual metric for a set of this skeleton; PCK where there is none."""
     return {"mpii16": "pckh", "coco17": "ap"}.get(record_set.skeleton.name, "pck")
 
 
@@ -68,7 +67,7 @@ def summarise(metric: str, record_set: RecordSet, poses: Sequence[Pose]) -> dict
     """{"metric", "people", "mean", "per_keypoint": {name: share}, "by_size": {...},
     "scores": {...}} in percent, or COCO's for "ap".
 
-    Raises ValueError for a metric that is no row of `METRICS`, and where it can judge nobody.
+    Raises ValueError for a metric that is no row of `METRICS`, and where it applies to nobody in the set.
     """
     choose(METRICS, metric, "metric")
     records = record_set.records
@@ -103,7 +102,7 @@ def summarise(metric: str, record_set: RecordSet, poses: Sequence[Pose]) -> dict
 
 
 def summarise_ap(results: Sequence[dict[str, Any]], record_set: RecordSet) -> dict[str, Any]:
-    """The same form for COCO results; COCO's own sizes are among its numbers."""
+    """The same for COCO results; COCO's numbers by size are among them."""
     numbers = average_precision(results, record_set)
     if np.isnan(numbers["AP"]):
         raise _nobody("ap", record_set)
@@ -116,12 +115,12 @@ def _nobody(metric: str, record_set: RecordSet) -> ValueError:
 
 
 def annotated(record: Record) -> Pose:
-    """The annotation as a pose: its labelled keypoints score 1."""
+    """The annotation as a pose, whose labelled keypoints score 1."""
     return Pose(record.xy_image, record.labelled.astype(np.float64), record.box_xyxy)
 
 
 def errors(record_set: RecordSet, poses: Sequence[Pose]) -> Float64:
-    """Each person's mean distance over labelled keypoints, in diagonals of their box."""
+    """Each person's mean error over labelled keypoints, in diagonals of their box -> (N,)."""
     records = record_set.records
     labelled = np.array([r.labelled for r in records])
     distance = np.linalg.norm(_found(poses) - _truth(records), axis=-1)

@@ -14,7 +14,7 @@ import ray.exceptions
 from unipose.core.hardware import cores
 from unipose.pipelines.worker import BatchOptions, Worker, is_video
 
-GROUP = 32  # images that a worker takes at a time, so that what Ray does for each group hardly counts
+GROUP = 32  # images that a worker takes at a time, which makes Ray's work for each group negligible
 
 
 @contextmanager
@@ -28,8 +28,8 @@ def ray_cluster(address: str) -> Iterator[None]:
     here: dict[str, Any] = {"num_cpus": cores(), "include_dashboard": False} if address == "local" else {}
     ray.init(address, logging_level=logging.CRITICAL, log_to_driver=False, **here)
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # errors are raised as well
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # not Ray's: stopped in good order, as by Ctrl-C
-    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):  # to which it tells of every worker that ends
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # in place of Ray's: ends in good order, as by Ctrl-C
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):  # where Ray prints every worker that ends
         try:
             yield
         finally:
@@ -61,7 +61,7 @@ def work(options: BatchOptions, names: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def share(workers: int | None, threads: int | None) -> tuple[int, int]:
-    """How many workers, with how many threads each, on the cores of the cluster. Raises ValueError for too many."""
+    """-> the number of workers and of each one's threads, to fit the cluster's cores. Raises ValueError for too many."""
     machines = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
     workers = workers or sum(machines) // (threads or 1)
     threads = threads or min(sum(machines) // workers, max(machines))
@@ -71,7 +71,7 @@ def share(workers: int | None, threads: int | None) -> tuple[int, int]:
 
 
 def grouped(names: list[str], workers: int) -> list[list[str]]:
-    """Each video by itself, images in groups, so small that every worker gets several."""
+    """Each video alone, images in groups so small that every worker gets several."""
     videos = [[name] for name in names if is_video(name)]
     images = [name for name in names if not is_video(name)]
     size = max(1, min(GROUP, len(images) // (4 * workers)))

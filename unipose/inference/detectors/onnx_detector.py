@@ -1,4 +1,4 @@
-"""OnnxDetector: people by an ONNX export of YOLOX or RT-DETR, on ONNX Runtime."""
+"""OnnxDetector: people found by an ONNX export of YOLOX or RT-DETR, on ONNX Runtime."""
 
 from pathlib import Path
 from typing import Any
@@ -11,18 +11,18 @@ from unipose.inference.detectors.onnx_formats import FORMATS, GREY, Format, Size
 from unipose.inference.detectors.onnx_operators import operators
 from unipose.runtime.onnx_session import open_session
 
-SIDE = 640  # of the input, where a file leaves it open: what YOLOX and RT-DETR are trained for
+SIDE = 640  # of the input, where the file leaves it open: the size that YOLOX and RT-DETR are trained at
 
 
 class OnnxDetector:
-    """Which of `FORMATS` a file has is told by its inputs, its outputs and its operators."""
+    """The file's format, a row of `FORMATS`, is recognised by its inputs, outputs and operators."""
 
     needs_refinement = False
 
     def __init__(self, weights: str | Path, threshold: float = 0.5, device: str = "cpu", threads: int = 0):
-        """`threads`: inside one run; 0 means one per core. The file runs once, which proves its outputs' shapes.
+        """`threads`: inside one run; 0 means one per core. The model runs once here, to check its outputs' shapes.
 
-        Raises FileNotFoundError, and ValueError for a file that is not read or a device that is not there.
+        Raises FileNotFoundError, and ValueError for a file of no known format or a device that this machine lacks.
         """
         path = Path(weights)
         if not path.is_file():
@@ -57,7 +57,7 @@ class OnnxDetector:
 
 
 def format_of(path: Path, session: Any) -> Format:
-    """Raises ValueError that says what the file has and what is read."""
+    """The row of `FORMATS` that a file has. Raises ValueError that says what it has and what the known formats have."""
     inputs = {tensor.name: tensor.type for tensor in session.get_inputs()}
     outputs = {tensor.name: tensor.shape for tensor in session.get_outputs()}
     used = operators(path)
@@ -69,7 +69,7 @@ def format_of(path: Path, session: Any) -> Format:
 
 
 def input_wh(path: Path, session: Any, format: Format) -> Size:
-    """The size of image that a file takes. Raises ValueError where it does not take one image of three channels."""
+    """The image size that a model takes. Raises ValueError where its input is not one image of three channels."""
     pixels = next(iter(format.inputs))
     shape = {tensor.name: tensor.shape for tensor in session.get_inputs()}[pixels]
     sizes = [size if isinstance(size, int) else usual for size, usual in zip(shape, (1, 3, SIDE, SIDE), strict=False)]

@@ -1,4 +1,4 @@
-"""Detection formats: how the ONNX exports of YOLOX and RT-DETR are told apart, fed and read."""
+"""ONNX formats: how exports of YOLOX and RT-DETR are told apart, fed and decoded."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from PIL import Image
 
 from unipose.core.types import RGB, Float32, Float64
 
-CLASSES, PERSON = 80, 0  # COCO's, numbered without gaps
+CLASSES, PERSON = 80, 0  # of COCO, numbered without gaps
 STRIDES = (8, 16, 32)  # of YOLOX's levels
-GREY = 114  # around YOLOX's image
-MAX_IOU = 0.45  # above it YOLOX's demo for ONNX suppresses a box; RT-DETR gives each person one
+GREY = 114  # of the canvas around YOLOX's image
+MAX_IOU = 0.45  # as in YOLOX's ONNX demo; RT-DETR gives each person one box
 
 Size = tuple[int, int]
 Shape = tuple[int | str, ...]
@@ -24,26 +24,27 @@ Scored = tuple[Float64, Float64]  # box_xyxy (N, 4) in the image, score (N,)
 
 @dataclass(frozen=True)
 class Format:
-    """One export's format.
+    """The format of one kind of export.
 
-    `inputs`: names and types, the pixels' first. `outputs`: names and shapes; a word in one is any number, the same
-    everywhere, and `cells` that of YOLOX's. `exp`: whether the graph has this operator, where that tells two apart.
+    `inputs`: names and types, the pixels first. `outputs`: names and shapes, in which a word stands for any number, the
+    same everywhere, and `cells` for the number of YOLOX's cells. `exp`: whether the graph has an Exp operator, where
+    that distinguishes two formats. `max_iou`: of the non-maximum suppression that the outputs still need.
     """
 
     inputs: Mapping[str, str]
     outputs: Mapping[str, Shape]
     feed: Callable[[RGB, Size], Tensors]  # image, the input's size -> inputs
-    read: Callable[[Tensors, Size, Size], Scored]  # outputs, the image's size, the input's -> what was found
+    read: Callable[[Tensors, Size, Size], Scored]  # outputs, the image's size, the input's -> boxes and scores
     max_iou: float = 1.0
     exp: bool | None = None
 
     def is_of(self, inputs: Mapping[str, str], outputs: Mapping[str, object], operators: set[str]) -> bool:
-        """Whether a file that has these has this format, as far as can be told before it runs."""
+        """Whether a file with these has this format, as far as is known before it runs."""
         same = self.inputs == inputs and self.outputs.keys() <= outputs.keys()
         return same and self.exp in (None, "Exp" in operators)
 
     def accepts(self, outputs: Tensors, input_wh: Size) -> bool:
-        """Whether the outputs have the shapes they should."""
+        """Whether the outputs have the expected shapes."""
         numbers = {"cells": len(cells(input_wh)[1])}
         for name, shape in self.outputs.items():
             found = outputs[name].shape
@@ -60,8 +61,8 @@ class Format:
 
 
 def feed_yolox(image: RGB, input_wh: Size) -> Tensors:
-    """BGR, 0 to 255, made to fit into the top left of a grey field: YOLOX's yolox/data/data_augment.py, from version
-    0.1.1 on (the weights before it, its legacy ones, expect normalised RGB).
+    """BGR, 0 to 255, scaled to fit the top left corner of a grey canvas: YOLOX's yolox/data/data_augment.py, from
+    version 0.1.1 on (older, "legacy" weights expect normalised RGB).
     """
     width, height = fitted((image.shape[1], image.shape[0]), input_wh)
     field = np.full((input_wh[1], input_wh[0], 3), GREY, np.uint8)
@@ -70,21 +71,21 @@ def feed_yolox(image: RGB, input_wh: Size) -> Tensors:
 
 
 def fitted(image_wh: Size, input_wh: Size) -> Size:
-    """The size of YOLOX's image within its input."""
+    """The size of the scaled image within YOLOX's input."""
     zoom = min(input_wh[0] / image_wh[0], input_wh[1] / image_wh[1])
     return max(1, int(image_wh[0] * zoom)), max(1, int(image_wh[1] * zoom))
 
 
 def read_yolox(outputs: Tensors, image_wh: Size, input_wh: Size) -> Scored:
-    """Per cell centre and size in pixels of the input, objectness, the classes' probabilities."""
+    """For each cell: centre and size in pixels of the input, objectness, class probabilities."""
     rows = outputs["output"][0].astype(np.float64)
     to_image = np.divide(image_wh, fitted(image_wh, input_wh))
     return _edges(rows[:, :2] * to_image, rows[:, 2:4] * to_image), rows[:, 4] * rows[:, 5 + PERSON]
 
 
 def read_raw_yolox(outputs: Tensors, image_wh: Size, input_wh: Size) -> Scored:
-    """As `read_yolox`, but centres in strides from their cell and sizes as logarithms of strides: what YOLOX's
-    export leaves to its users unless it is told --decode_in_inference (yolox/models/yolo_head.py).
+    """As `read_yolox`, but centres are offsets from the cell and sizes are logarithms, both in strides: what YOLOX
+    exports without --decode_in_inference (yolox/models/yolo_head.py).
     """
     rows = outputs["output"].astype(np.float64)
     cell_xy, stride = cells(input_wh)
@@ -101,12 +102,12 @@ def cells(input_wh: Size) -> tuple[Float64, Float64]:
 
 
 def feed_rtdetr(image: RGB, input_wh: Size) -> Tensors:
-    """RT-DETR's own export: the pixels, and the image's width and height, to which it scales its boxes itself."""
+    """RT-DETR's own export: the pixels, and the image's width and height, to which the model scales its boxes."""
     return {"images": _stretched(image, input_wh), "orig_target_sizes": np.array([image.shape[1::-1]], np.int64)}
 
 
 def read_rtdetr(outputs: Tensors, image_wh: Size, input_wh: Size) -> Scored:
-    """The best pairs of box and class, as numbers of classes, edges in the image's pixels, scores."""
+    """The best pairs of box and class: class numbers, box edges in the image's pixels, scores."""
     person = outputs["labels"][0] == PERSON
     return outputs["boxes"][0][person].astype(np.float64), outputs["scores"][0][person].astype(np.float64)
 
@@ -117,14 +118,14 @@ def feed_transformers(image: RGB, input_wh: Size) -> Tensors:
 
 
 def read_transformers(outputs: Tensors, image_wh: Size, input_wh: Size) -> Scored:
-    """Per query the classes' logits (each its own sigmoid); centre and size as fractions of the image."""
+    """For each query: class logits (each with its own sigmoid), and centre and size as fractions of the image."""
     boxes = outputs["pred_boxes"][0].astype(np.float64)
     logit = outputs["logits"][0, :, PERSON].astype(np.float64)
     return _edges(boxes[:, :2] * image_wh, boxes[:, 2:] * image_wh), (1 + np.tanh(logit / 2)) / 2
 
 
 def _stretched(image: RGB, input_wh: Size) -> Float32:
-    """RGB, 0 to 1, the whole image onto the whole input (RT-DETR's and transformers' preprocessing)."""
+    """RGB, 0 to 1, stretched to the input's size (preprocessing of RT-DETR and transformers)."""
     pixels = Image.fromarray(image).resize(input_wh, Image.Resampling.BILINEAR)
     return _planes(np.asarray(pixels)) / np.float32(255)
 

@@ -1,4 +1,4 @@
-"""Which operators an ONNX file uses, read without the onnx package, which serving does not install."""
+"""The operators that an ONNX file uses, read without the onnx package, which serving does not install."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +23,7 @@ def operators(path: str | Path) -> set[str]:
 
 
 def _fields(message: memoryview, number: int) -> Iterator[memoryview]:
-    """The fields of this number that hold bytes (https://protobuf.dev/programming-guides/encoding)."""
+    """The length-delimited fields of this number (https://protobuf.dev/programming-guides/encoding)."""
     at = 0
     while at < len(message):
         key, at = _varint(message, at)
@@ -42,7 +42,7 @@ def _fields(message: memoryview, number: int) -> Iterator[memoryview]:
 
 
 def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    """-> the number that begins at a place, seven bits per byte and the lowest first, and the place after it."""
+    """-> the variable-length integer at an offset, and the offset after it."""
     value = shift = 0
     while True:
         byte = message[at]

@@ -1,4 +1,4 @@
-"""TorchvisionDetector: people by a COCO detector of torchvision."""
+"""TorchvisionDetector: people found by a detection model of torchvision, trained on COCO."""
 
 import textwrap
 from pathlib import Path
@@ -13,13 +13,13 @@ PERSON = 1  # of torchvision's COCO categories, where 0 is the background
 
 
 class TorchvisionDetector:
-    """Any of torchvision.models.detection; resizing, normalisation and suppression are the library's."""
+    """Any model of torchvision.models.detection, which resizes, normalises and suppresses duplicates itself."""
 
     needs_refinement = False
 
     def __init__(self, weights: str, threshold: float = 0.5, device: str = "cpu", threads: int = 0):
-        """`weights`: a builder, whose published weights the library downloads and checks by their hash, or
-        BUILDER:FILE, a state dict (.pth, .safetensors) of it.
+        """`weights`: a builder's name, whose published weights are downloaded and checked by their hash, or BUILDER:FILE
+        with a state dict (.pth, .safetensors) for it.
 
         Raises FileNotFoundError, and ValueError for a builder, a file or a device that cannot be used.
         """
@@ -30,7 +30,7 @@ class TorchvisionDetector:
         model = load_detector(weights).eval()
         try:
             self._model = model.to(device)
-        except (RuntimeError, AssertionError) as error:  # an unknown device; one that is not there
+        except (RuntimeError, AssertionError) as error:  # an unknown device, or one that this machine lacks
             raise ValueError(f"PyTorch has no device {device!r} here: {error}") from error
         self._device = device
         self._threshold = threshold
@@ -47,7 +47,7 @@ class TorchvisionDetector:
 
 
 def load_detector(weights: str) -> Any:
-    """The module that BUILDER or BUILDER:FILE names. Raises FileNotFoundError and ValueError."""
+    """The model that BUILDER or BUILDER:FILE names. Raises FileNotFoundError and ValueError."""
     from torchvision.models import detection, get_model, list_models
 
     builder, local, file = weights.partition(":")
