@@ -61,7 +61,7 @@ def work(options: BatchOptions, names: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def share(workers: int | None, threads: int | None) -> tuple[int, int]:
-    """-> the number of workers and of each one's threads, to fit the cluster's cores. Raises ValueError for too many."""
+    """-> the number of workers, and of each one's threads, that fit the cluster's cores. Raises ValueError for more."""
     machines = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
     workers = workers or sum(machines) // (threads or 1)
     threads = threads or min(sum(machines) // workers, max(machines))

@@ -18,7 +18,7 @@ class TorchvisionDetector:
     needs_refinement = False
 
     def __init__(self, weights: str, threshold: float = 0.5, device: str = "cpu", threads: int = 0):
-        """`weights`: a builder's name, whose published weights are downloaded and checked by their hash, or BUILDER:FILE
+        """`weights`: a builder's name, whose published weights are downloaded and their hash checked, or BUILDER:FILE
         with a state dict (.pth, .safetensors) for it.
 
         Raises FileNotFoundError, and ValueError for a builder, a file or a device that cannot be used.
