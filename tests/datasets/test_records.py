@@ -62,7 +62,7 @@ def test_crowds_and_people_without_keypoints_are_left_out(write, change):
         (document() | {"categories": [{"keypoints": ["nose"]}]}, "no skeleton has the keypoints"),
     ],
 )
-def test_another_file_is_refused_by_name(write, data, message):
+def test_malformed_files_are_refused(write, data, message):
     path = write(data)
     with pytest.raises(ValueError, match=message):
         read_records(path)
@@ -75,7 +75,7 @@ def test_a_missing_image_is_named(write, tmp_path):
 
 
 def film(frames):
-    """Images of (video, frame) and a person in each."""
+    """A set of images with (video_id, frame_id), each with one person."""
     data = document()
     [annotation] = data["annotations"]
     data["images"] = [
@@ -94,6 +94,6 @@ def test_clips_are_a_videos_consecutive_frames_in_order(write):
 
 
 @pytest.mark.parametrize("data", [document(), film([(1, 1), (1, 2), (1, 2)])])
-def test_no_clips_of_photographs_or_of_several_people(write, data):
+def test_photographs_and_several_people_make_no_clips(write, data):
     with pytest.raises(ValueError, match=r"a.jpg: clips need images with video_id and frame_id, and one person"):
         clips(read_records(write(data)).records)

@@ -1,1 +1,1 @@
-"""Labelled people: reading and writing COCO-keypoint JSON, and drawn sample sets."""
+"""Labelled people: reading and writing COCO-keypoint JSON, and drawing synthetic sets."""

@@ -1,9 +1,9 @@
-"""The one dataset format, COCO-keypoint JSON: build it, check it, write it.
+"""COCO-keypoint JSON, the only dataset format: build it, check it, write it.
 
 Points are pixel-centre coordinates in the stored image; `bbox` is (x, y, width, height) at pixel edges, so the whole
 image is (0, 0, width, height). Visibility: 0 = not labelled (x = y = 0), 1 = labelled but occluded, 2 = visible.
-`info.image_root` is the images' folder, relative to the JSON file; `file_name` is relative to that folder. Frames of
-clips say so as COCO's relatives for video do: `video_id` and `frame_id` of an image, and a list of `videos`.
+`info.image_root` is the images' folder, relative to the JSON file; `file_name` is relative to that folder. Clips are
+described as in COCO-style video sets: an image has a `video_id` and a `frame_id`, the file a list of `videos`.
 """
 
 import json
@@ -13,11 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
+from unipose.core.boxes import enclosing_box
 from unipose.core.files import write_atomically
 from unipose.core.skeleton import SKELETONS, Skeleton
 from unipose.core.types import Bool, Float, Float64, Int, Json
 
-CLICKED = 2.0  # pixels outside an image where a label may still lie
+CLICK_TOLERANCE = 2.0  # pixels by which a label may lie outside its image
 
 
 def image_entry(image_id: int, file_name: str, size_wh: tuple[int, int]) -> Json:
@@ -58,23 +59,19 @@ def person_entry(
 
 
 def box_around(xy_image: Float, size_wh: tuple[int, int], padding: float) -> Float64:
-    """The box_xyxy (4,) around points (N, 2), grown on each side by `padding` x its larger side, clipped to the image.
+    """`enclosing_box` of points (N, 2), clipped to the image.
 
-    Without points, or with all of them in one spot, it is the whole image.
+    Without points, or with all of them in one place, it is the whole image.
     """
-    whole = np.array([0.0, 0.0, *size_wh])
     if len(xy_image) == 0 or not np.ptp(xy_image, axis=0).any():
-        return whole
-    low, high = xy_image.min(axis=0), xy_image.max(axis=0) + 1  # + 1: a pixel centre x covers the edges x to x + 1
-    grown = padding * float((high - low).max())
-    box_xyxy: Float64 = np.concatenate([low - grown, high + grown])
-    return box_xyxy.clip(0.0, np.tile(whole[2:], 2))
+        return np.array([0.0, 0.0, *size_wh])
+    return enclosing_box(xy_image, padding).clip(0.0, [*size_wh, *size_wh])
 
 
 def outside(xy_image: Float, size_wh: tuple[int, int]) -> Bool:
-    """Which points (..., 2) lie too far outside their image to have been clicked on it -> (...)."""
-    beyond: Bool = np.maximum(-0.5 - xy_image, xy_image - (np.array(size_wh) - 0.5)).max(axis=-1) > CLICKED
-    return beyond
+    """Which points (..., 2) lie too far outside their image to be labels -> (...)."""
+    distance: Float = np.maximum(-0.5 - xy_image, xy_image - (np.array(size_wh) - 0.5)).max(axis=-1)
+    return distance > CLICK_TOLERANCE
 
 
 def document(
@@ -85,7 +82,7 @@ def document(
     image_root: str,
     videos: Sequence[Json] = (),
 ) -> Json:
-    """The whole file's content; `check` has passed it. Raises ValueError where the records contradict each other."""
+    """The content of a whole file, checked. Raises ValueError as `check` does."""
     known = skeleton.name if skeleton in SKELETONS.values() else skeleton.to_dict()
     category = skeleton.to_coco_category() | {"unipose_skeleton": known}
     content = {
@@ -100,7 +97,7 @@ def document(
 
 
 def check(content: Json, keypoints: int) -> None:
-    """Raises ValueError, naming the record, for ids used twice or unknown, and for wrong keypoints, boxes or counts."""
+    """Raises ValueError, naming the record, for duplicate or unknown ids and for wrong keypoints, boxes or counts."""
     for kind in ("images", "annotations", "videos"):
         ids = [record["id"] for record in content.get(kind, ())]
         if len(set(ids)) != len(ids):
@@ -134,7 +131,7 @@ def check(content: Json, keypoints: int) -> None:
 
 
 def write_changed(path: Path, content: Json, original: Path) -> None:
-    """Write what was read from the file `original` and changed; its images stay where they are."""
+    """Write the edited content of the file `original` to `path`; the images stay where they are."""
     info = content.get("info", {})
     root = os.path.relpath(original.parent / info.get("image_root", "."), path.parent)
     path.parent.mkdir(parents=True, exist_ok=True)

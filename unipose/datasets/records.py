@@ -1,4 +1,4 @@
-"""Records: the people of a COCO-keypoint JSON, the one dataset format."""
+"""Records: the people in a COCO-keypoint JSON file, the only dataset format."""
 
 import json
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ class Record:
     """One person: xy_image (K, 2) at pixel centres, labelled (K,), visible (K,), box_xyxy (4,) at pixel edges.
 
     A keypoint can be labelled and not visible (occluded). `head_size` is PCKh's unit in pixels, where the set has it;
-    `frame` is the number of the video and of the frame in it, where the image is one.
+    `frame` is (video_id, frame_id), where the image is a frame of a video.
     """
 
     id: int
@@ -33,7 +33,7 @@ class Record:
 
 @dataclass(frozen=True)
 class RecordSet:
-    """The records of a file, those of an image beside each other; `images` are all its images by their id."""
+    """The records of a file, grouped by image; `images` maps the id of every image in it to its path."""
 
     path: Path
     skeleton: Skeleton
@@ -42,11 +42,11 @@ class RecordSet:
 
 
 def read_records(path: str | Path) -> RecordSet:
-    """Read the persons with at least one labelled keypoint; crowds are left to pycocotools.
+    """Read the people with at least one labelled keypoint; crowds are left out (pycocotools handles them).
 
-    `info.image_root` is the images' folder, relative to the file (default: the file's own). The skeleton is what
-    `categories[0].unipose_skeleton` names or holds, or the known one whose keypoints the category lists.
-    Raises ValueError where the file is not what it should be, FileNotFoundError where it or an image is missing.
+    `info.image_root` is the images' folder, relative to the file (default: the file's own folder). The skeleton is the
+    one that `categories[0].unipose_skeleton` names or contains, or else the known one with the category's keypoints.
+    Raises ValueError for a malformed file, FileNotFoundError where it or an image is missing.
     """
     path = Path(path)
     try:
@@ -74,9 +74,9 @@ def read_records(path: str | Path) -> RecordSet:
 
 
 def clips(records: Sequence[Record]) -> list[tuple[Record, ...]]:
-    """Each video's records in the order of its frames, parted where frames are missing.
+    """Each video's records in frame order, split where frames are missing.
 
-    Raises ValueError for an image that is no frame of a video, and for one of several people.
+    Raises ValueError for an image that is not a frame of a video, and for one with several people.
     """
     framed = {record.frame: record for record in records if record.frame}
     for record in records:
@@ -94,11 +94,11 @@ def clips(records: Sequence[Record]) -> list[tuple[Record, ...]]:
 
 def _skeleton(category: dict[str, Any]) -> Skeleton:
     keypoints = tuple(category["keypoints"])
-    said = category.get("unipose_skeleton")
-    if isinstance(said, dict):
-        candidates = [Skeleton.from_dict(said)]
+    own = category.get("unipose_skeleton")
+    if isinstance(own, dict):
+        candidates = [Skeleton.from_dict(own)]
     else:
-        candidates = [SKELETONS[said]] if said in SKELETONS else list(SKELETONS.values())
+        candidates = [SKELETONS[own]] if own in SKELETONS else list(SKELETONS.values())
     for skeleton in candidates:
         if skeleton.keypoints == keypoints:
             return skeleton

@@ -8,15 +8,15 @@ MODEL_HELP = f"an .onnx or .safetensors file, or one that comes with UniPose: {'
 
 
 def named_model(name: str) -> Path:
-    """What a command calls a model -> its file: "default", "int8", the same in 8 bits, or the path of any other."""
+    """The file of a model given on a command line: "default", "int8" (the same in 8 bits) or the path of another."""
     return Path(__file__).with_name(NAMES[name]) if name in NAMES else Path(name)
 
 
 def default_model() -> Path:
-    """The ONNX file of the embedded default model."""
+    """The ONNX file of the default model."""
     return named_model("default")
 
 
 def default_weights() -> Path:
-    """The embedded default model's file for PyTorch, to train on from."""
+    """The default model's safetensors file for PyTorch, to continue training from."""
     return Path(__file__).with_name(f"{DEFAULT}.safetensors")

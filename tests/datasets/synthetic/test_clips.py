@@ -35,7 +35,7 @@ def test_the_files(tmp_path):
 
 
 @pytest.mark.parametrize(("count", "frames", "size_wh"), [(4, 3, (96, 96)), (5, 0, (96, 96)), (5, 3, (96, 63))])
-def test_too_little_is_refused(tmp_path, count, frames, size_wh):
+def test_too_few_or_too_small_clips_are_refused(tmp_path, count, frames, size_wh):
     with pytest.raises(ValueError, match="at least 5 clips of 1 frame of 64x64 pixels"):
         draw_clips(tmp_path, count, frames, size_wh=size_wh)
     assert not list(tmp_path.iterdir())
@@ -54,12 +54,12 @@ def test_a_figure_moves_smoothly_and_stays_within_the_image(number):
     assert np.linalg.norm(np.diff(step, axis=0), axis=-1).max() < 0.25 * torso
 
 
-def test_twice_the_frames_a_second_are_half_the_steps():
+def test_the_motion_does_not_depend_on_the_frame_rate():
     slow, fast = draw(3, 5, fps=10, occluders=0), draw(3, 9, fps=20, occluders=0)
     np.testing.assert_allclose(slow.xy_image, fast.xy_image[::2], atol=1e-9)
 
 
-def test_things_that_pass_cover_joints_for_a_while():
+def test_occluders_cover_joints_for_a_while():
     free = draw(2, 25, occluders=0)
     covered = draw(2, 25, occluders=8.0)
     hidden = (covered.visibility == 1).sum() - (free.visibility == 1).sum()
@@ -68,8 +68,7 @@ def test_things_that_pass_cover_joints_for_a_while():
     assert 0 < changes.sum() < 0.2 * covered.visibility.size
 
 
-def test_an_open_shutter_blurs_what_moves_and_nothing_else():
-    """The label is the middle of the exposure: pictures taken before and after differ from it alike."""
+def test_the_exposure_blurs_the_moving_figure_and_nothing_else():
     sharp, blurred = (draw(4, 1, occluders=0, shutter=(part, part)).images[0].astype(int) for part in (0.0, 2.0))
     difference = np.abs(sharp - blurred).sum(axis=2)
     box = draw(4, 1, occluders=0).boxes_xyxy[0].astype(int)

@@ -7,7 +7,7 @@ import pytest
 
 from unipose.core.skeleton import SKELETONS
 from unipose.datasets.records import read_records
-from unipose.datasets.synthetic.figure import NOBODY, OWNER, PARTS, Canvas, Figure
+from unipose.datasets.synthetic.figure import NO_PART, PART_ID, PARTS, Canvas, Figure
 from unipose.datasets.synthetic.images import draw_image, draw_sample
 
 SIZE_WH = (120, 90)
@@ -44,7 +44,7 @@ def test_the_same_seed_draws_the_same_images_and_another_others(tmp_path):
 
 
 @pytest.mark.parametrize(("count", "size_wh"), [(4, (192, 160)), (10, (192, 63))])
-def test_too_little_is_refused(tmp_path, count, size_wh):
+def test_too_few_or_too_small_images_are_refused(tmp_path, count, size_wh):
     with pytest.raises(ValueError, match="at least 5 images of at least 64x64 pixels"):
         draw_sample(tmp_path, count, size_wh=size_wh)
     assert not list(tmp_path.iterdir())
@@ -68,7 +68,7 @@ def test_the_set_is_varied():
     assert 0.005 < hidden < 0.2
     mirrored = xy[:, INDEX["right_shoulder"], 0] > xy[:, INDEX["left_shoulder"], 0]
     assert 0.25 < mirrored.mean() < 0.55  # seen from behind
-    # An average pose would not do: its PCK@0.2, were every figure centred at the pelvis and equally tall, is low.
+    # An average pose is a poor guess: even with every figure centred at the pelvis and scaled, its PCK@0.2 is low.
     relative = xy - xy[:, [INDEX["right_hip"], INDEX["left_hip"]]].mean(axis=1, keepdims=True)
     torso = np.linalg.norm(xy[:, INDEX["left_shoulder"]] - xy[:, INDEX["right_hip"]], axis=1)
     relative /= torso[:, None, None]
@@ -76,13 +76,13 @@ def test_the_set_is_varied():
     assert guessed.mean() < 0.5
 
 
-def test_a_covered_joint_is_not_seen():
+def test_a_covered_joint_is_not_visible():
     canvas, xy = Canvas(SIZE_WH), np.array([50.0, 40.0])
     assert not canvas.shows("left_elbow", xy)
-    canvas.limb(xy, xy + (20, 3), (4, 3), (200, 150, 120), OWNER["left_forearm"])
+    canvas.limb(xy, xy + (20, 3), (4, 3), (200, 150, 120), PART_ID["left_forearm"])
     assert canvas.shows("left_elbow", xy)
     assert not canvas.shows("right_elbow", xy)
-    canvas.disc(xy, 6, (10, 10, 10), OWNER["torso"])
+    canvas.disc(xy, 6, (10, 10, 10), PART_ID["torso"])
     assert not canvas.shows("left_elbow", xy)
     canvas.disc(xy + (20, 3), 6, (10, 10, 10))
     assert not canvas.shows("left_wrist", xy + (20, 3))
@@ -103,19 +103,18 @@ def test_every_joint_belongs_to_a_part():
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_left_follows_from_what_the_figure_shows(seed):
-    """Facing us, the left side is on our right; from behind, on our left; however the figure leans."""
+def test_the_left_side_follows_from_whether_the_figure_faces_the_camera(seed):
+    """Facing the camera, the left side is on the viewer's right; from behind, on the left, however the figure leans."""
     figure = Figure(np.random.default_rng(seed), SIZE_WH)
     canvas = Canvas(SIZE_WH)
     figure.draw(np.random.default_rng(seed), canvas)
-    assert (canvas.owner != NOBODY).any()
+    assert (canvas.part_id != NO_PART).any()
     for joint in ("shoulder", "hip"):
         across = figure.xy[f"left_{joint}"] - figure.xy[f"right_{joint}"]
-        assert (across @ figure.rightwards > 0) == figure.faces_us
+        assert (across @ figure.rightwards > 0) == figure.faces_camera
 
 
 def test_the_command(tmp_path, capsys):
-
     arguments = ["--out", str(tmp_path), "--width", "80", "--height", "64", "--count"]
     assert make_sample.main([*arguments, "3"]) == 2
     assert (

@@ -1,1 +1,1 @@
-"""Drawn figures, as images and as clips, to train and test on offline."""
+"""Synthetic data: drawn figures as images and clips, to train and test on offline."""

@@ -1,4 +1,4 @@
-"""A drawn dataset: figures on cluttered backgrounds, labelled as LSP is, to train and test on offline."""
+"""Drawn images: figures on cluttered backgrounds, labelled like LSP."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from unipose.core.image import encode_image
 from unipose.core.skeleton import SKELETONS
 from unipose.core.types import Float, Float64, Int, Int64, Json, UInt8
 from unipose.datasets.coco_json import document, image_entry, person_entry, write_json
-from unipose.datasets.synthetic.figure import NOBODY, OVERSAMPLING, SHIRT, TROUSERS, Canvas, Colour, Figure, cloth, skin
+from unipose.datasets.synthetic.figure import SHIRT, TROUSERS, Canvas, Colour, Figure, cloth, skin
 
 SKELETON = SKELETONS["lsp14"]
 
@@ -18,9 +18,9 @@ SKELETON = SKELETONS["lsp14"]
 def draw_sample(
     out_dir: Path, count: int = 1500, seed: int = 0, size_wh: tuple[int, int] = (192, 160)
 ) -> tuple[Path, Path]:
-    """Draw `count` JPEG images and labels; returns train.json (four fifths) and test.json (the unseen last fifth).
+    """Write `count` JPEG images and their labels -> train.json (four fifths) and test.json (the last fifth).
 
-    The same arguments give the same files; an image depends on nothing but `seed`, its own number and the size.
+    The same arguments give the same files; an image depends only on `seed`, its own number and the size.
     Raises ValueError for fewer than 5 images or a side below 64 pixels.
     """
     if count < 5 or min(size_wh) < 64:
@@ -47,44 +47,49 @@ def write_jpeg(path: Path, image: UInt8) -> None:
 def draw_image(rng: np.random.Generator, size_wh: tuple[int, int]) -> tuple[UInt8, Float64, Int64, Float64]:
     """One figure: RGB image (H, W, 3), xy_image (14, 2), visibility (14,) of 1 or 2, and its box_xyxy (4,)."""
     canvas = Canvas(size_wh)
-    background(rng, canvas, size_wh)
+    draw_background(rng, canvas, size_wh)
     figure = Figure(rng, size_wh)
     figure.draw(rng, canvas)
-    left, top, width, height = cv2.boundingRect((canvas.owner != NOBODY).astype(np.uint8))
-    box_xyxy = np.array([left, top, left + width, top + height]) / OVERSAMPLING
+    box_xyxy = canvas.body_box()
     for _ in range(rng.choice(3, p=(0.8, 0.15, 0.05))):  # in front of the figure
-        _stick(rng, canvas, size_wh)
-    xy_image = np.array([figure.xy[name] for name in SKELETON.keypoints])
-    visibility = np.array([2 if canvas.shows(name, figure.xy[name]) else 1 for name in SKELETON.keypoints])
+        _draw_stick(rng, canvas, size_wh)
+    xy_image, visibility = label(figure, canvas)
     return _photograph(rng, canvas.image, size_wh), xy_image, visibility, box_xyxy
 
 
-def background(rng: np.random.Generator, canvas: Canvas, size_wh: tuple[int, int]) -> None:
-    """Soft blotches, then polygons, then sticks and balls of the colours and sizes of limbs and heads."""
-    height, width = canvas.owner.shape
-    blotches = dull(rng) + rng.normal(0, 20, (rng.integers(2, 7), rng.integers(2, 7), 3))
+def label(figure: Figure, canvas: Canvas) -> tuple[Float64, Int64]:
+    """A figure's xy_image (14, 2) and, as it is seen on the canvas, its visibility (14,) of 1 or 2."""
+    xy_image = np.array([figure.xy[name] for name in SKELETON.keypoints])
+    visibility = np.array([2 if canvas.shows(name, figure.xy[name]) else 1 for name in SKELETON.keypoints])
+    return xy_image, visibility
+
+
+def draw_background(rng: np.random.Generator, canvas: Canvas, size_wh: tuple[int, int]) -> None:
+    """Soft blotches, then polygons, then sticks and discs with the colours and sizes of limbs and heads."""
+    height, width = canvas.part_id.shape
+    blotches = dull_colour(rng) + rng.normal(0, 20, (rng.integers(2, 7), rng.integers(2, 7), 3))
     canvas.image[:] = cv2.resize(
         np.clip(blotches, 10, 245).astype(np.uint8), (width, height), interpolation=cv2.INTER_CUBIC
     )
-    reach = min(size_wh)
+    side = min(size_wh)
     for _ in range(rng.integers(2, 7)):
-        corners = rng.normal(rng.uniform((0, 0), size_wh), rng.uniform(0.05, 0.3) * reach, (5, 2)).astype(np.float32)
-        canvas.polygon(cv2.convexHull(corners)[:, 0], dull(rng))
+        corners = rng.normal(rng.uniform((0, 0), size_wh), rng.uniform(0.05, 0.3) * side, (5, 2)).astype(np.float32)
+        canvas.polygon(cv2.convexHull(corners)[:, 0], dull_colour(rng))
     for _ in range(rng.integers(1, 5)):
-        _stick(rng, canvas, size_wh)
+        _draw_stick(rng, canvas, size_wh)
     for _ in range(rng.integers(0, 3)):
-        canvas.disc(rng.uniform((0, 0), size_wh), rng.uniform(0.03, 0.08) * reach, limb_colour(rng))
+        canvas.disc(rng.uniform((0, 0), size_wh), rng.uniform(0.03, 0.08) * side, limb_colour(rng))
 
 
-def _stick(rng: np.random.Generator, canvas: Canvas, size_wh: tuple[int, int]) -> None:
-    reach = min(size_wh)
-    start, angle, radius = rng.uniform((0, 0), size_wh), rng.uniform(0, 2 * np.pi), rng.uniform(0.012, 0.035) * reach
-    end = start + rng.uniform(0.1, 0.4) * reach * np.array([np.cos(angle), np.sin(angle)])
+def _draw_stick(rng: np.random.Generator, canvas: Canvas, size_wh: tuple[int, int]) -> None:
+    side = min(size_wh)
+    start, angle, radius = rng.uniform((0, 0), size_wh), rng.uniform(0, 2 * np.pi), rng.uniform(0.012, 0.035) * side
+    end = start + rng.uniform(0.1, 0.4) * side * np.array([np.cos(angle), np.sin(angle)])
     canvas.limb(start, end, (radius, radius * rng.uniform(0.6, 1.0)), limb_colour(rng))
 
 
-def dull(rng: np.random.Generator) -> Int:
-    """A colour not far from grey."""
+def dull_colour(rng: np.random.Generator) -> Int:
+    """A colour close to grey."""
     return (rng.integers(40, 190) + rng.integers(-30, 31, 3)).clip(0, 255)
 
 
@@ -93,14 +98,16 @@ def limb_colour(rng: np.random.Generator) -> Colour:
 
 
 def _photograph(rng: np.random.Generator, canvas_image: UInt8, size_wh: tuple[int, int]) -> UInt8:
-    """Now and then out of focus, with a brightness and noise of its own."""
+    """With random brightness and noise, sometimes out of focus."""
     blur = float(rng.uniform(0.5, 1.2)) if rng.random() < 0.3 else 0.0
     grain = rng.normal(0.0, rng.uniform(1.0, 8.0), (size_wh[1], size_wh[0], 3))
     return develop(canvas_image, blur, grain, brightness=float(rng.uniform(0.7, 1.2)))
 
 
 def develop(canvas_image: UInt8, blur: float, grain: Float64, brightness: float) -> UInt8:
-    """A canvas averaged down to the size of `grain` (H, W, 3), out of focus by `blur` pixels -> RGB image (H, W, 3)."""
+    """A canvas averaged down to the size of `grain`, its noise (H, W, 3), and blurred by a Gaussian of `blur` pixels
+    -> RGB image (H, W, 3).
+    """
     height, width, _ = grain.shape
     image = cv2.resize(canvas_image, (width, height), interpolation=cv2.INTER_AREA)
     if blur:
