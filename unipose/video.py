@@ -19,7 +19,7 @@ from unipose.pipelines.options import (
     read_options,
 )
 from unipose.pipelines.video import VideoOutput, VideoProgress, track_video
-from unipose.video_io.reader import EndsEarly, open_video
+from unipose.video_io.reader import IncompleteVideo, open_video
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -56,7 +56,7 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
         predictor = read_options(PredictorOptions, arguments).load()
         with open_video(source, arguments.rate, arguments.patience) as video:
             track_video(predictor, video, VideoOutput(out, lines), options, console, written)
-    except (EndsEarly, ConnectionError) as error:
+    except (IncompleteVideo, ConnectionError) as error:
         print(f"error: {source}: {error}; {written}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

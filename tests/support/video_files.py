@@ -1,4 +1,4 @@
-"""Small real video files, whose frames say which they are and which way up."""
+"""Small real video files, whose frames show their number and which way up they are."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def numbered(number: int, size_wh: tuple[int, int] = (64, 48)) -> np.ndarray:
-    """A grey that grows with the number, up to 69, with a white left upper quarter."""
+    """A grey that brightens with the number, up to 69, with the top left quarter white."""
     width, height = size_wh
     image = np.full((height, width, 3), 20 + 3 * number % 210, np.uint8)
     image[: height // 2, : width // 2] = 255
@@ -16,7 +16,7 @@ def numbered(number: int, size_wh: tuple[int, int] = (64, 48)) -> np.ndarray:
 
 
 def number_of(image: np.ndarray) -> int:
-    """Which `numbered` picture it is, after compression."""
+    """The number of a `numbered` image, also after compression."""
     return round((float(np.median(image[-8:, -8:])) - 20) / 3)
 
 
@@ -25,7 +25,7 @@ def write_video(
     time_base: Fraction | None = None, rotation: int = 0, sound: bool = False, size_wh: tuple[int, int] = (64, 48),
     codec: str = "libx264",
 ) -> Path:  # fmt: skip
-    """`pts` in units of `time_base`, or even ones; the sound is a tone as long as the pictures."""
+    """A video of `numbered` frames. `pts` in units of `time_base` (default: constant rate); the sound is a tone."""
     with av.open(str(path), "w") as out:
         stream = out.add_stream(codec, rate=rate, options={"g": "10"})
         stream.width, stream.height, stream.pix_fmt = *size_wh, "yuv420p"
@@ -34,9 +34,9 @@ def write_video(
             stream.set_display_rotation(rotation)
         tone = out.add_stream("aac", rate=16_000, layout="mono") if sound else None
         for i in range(count):
-            picture = av.VideoFrame.from_ndarray(numbered(i, size_wh), format="rgb24")
-            picture.pts, picture.time_base = (pts[i] if pts else i), time_base or 1 / rate
-            out.mux(stream.encode(picture))
+            frame = av.VideoFrame.from_ndarray(numbered(i, size_wh), format="rgb24")
+            frame.pts, frame.time_base = (pts[i] if pts else i), time_base or 1 / rate
+            out.mux(stream.encode(frame))
         if tone:
             samples = np.sin(np.arange(int(16_000 * count / rate)) * 0.17).astype(np.float32)[None]
             audio = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
@@ -48,7 +48,7 @@ def write_video(
 
 
 def repeated(path, frames, out_path):
-    """The same pictures over and over, undecoded, so many frames of them."""
+    """Copies a video's packets over and over, until there are `frames` frames."""
     with av.open(str(out_path), "w") as out:
         stream, count, shift = None, 0, 0
         while count < frames:
@@ -66,11 +66,12 @@ def repeated(path, frames, out_path):
 
 
 def times(path: Path) -> list[float]:
+    """The frames' timestamps in seconds."""
     with av.open(str(path)) as container:
         return [frame.time for frame in container.decode(video=0)]
 
 
-# Sends a file to so many clients, one after another, with a pause after each 4 KB.
+# Arguments FILE COUNT PAUSE: sends a file to COUNT clients, one after another, with a pause after every 4 KB.
 SENDER = """
 import socket, sys, time
 data = open(sys.argv[1], "rb").read()

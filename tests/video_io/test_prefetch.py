@@ -6,9 +6,9 @@ import pytest
 from unipose.video_io.prefetch import BackgroundWriter, Prefetcher
 
 
-def counted(limit, made):
+def counted(limit, read):
     for i in range(limit):
-        made.append(i)
+        read.append(i)
         yield i
 
 
@@ -17,29 +17,29 @@ def failing(after):
     raise OSError("the cable")
 
 
-def test_ahead_gives_all_in_order():
-    with Prefetcher(range(100), 3) as ahead:
-        assert list(ahead) == list(range(100))
+def test_the_prefetcher_yields_all_items_in_order():
+    with Prefetcher(range(100), 3) as prefetcher:
+        assert list(prefetcher) == list(range(100))
 
 
-def test_ahead_is_bounded():
-    made = []
-    with Prefetcher(counted(1000, made), 3) as ahead:
+def test_the_prefetcher_is_bounded():
+    read = []
+    with Prefetcher(counted(1000, read), 3) as prefetcher:
         time.sleep(0.1)
-        assert next(iter(ahead)) == 0
+        assert next(iter(prefetcher)) == 0
         time.sleep(0.1)
-        assert len(made) <= 6
-    assert len(made) <= 7  # and stops with the context
+        assert len(read) <= 6
+    assert len(read) <= 7  # and stops with the context
 
 
-def test_an_error_ahead_is_raised_after_what_came_before():
+def test_an_error_while_reading_is_raised_after_the_items_before_it():
     got = []
-    with Prefetcher(failing(5), 2) as ahead, pytest.raises(OSError, match="the cable"):
-        got.extend(ahead)
+    with Prefetcher(failing(5), 2) as prefetcher, pytest.raises(OSError, match="the cable"):
+        got.extend(prefetcher)
     assert got == [0, 1, 2, 3, 4]
 
 
-def test_the_latest_wins():
+def test_only_the_latest_item_is_kept():
     go = threading.Event()
 
     def items():
@@ -47,34 +47,34 @@ def test_the_latest_wins():
         go.set()
         time.sleep(0.05)
 
-    with Prefetcher(items(), 1, latest=True) as ahead:
+    with Prefetcher(items(), 1, latest=True) as prefetcher:
         assert go.wait(5)
-        assert list(ahead) == [49]
+        assert list(prefetcher) == [49]
 
 
-def test_behind_takes_all_in_order():
-    taken = []
-    with BackgroundWriter(taken.append, 2) as behind:
+def test_the_background_writer_takes_all_items_in_order():
+    written = []
+    with BackgroundWriter(written.append, 2) as writer:
         for i in range(50):
-            behind.put(i)
-    assert taken == list(range(50))
+            writer.put(i)
+    assert written == list(range(50))
 
 
-def test_behind_is_bounded():
-    open_door, taken = threading.Event(), []
+def test_the_background_writer_is_bounded():
+    go, written = threading.Event(), []
 
-    def take(item):
-        assert open_door.wait(5)
-        taken.append(item)
+    def write(item):
+        assert go.wait(5)
+        written.append(item)
 
-    with BackgroundWriter(take, 2) as behind:
-        feeder = threading.Thread(target=lambda: [behind.put(i) for i in range(10)])
+    with BackgroundWriter(write, 2) as writer:
+        feeder = threading.Thread(target=lambda: [writer.put(i) for i in range(10)])
         feeder.start()
         feeder.join(0.1)
         assert feeder.is_alive()
-        open_door.set()
+        go.set()
         feeder.join(5)
-    assert taken == list(range(10))
+    assert written == list(range(10))
 
 
 def fails_at_three(item):
@@ -83,17 +83,17 @@ def fails_at_three(item):
 
 
 def put_all(items, depth, pause=0.0, then=None):
-    with BackgroundWriter(fails_at_three, depth) as behind:
+    with BackgroundWriter(fails_at_three, depth) as writer:
         for item in items:
             assert item < 10
-            behind.put(item)
+            writer.put(item)
             time.sleep(pause)
         if then:
             raise then
 
 
-@pytest.mark.parametrize("items", [range(100), range(4)], ids=["where the next is put", "on leaving"])
-def test_an_error_behind_is_raised(items):
+@pytest.mark.parametrize("items", [range(100), range(4)], ids=["by the next put", "on leaving"])
+def test_an_error_while_writing_is_raised(items):
     with pytest.raises(OSError, match="the disk"):
         put_all(items, 1, pause=0.01)
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.support.video_files import number_of, numbered, write_video
-from unipose.video_io.reader import EndsEarly, open_video
+from unipose.video_io.reader import IncompleteVideo, open_video
 
 
 def read(source, **options):
@@ -24,7 +24,7 @@ def test_every_frame_in_order_with_its_time(tmp_path, suffix):
     video, frames = read(write_video(tmp_path / f"v{suffix}"))
     assert [number_of(frame.image) for frame in frames] == [frame.index for frame in frames] == list(range(20))
     assert np.allclose([frame.time for frame in frames], np.arange(20) / 25, atol=0.002)
-    assert (video.rate, video.live, video.sound) == (25, False, None)
+    assert (video.rate, video.live, video.audio) == (25, False, None)
     assert video.total == 20
 
 
@@ -36,28 +36,28 @@ def test_a_variable_frame_rate_keeps_its_times(tmp_path):
 
 
 @pytest.mark.parametrize("rotation", [90, 180, -90])
-def test_a_turned_camera_is_turned_back(tmp_path, rotation):
+def test_the_display_rotation_is_applied(tmp_path, rotation):
     path = write_video(tmp_path / "v.mp4", rotation=rotation)
     _, frames = read(path)
-    capture = cv2.VideoCapture(str(path))  # turns by itself: another reader's opinion
+    capture = cv2.VideoCapture(str(path))  # an independent reader, which applies it too
     done, shown = capture.read()
     assert done and frames[0].image.shape == shown.shape
     assert np.abs(frames[0].image.astype(int) - shown[..., ::-1]).mean() < 3
 
 
-def test_times_that_begin_late_begin_at_zero(tmp_path):
+def test_timestamps_that_begin_late_begin_at_zero(tmp_path):
     path = write_video(tmp_path / "v.ts", pts=[900_000 + 3600 * i for i in range(20)], time_base=Fraction(1, 90_000))
     video, frames = read(path)
     assert video.origin >= 10
     assert frames[0].time == pytest.approx(0, abs=0.05) and frames[-1].time == pytest.approx(19 / 25, abs=0.05)
 
 
-def test_the_sound_is_where_the_pictures_are(tmp_path):
+def test_the_audio_comes_from_the_same_file(tmp_path):
     path = write_video(tmp_path / "v.mp4", sound=True)
-    assert read(path)[0].sound == path
+    assert read(path)[0].audio == path
 
 
-def test_a_folder_in_the_order_of_its_numbers(tmp_path):
+def test_a_folder_is_read_in_natural_order(tmp_path):
     for i in (1, 2, 10, 9):
         cv2.imwrite(str(tmp_path / f"frame{i}.png"), numbered(i))
     (tmp_path / "notes.txt").write_text("not a picture")
@@ -71,23 +71,23 @@ def truncated(path: Path, share: float) -> Path:
     return path
 
 
-def test_a_truncated_file_is_read_up_to_there(tmp_path):
+def test_a_truncated_file_is_read_to_where_it_ends(tmp_path):
     path = truncated(write_video(tmp_path / "v.mkv", 60, size_wh=(320, 240)), 0.6)
     frames = []
-    with open_video(str(path)) as video, pytest.raises(EndsEarly, match="breaks off after"):
+    with open_video(str(path)) as video, pytest.raises(IncompleteVideo, match="breaks off after"):
         frames.extend(video.frames)
     assert 10 < len(frames) < 60
     assert [number_of(frame.image) for frame in frames[:10]] == list(range(10))
 
 
-def test_a_damaged_middle_is_left_out(tmp_path):
+def test_damage_in_the_middle_is_skipped(tmp_path):
     path = write_video(tmp_path / "v.ts", 60, size_wh=(320, 240))
     data = bytearray(path.read_bytes())
     middle = len(data) // 2
     data[middle : middle + 2000] = bytes(2000)
     path.write_bytes(data)
     frames = []
-    with open_video(str(path)) as video, suppress(EndsEarly):
+    with open_video(str(path)) as video, suppress(IncompleteVideo):
         frames.extend(video.frames)
     assert len(frames) > 40
     assert number_of(frames[-1].image) == 59  # what comes after is read
@@ -103,13 +103,13 @@ def test_a_damaged_middle_is_left_out(tmp_path):
     ],
     ids=["noise", "no index", "empty folder"],
 )
-def test_what_is_no_video_is_refused(tmp_path, make, message):
+def test_sources_without_video_are_refused(tmp_path, make, message):
     make(tmp_path / "v.mp4")
     with pytest.raises(ValueError, match=message):
         read(tmp_path / "v.mp4")
 
 
-def test_sound_alone_is_no_video(tmp_path):
+def test_audio_alone_is_not_a_video(tmp_path):
     with av.open(str(tmp_path / "a.mp4"), "w") as out:
         tone = out.add_stream("aac", rate=16_000, layout="mono")
         audio = av.AudioFrame.from_ndarray(np.zeros((1, 16_000), np.float32), format="fltp", layout="mono")
@@ -120,14 +120,14 @@ def test_sound_alone_is_no_video(tmp_path):
         read(tmp_path / "a.mp4")
 
 
-def test_a_missing_file_is_told(tmp_path):
+def test_a_missing_file_is_reported(tmp_path):
     with pytest.raises(FileNotFoundError, match="no file or folder"):
         read(tmp_path / "none.mp4")
 
 
-def test_a_stream_that_breaks_off_is_connected_again(tmp_path, stream):
+def test_a_lost_stream_is_reconnected(tmp_path, stream):
     path = write_video(tmp_path / "v.ts", 30, size_wh=(320, 240))
-    address = stream(path, 3)  # the first one is the look at what it is
+    address = stream(path, 3)  # the first connection only probes the stream
     frames = []
     with open_video(address, patience=2) as video:
         assert video.live and video.total is None
@@ -139,7 +139,7 @@ def test_a_stream_that_breaks_off_is_connected_again(tmp_path, stream):
     assert all(a.pts < b.pts and a.time < b.time for a, b in pairwise(frames))
 
 
-def test_a_stream_that_nobody_sends_is_refused_at_once():
+def test_a_stream_without_a_server_is_refused_at_once():
     began = time.monotonic()
     with pytest.raises(ValueError, match="cannot be read as a video: Connection refused"):
         read("http://127.0.0.1:9/none.ts")

@@ -103,8 +103,8 @@ def _open_output(
     with ExitStack() as stack:
         writer: VideoWriter | None = None
         if output.video:
-            sound = video.sound if options.sound else None
-            writer = stack.enter_context(VideoWriter(output.video, video.rate, video.time_base, sound, video.origin))
+            audio = video.audio if options.sound else None
+            writer = stack.enter_context(VideoWriter(output.video, video.rate, video.time_base, audio, video.origin))
         lines = output.lines
         if isinstance(lines, Path):
             lines = stack.enter_context(lines.open("w", encoding="utf-8", newline="\n"))

@@ -1,1 +1,1 @@
-"""Video in and out: frames, sound, and poses as lines of text."""
+"""Video input and output: frames, audio, and threads that read and write in the background."""

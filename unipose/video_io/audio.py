@@ -1,4 +1,4 @@
-"""Sound: the sound of one file copied, packet by packet and undecoded, into another."""
+"""Audio: one file's audio streams copied into another, packet by packet and without decoding."""
 
 import logging
 from pathlib import Path
@@ -9,11 +9,13 @@ import av
 log = logging.getLogger(__name__)
 
 
-class Sound:
-    """Raises ValueError where the new file's kind cannot hold this sound."""
+class AudioCopier:
+    """Copies the audio of `path` into `out`. Raises ValueError for a codec that `out`'s container format does not take.
+
+    `origin`: seconds that are subtracted from the audio's timestamps.
+    """
 
     def __init__(self, path: Path, origin: float, out: av.container.OutputContainer):
-        """`origin`: seconds that are taken from its times."""
         self._path, self._origin, self._out = path, origin, out
         self._container = av.open(str(path))
         audio = self._container.streams.audio
@@ -28,15 +30,15 @@ class Sound:
         self._waiting: av.Packet[Any] | None = None
 
     def add_streams(self) -> None:
-        """To be called when the new file has its pictures' stream, which players want first, and before `copy`."""
+        """Call once `out` has its video stream, which players expect first, and before `copy`."""
         audio = self._container.streams.audio
         self._streams = {stream.index: self._out.add_stream_from_template(stream) for stream in audio}
 
     def copy(self, until: float) -> None:
-        """What begins at most `until` seconds after the start and has not been copied yet."""
+        """Copy the packets that begin at most `until` seconds after the start and have not been copied yet."""
         while (packet := self._waiting or self._next()) is not None:
             shift = round(self._origin / packet.time_base)
-            assert packet.dts is not None  # or it would not be the next
+            assert packet.dts is not None  # `_next` skips those without
             if float((packet.dts - shift) * packet.time_base) > until:
                 self._waiting = packet
                 return
@@ -49,9 +51,9 @@ class Sound:
         self._container.close()
 
     def _next(self) -> "av.Packet[Any] | None":
-        """The next packet that has a time; the last one of a file has none."""
+        """The next packet with a timestamp; the last one of a file has none."""
         try:
             return next((packet for packet in self._packets if packet.dts is not None), None)
-        except av.error.FFmpegError as error:  # the pictures, which are what was asked for, go on
+        except av.error.FFmpegError as error:  # the video, which matters more, goes on
             log.warning("the sound of %s ends here: %s", self._path, error.strerror)
             return None

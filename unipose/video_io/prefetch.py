@@ -1,4 +1,4 @@
-"""Reading and writing in threads of their own, through queues of bounded length; errors reach the caller."""
+"""Reading ahead and writing behind in background threads, through bounded queues; errors reach the caller."""
 
 import queue
 import threading
@@ -10,10 +10,10 @@ _END: Any = object()
 
 
 class Prefetcher(Generic[T]):
-    """Iterates over `items` in a thread, up to `depth` items ahead; an error is raised to the reader, after the items.
+    """Iterates over `items` in a thread, up to `depth` items ahead; an error is raised after the items read before it.
 
-    With `latest` only the newest item waits, and replaces one that has not been taken. A context manager: leaving it
-    stops the thread after its current item.
+    With `latest` only the newest item is kept: it replaces one that has not been read yet. A context manager: leaving
+    it stops the thread after its current item.
     """
 
     def __init__(self, items: Iterable[T], depth: int, latest: bool = False):
@@ -47,7 +47,7 @@ class Prefetcher(Generic[T]):
         self._put(_END, False)
 
     def _put(self, item: T, replace: bool) -> bool:
-        """-> whether somebody still reads."""
+        """-> whether the context is still open."""
         while not self._left.is_set():
             try:
                 self._queue.put(item, timeout=0 if replace else 0.1)
@@ -61,13 +61,13 @@ class Prefetcher(Generic[T]):
         try:
             self._queue.get_nowait()
         except queue.Empty:
-            return  # it has just been taken
+            return  # it has just been read
 
 
 class BackgroundWriter(Generic[T]):
-    """Calls `function` in a thread for each item put, in order; up to `depth` items wait.
+    """Calls `function` on each item in a thread, in order; up to `depth` items wait, then `put` blocks.
 
-    What it raises is raised by the next `put`, or on leaving the context, which waits for all items.
+    An error in `function` is raised by the next `put`, or on leaving the context, which waits for all items.
     """
 
     def __init__(self, function: Callable[[T], None], depth: int):
@@ -96,5 +96,5 @@ class BackgroundWriter(Generic[T]):
             if self._error is None:
                 try:
                     self._function(item)
-                except BaseException as error:  # raised by the next put; what still waits is dropped
+                except BaseException as error:  # raised by the next put; waiting items are dropped
                     self._error = error

@@ -1,4 +1,4 @@
-"""Frames: a video file, a folder of images, a webcam or a stream to upright images, each with its time."""
+"""Video reading: a file, a folder of images, a webcam or a network stream as upright, timestamped frames."""
 
 import logging
 import sys
@@ -18,22 +18,22 @@ from unipose.core.types import RGB
 
 log = logging.getLogger(__name__)
 
-LIVE_CLOCK = Fraction(1, 90_000)  # the time base of frames that are stamped when they arrive
-SILENCE = 10.0  # seconds in which a stream must connect, and go on
+LIVE_TIME_BASE = Fraction(1, 90_000)  # of frames that are timestamped on arrival
+STREAM_TIMEOUT = 10.0  # seconds for a stream to connect, and between its packets
 FOLDER_RATE = Fraction(25)
-_AV_SECOND = 1_000_000  # PyAV counts a container's own times in microseconds
+_AV_TIME_BASE = 1_000_000  # FFmpeg gives a container's times in microseconds
 _WEBCAM = {"linux": ("v4l2", "/dev/video{}"), "darwin": ("avfoundation", "{}"), "win32": ("dshow", "video={}")}
-# By which a folder's videos are known.
+# Of the video files in a folder.
 VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv")
 
 
-class EndsEarly(ValueError):
-    """The file stops before its own end, or cannot be read further. What came before is sound."""
+class IncompleteVideo(ValueError):
+    """A file that ends early or is partly damaged; raised after all frames that can be read."""
 
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """image (H, W, 3), upright; `index` from 0; `pts` in units of the video's time base, growing with every frame."""
+    """image (H, W, 3), upright; `index` from 0; `pts`, strictly increasing, in units of the video's time base."""
 
     image: RGB
     index: int
@@ -44,10 +44,10 @@ class Frame:
 
 @dataclass(frozen=True)
 class Video:
-    """An opened source. `frames` may be iterated once; `total` is how many it is said to have, if it says so.
+    """An opened source. `frames` can be iterated once; `total` is their number as the source states it, or None.
 
-    A `live` one goes on by itself: frames that are not read in time are lost, and the time is that of their arrival.
-    `sound` is the file that holds the sound, if there can be any, and `origin` the seconds at which its times begin.
+    From a `live` source, frames that are not read in time are lost; they are timestamped on arrival. `audio` is the
+    file with the audio, where there is any; its timestamps begin at `origin` seconds.
     """
 
     frames: Iterator[Frame]
@@ -55,17 +55,17 @@ class Video:
     time_base: Fraction
     total: int | None = None
     live: bool = False
-    sound: Path | None = None
+    audio: Path | None = None
     origin: float = 0.0
 
 
 @contextmanager
 def open_video(source: str, rate: Fraction | None = None, patience: float = 60.0) -> Iterator[Video]:
-    """Open a file, a folder of images, a webcam ("0") or a stream (an address with "://").
+    """Open a file, a folder of images, a webcam ("0") or a stream (a URL with "://").
 
-    `rate`: of a folder, in frames per second. `patience`: seconds without a frame after which a stream is given up.
-    Raises FileNotFoundError, and ValueError where there is no video in it. Iterating raises EndsEarly where a file
-    breaks off, and ConnectionError where a stream is given up.
+    `rate`: frames per second of a folder. `patience`: seconds without a frame after which a stream is given up.
+    Raises FileNotFoundError, and ValueError for a source without video. Iterating over the frames raises
+    IncompleteVideo at the end of a truncated or damaged file, ConnectionError when a stream is given up.
     """
     with ExitStack() as stack:
         if Path(source).is_dir():
@@ -74,11 +74,11 @@ def open_video(source: str, rate: Fraction | None = None, patience: float = 60.0
             container = stack.enter_context(_connect(source))
             if source.isdecimal() or container.duration is None:
                 rate = _rate(container)
-                stack.close()  # it is opened again by who reads it
+                stack.close()  # `_live` opens it again
                 live = _live(source, patience)
                 stack.enter_context(closing(live))
-                yield Video(live, rate, LIVE_CLOCK, live=True)
-            else:  # a file behind an address: nothing of it is lost
+                yield Video(live, rate, LIVE_TIME_BASE, live=True)
+            else:  # a file behind a URL, of which every frame is read
                 yield _file(container, None)
         elif not Path(source).exists():
             raise FileNotFoundError(f"no file or folder {source}")
@@ -87,7 +87,7 @@ def open_video(source: str, rate: Fraction | None = None, patience: float = 60.0
 
 
 def _open(source: str, **options: Any) -> av.container.InputContainer:
-    """Raises ValueError for what is no video, or holds none."""
+    """Raises ValueError for a source that is not a video, or has no video stream."""
     try:
         container: av.container.InputContainer = av.open(source, **options)
     except av.error.FFmpegError as error:
@@ -104,7 +104,7 @@ def _connect(source: str) -> av.container.InputContainer:
         kind, pattern = _WEBCAM[sys.platform]
         return _open(pattern.format(source), format=kind)
     options = {"rtsp_transport": "tcp"} if source.startswith("rtsp") else {}
-    return _open(source, timeout=SILENCE, options=options)
+    return _open(source, timeout=STREAM_TIMEOUT, options=options)
 
 
 def _rate(container: av.container.InputContainer) -> Fraction:
@@ -112,19 +112,19 @@ def _rate(container: av.container.InputContainer) -> Fraction:
     return stream.average_rate or stream.guessed_rate or FOLDER_RATE
 
 
-def _file(container: av.container.InputContainer, sound: Path | None) -> Video:
+def _file(container: av.container.InputContainer, path: Path | None) -> Video:
     stream = container.streams.video[0]
     assert stream.time_base is not None
-    total = stream.frames or (round(container.duration / _AV_SECOND * _rate(container)) if container.duration else None)
-    origin = (container.start_time or 0) / _AV_SECOND
+    estimate = round(container.duration / _AV_TIME_BASE * _rate(container)) if container.duration else None
+    origin = (container.start_time or 0) / _AV_TIME_BASE
     return Video(
-        _decode(container, origin), _rate(container), stream.time_base, total,
-        sound=sound if container.streams.audio else None, origin=origin,
+        _decode(container, origin), _rate(container), stream.time_base, total=stream.frames or estimate,
+        audio=path if container.streams.audio else None, origin=origin,
     )  # fmt: skip
 
 
 def _decode(container: av.container.InputContainer, origin: float) -> Iterator[Frame]:
-    """Every frame of a file in order; pictures too damaged to be decoded are left out, and told at the end."""
+    """Every frame of a file in order; packets too damaged to be decoded are skipped, and reported at the end."""
     stream = container.streams.video[0]
     stream.thread_type = "AUTO"
     assert stream.time_base is not None
@@ -136,30 +136,30 @@ def _decode(container: av.container.InputContainer, origin: float) -> Iterator[F
             packet = next(packets, None)
             if packet is None:
                 break
-            pictures = packet.decode()
-        except av.error.InvalidDataError:  # FFmpeg goes on behind it, and so do we
+            decoded = packet.decode()
+        except av.error.InvalidDataError:  # FFmpeg can decode what follows
             damaged += 1
             continue
         except av.error.FFmpegError as error:
-            raise EndsEarly(f"cannot be read further than frame {index}: {error.strerror}") from error
-        for picture in pictures:
-            pts = round(index * step) if picture.pts is None else picture.pts - first
-            pts = pts if last is None else max(pts, last + 1)  # broken files have times that stand or go back
-            yield Frame(_upright(picture), index, pts, float(pts * unit))
+            raise IncompleteVideo(f"cannot be read further than frame {index}: {error.strerror}") from error
+        for frame in decoded:
+            pts = round(index * step) if frame.pts is None else frame.pts - first
+            pts = pts if last is None else max(pts, last + 1)  # in broken files timestamps may repeat or go back
+            yield Frame(_upright(frame), index, pts, float(pts * unit))
             last, index = pts, index + 1
     if damaged:
-        raise EndsEarly(f"{damaged} damaged pieces were left out; {index} frames could be read")
+        raise IncompleteVideo(f"{damaged} damaged pieces were left out; {index} frames could be read")
     if stream.frames and index < stream.frames:
-        raise EndsEarly(f"it breaks off after frame {index} of {stream.frames}")
-    seconds, end = (container.duration or 0) / _AV_SECOND, float((last or 0) * unit)
-    if not stream.frames and not container.streams.audio and end < seconds - 0.5:  # sound may be longer than pictures
-        raise EndsEarly(f"it breaks off after {end:.1f} of {seconds:.1f} s, {index} frames")
+        raise IncompleteVideo(f"it breaks off after frame {index} of {stream.frames}")
+    seconds, end = (container.duration or 0) / _AV_TIME_BASE, float((last or 0) * unit)
+    if not stream.frames and not container.streams.audio and end < seconds - 0.5:  # audio may outlast the video
+        raise IncompleteVideo(f"it breaks off after {end:.1f} of {seconds:.1f} s, {index} frames")
 
 
-def _upright(picture: av.VideoFrame) -> RGB:
-    """As a player shows it: turned by what the file says of the camera's position."""
-    image = picture.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
-    turns = round(picture.rotation / 90) % 4  # counter-clockwise, as numpy's
+def _upright(frame: av.VideoFrame) -> RGB:
+    """The frame as a player shows it, with the file's display rotation applied."""
+    image = frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
+    turns = round(frame.rotation / 90) % 4  # counter-clockwise, as for np.rot90
     return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
 
 
@@ -170,22 +170,23 @@ def _folder(folder: Path, rate: Fraction) -> Video:
 
 
 def _live(source: str, patience: float) -> Generator[Frame, None, None]:
-    """A stream's frames as they arrive, connected again, after longer and longer pauses, whenever it breaks off."""
-    began = heard = time.monotonic()
+    """A stream's frames as they arrive; reconnects after increasing pauses whenever the connection is lost."""
+    start = received = time.monotonic()
     index, last, pause = 0, -1, 0.5
     while True:
         reason = "it ended"
         try:
             with _connect(source) as container:
-                for picture in container.decode(video=0):
-                    heard, pause = time.monotonic(), 0.5
-                    last = max(last + 1, int((heard - began) / LIVE_CLOCK))
-                    yield Frame(_upright(picture), index, last, float(last * LIVE_CLOCK))
+                for frame in container.decode(video=0):
+                    received, pause = time.monotonic(), 0.5
+                    last = max(last + 1, int((received - start) / LIVE_TIME_BASE))
+                    yield Frame(_upright(frame), index, last, float(last * LIVE_TIME_BASE))
                     index += 1
         except (av.error.FFmpegError, ValueError) as error:
             reason = str(error)
-        if time.monotonic() - heard + pause > patience:
-            raise ConnectionError(f"{source}: no frame for {time.monotonic() - heard:.0f} s; the last reason: {reason}")
+        silence = time.monotonic() - received
+        if silence + pause > patience:
+            raise ConnectionError(f"{source}: no frame for {silence:.0f} s; the last reason: {reason}")
         log.warning("%s: %s; connecting again in %.1f s", source, reason, pause)
         time.sleep(pause)
         pause = min(2 * pause, 15.0)

@@ -1,4 +1,4 @@
-"""VideoWriter: images and their times to a video file, with the sound of another."""
+"""VideoWriter: timestamped images to a video file, with the audio of another file."""
 
 from fractions import Fraction
 from math import inf
@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 
 from unipose.core.types import RGB
-from unipose.video_io.audio import Sound
+from unipose.video_io.audio import AudioCopier
 
-# The encoder of a kind of file, and its settings: quick, and good to the eye; other kinds take FFmpeg's own choice.
+# The video encoder of each file suffix and its options: fast, of good visual quality.
 _H264 = ("libx264", {"preset": "veryfast", "crf": "20"})
 ENCODERS: dict[str, tuple[str, dict[str, str]]] = {
     ".mp4": _H264,
@@ -23,16 +23,15 @@ ENCODERS: dict[str, tuple[str, dict[str, str]]] = {
 
 
 class VideoWriter:
-    """A context manager; leaving it, for whatever reason, finishes the file, so that what was written can be played.
+    """A context manager; leaving it, also by an error, completes the file, so that all written so far can be played.
 
-    Images (H, W, 3) of another size than the first are fitted to it; an odd width or height grows by a pixel, as the
-    encoders want even ones. Raises ValueError for a kind of file that is not known, and where `sound` does not fit.
+    Images (H, W, 3) are resized to the first one's size; an odd width or height grows by a pixel, as the encoders
+    require. `time_base`: the unit of the images' timestamps, in seconds. `audio`: a file whose audio is copied, with
+    `origin` seconds subtracted from its timestamps. Raises ValueError for an unknown suffix, and for audio that the
+    container format does not take.
     """
 
-    def __init__(self, path: Path, rate: Fraction, time_base: Fraction, sound: Path | None = None, origin: float = 0.0):
-        """`time_base`: the unit of the images' times. `sound`: a file whose sound is taken over; its times, from
-        which `origin` seconds are taken, are those of the images.
-        """
+    def __init__(self, path: Path, rate: Fraction, time_base: Fraction, audio: Path | None = None, origin: float = 0.0):
         if path.suffix.lower() not in ENCODERS:
             raise ValueError(f"{path}: a video is written as {', '.join(ENCODERS)}, not as {path.suffix or 'this'}")
         self._path, self._rate, self._time_base = path, rate, time_base
@@ -40,21 +39,21 @@ class VideoWriter:
         self._out = av.open(str(self._part), "w")
         self._stream: av.VideoStream | None = None
         try:
-            self._sound = Sound(sound, origin, self._out) if sound else None
+            self._audio = AudioCopier(audio, origin, self._out) if audio else None
         except ValueError:
             self._out.close()
             self._part.unlink(missing_ok=True)
             raise
 
     def write(self, image: RGB, pts: int) -> None:
-        """Raises ValueError where the encoder refuses."""
+        """`pts` in units of `time_base`. Raises ValueError where the encoder refuses the image."""
         if self._stream is None:
             self._stream = self._add_stream(image.shape[1], image.shape[0])
-        picture = av.VideoFrame.from_ndarray(self._sized(image, self._stream), format="rgb24")
-        picture.pts, picture.time_base = pts, self._time_base
-        if self._sound:
-            self._sound.copy(until=float(pts * self._time_base))
-        self._out.mux(self._stream.encode(picture))
+        frame = av.VideoFrame.from_ndarray(self._resized(image, self._stream), format="rgb24")
+        frame.pts, frame.time_base = pts, self._time_base
+        if self._audio:
+            self._audio.copy(until=float(pts * self._time_base))
+        self._out.mux(self._stream.encode(frame))
 
     def _add_stream(self, width: int, height: int) -> av.VideoStream:
         encoder, options = ENCODERS[self._path.suffix.lower()]
@@ -62,12 +61,12 @@ class VideoWriter:
         assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = width + width % 2, height + height % 2, "yuv420p"
         stream.codec_context.time_base = stream.time_base = self._time_base
-        if self._sound:
-            self._sound.add_streams()
+        if self._audio:
+            self._audio.add_streams()
         return stream
 
     @staticmethod
-    def _sized(image: RGB, stream: av.VideoStream) -> RGB:
+    def _resized(image: RGB, stream: av.VideoStream) -> RGB:
         width, height = stream.width, stream.height
         below, beside = height - image.shape[0], width - image.shape[1]
         if (below, beside) == (0, 0):
@@ -81,13 +80,13 @@ class VideoWriter:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         if self._stream:
-            if self._sound and kind is None:
-                self._sound.copy(until=inf)
+            if self._audio and kind is None:
+                self._audio.copy(until=inf)
             self._out.mux(self._stream.encode(None))
         self._out.close()
-        if self._sound:
-            self._sound.close()
+        if self._audio:
+            self._audio.close()
         if self._stream:
             self._part.replace(self._path)
         else:
-            self._part.unlink(missing_ok=True)  # there is no video without pictures
+            self._part.unlink(missing_ok=True)  # there is no video without frames
