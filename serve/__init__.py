@@ -1,1 +1,1 @@
-"""The HTTP ring: a predictor behind `POST /pose`."""
+"""The HTTP service: a predictor behind `POST /pose`."""

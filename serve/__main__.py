@@ -1,11 +1,11 @@
-"""`python -m serve`: load the model, listen, and say how to try it."""
+"""`python -m serve`: bind the port, load the model and serve, in one process or several."""
 
 import socket
 from collections.abc import Sequence
 
-from serve.process import log_config
+from serve.process.log_config import configure_logging
 from serve.process.supervisor import Supervisor
-from serve.process.worker import cannot_listen, fail, work
+from serve.process.worker import cannot_listen, fail, run_worker
 from serve.settings import read_settings
 
 
@@ -14,18 +14,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = read_settings(argv)
     except ValueError as error:
         return fail(str(error), 2)
-    log_config.set_up(settings.log_level, settings.log_format)
+    configure_logging(settings.log_level, settings.log_format)
     try:
         listener = _bind(settings.host, settings.port)
     except OSError as error:
         return cannot_listen(settings, error)
     if settings.workers > 1:
-        return Supervisor(work, settings, listener).run()
-    return work(settings, listener, announce=True)
+        return Supervisor(run_worker, settings, listener).run()
+    return run_worker(settings, listener, announce=True)
 
 
 def _bind(host: str, port: int) -> socket.socket:
-    """A socket that has its port, which fails before the model is loaded; it listens after that."""
+    """A bound socket that does not listen yet, so that a taken port is an error before the model is loaded."""
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     listener = socket.socket(family, kind, protocol)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

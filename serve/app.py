@@ -1,4 +1,4 @@
-"""create_app: the HTTP service around a predictor. Importing this loads no model and no engine."""
+"""create_app: the HTTP service around a predictor. Importing this module loads no model and no inference engine."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
@@ -14,18 +14,18 @@ from starlette.requests import ClientDisconnect
 
 from serve.budget import Budget
 from serve.formats import to_answer
-from serve.http.auth import PROTOCOL, Keys, may_embed
+from serve.http.auth import SUBPROTOCOL, ApiKeys, may_connect
 from serve.http.body_limit import BodyLimit
 from serve.http.boxes import parse_boxes
-from serve.http.errors import SOON, answer_problems, describe, explain
-from serve.http.operations import add_status
-from serve.http.request_log import HEADER, Access
+from serve.http.errors import RETRY_SOON, add_problem_handlers, describe, explain
+from serve.http.operations import add_operations
+from serve.http.request_log import HEADER, RequestLog
 from serve.http.schemas import Answer, AnswerQuery, BatchAnswer, PoseQuery, Result, ServedModel
 from serve.http.upload import BATCH_BODY, FORM_BYTES, REQUEST_BODY, read_images, read_upload
-from serve.http.webpage import add_site
+from serve.http.webpage import add_webpage
 from serve.http.websocket import run_stream
 from serve.metrics import Metrics
-from serve.service import PoseService, Question
+from serve.service import PoseRequest, PoseService
 from serve.settings import Settings
 from unipose import __version__
 from unipose.inference.predictor import Predictor
@@ -35,11 +35,11 @@ _bearer = HTTPBearer(auto_error=False, description="an API key, where the servic
 
 
 def create_app(settings: Settings, predictor: Predictor, sha256: str | None = None) -> FastAPI:
-    """An ASGI application; the model, of which `sha256` is told, is warmed up when it starts.
+    """An ASGI application, which warms the model up when it starts. `sha256`: the model file's, for `/models`.
 
-    `app.state.service` and `app.state.metrics` are for whoever runs it: readiness, and how much is under way.
+    `app.state.service` and `app.state.metrics` tell the server whether it is ready, and how many requests are running.
     """
-    metrics, keys = Metrics(), Keys(settings.api_keys)
+    metrics, keys = Metrics(), ApiKeys(settings.api_keys)
     service = PoseService(predictor, settings, metrics)
     streams = Budget(settings.max_streams)
     spec = predictor.spec
@@ -59,40 +59,40 @@ def create_app(settings: Settings, predictor: Predictor, sha256: str | None = No
         title="UniPose",
         version=__version__,
         description="Human pose from photos: joints by name, in pixels of the upright image.",
-        docs_url=None,  # its page comes from another host
+        docs_url=None,  # the page loads scripts from another host
         redoc_url=None,
-        redirect_slashes=False,  # to where the client's own Host header says
+        redirect_slashes=False,  # a redirect goes to whatever host the client's Host header names
         lifespan=lifespan,
         middleware=[
-            Middleware(Access, metrics=metrics),
+            Middleware(RequestLog, metrics=metrics),
             *([cors] if settings.cors_origins else []),
             Middleware(BodyLimit, limits=limits, budget=settings.body_budget, seconds=settings.body_seconds),
         ],
     )
     app.state.service, app.state.metrics = service, metrics
-    answer_problems(app)
+    add_problem_handlers(app)
 
     async def require_ready() -> None:
         if not service.ready:
-            # A connection that goes on would be cut under its next request.
-            headers = {**SOON, "Connection": "close"}
+            # A connection kept alive would be closed during its next request.
+            headers = {**RETRY_SOON, "Connection": "close"}
             raise HTTPException(503, "the model is not ready, or the service is stopping", headers=headers)
 
     async def require_key(given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> None:
         keys.require(given.credentials if given else None)
 
-    guards = [Depends(require_key)] if settings.api_keys else []  # OpenAPI asks for a key where there is one
+    guards = [Depends(require_key)] if settings.api_keys else []  # without keys OpenAPI lists none either
 
     async def require_place() -> None:
         await require_ready()
-        if not service.has_place():  # refused before the body is read; again, for certain, after it
+        if not service.has_place():  # checked before the body is read; once more by the service, after it
             raise service.busy()
 
-    def question(query: AnswerQuery, boxes: str | None = None) -> Question:
+    def pose_request(query: AnswerQuery, boxes: str | None = None) -> PoseRequest:
         parsed = None if boxes is None else parse_boxes(boxes, settings.max_people)
-        return Question(parsed, query.max_people, query.score_threshold)
+        return PoseRequest(parsed, query.max_people, query.score_threshold)
 
-    async def answer(data: bytes, query: AnswerQuery, asked: Question) -> Answer:
+    async def answer(data: bytes, query: AnswerQuery, asked: PoseRequest) -> Answer:
         return to_answer(await service.answer(data, asked), query.format, spec)
 
     @app.post(
@@ -106,11 +106,11 @@ def create_app(settings: Settings, predictor: Predictor, sha256: str | None = No
         """With `boxes` (query or form), one pose for each, in their order; without, the service's detector decides."""
         began = perf_counter()
         upload = await read_upload(request)
-        metrics.stage("body", perf_counter() - began)
+        metrics.observe_stage("body", perf_counter() - began)
         if query.boxes is not None and upload.boxes is not None:
             raise HTTPException(422, "boxes: give them once, in the form or in the query")
-        asked = question(query, query.boxes if upload.boxes is None else upload.boxes)
-        return await unless_gone(request, answer(upload.image, query, asked))
+        asked = pose_request(query, query.boxes if upload.boxes is None else upload.boxes)
+        return await until_disconnect(request, answer(upload.image, query, asked))
 
     @app.post(
         "/pose/batch",
@@ -122,7 +122,7 @@ def create_app(settings: Settings, predictor: Predictor, sha256: str | None = No
     async def batch(request: Request, query: Annotated[AnswerQuery, Query()]) -> BatchAnswer:
         """One result for each image, in their order; a bad image has a problem instead, and fails alone."""
         images = await read_images(request, settings.max_images)
-        asked = question(query)
+        asked = pose_request(query)
 
         async def one(data: bytes) -> Result:
             try:
@@ -130,34 +130,34 @@ def create_app(settings: Settings, predictor: Predictor, sha256: str | None = No
             except Exception as error:
                 return Result(problem=explain(error)[0])
 
-        async def all_of_them() -> list[Result]:
+        async def all_images() -> list[Result]:
             return await asyncio.gather(*map(one, images))
 
-        return BatchAnswer(results=await unless_gone(request, all_of_them()))
+        return BatchAnswer(results=await until_disconnect(request, all_images()))
 
     @app.websocket("/pose/stream")
     async def stream(socket: WebSocket, query: Annotated[AnswerQuery, Query()]) -> None:
-        """Frames as binary messages in, answers as text out; of frames in a hurry only the latest is answered."""
-        if not keys.fit_stream(socket):
+        """Frames come in as binary messages, answers go out as text; a newer frame replaces one that waits."""
+        if not keys.allow_stream(socket):
             return await socket.close(1008, "an API key is needed")
-        if not may_embed(socket, settings.cors_origins):
+        if not may_connect(socket, settings.cors_origins):
             return await socket.close(1008, "other sites' pages may not ask")
         if not service.ready or not streams.take(1):
             return await socket.close(1013, "try again later")
-        asked = question(query)
+        asked = pose_request(query)
         try:
-            await socket.accept(PROTOCOL if PROTOCOL in socket.scope["subprotocols"] else None)
+            await socket.accept(SUBPROTOCOL if SUBPROTOCOL in socket.scope["subprotocols"] else None)
             await run_stream(socket, lambda data: frame(data, query, asked))
         except ValueError as error:
             await socket.close(1003, str(error))
         finally:
             streams.give(1)
 
-    async def frame(data: bytes, query: AnswerQuery, asked: Question) -> dict[str, Any]:
+    async def frame(data: bytes, query: AnswerQuery, asked: PoseRequest) -> dict[str, Any]:
         return (await answer(data, query, asked)).model_dump()
 
-    add_status(app, describe_model(settings, predictor, sha256), metrics, require_ready, guards)
-    add_site(app)
+    add_operations(app, describe_model(settings, predictor, sha256), metrics, require_ready, guards)
+    add_webpage(app)
     return app
 
 
@@ -171,19 +171,19 @@ def describe_model(settings: Settings, predictor: Predictor, sha256: str | None)
     )  # fmt: skip
 
 
-async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """The work's outcome; it is cancelled when the client leaves, and ClientDisconnect is raised."""
+async def until_disconnect(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """The result of `work`, which is cancelled when the client disconnects. Raises ClientDisconnect."""
 
-    async def leave() -> None:
+    async def disconnect() -> None:
         while (await request.receive())["type"] != "http.disconnect":
             pass
 
-    doing, leaving = asyncio.ensure_future(work), asyncio.ensure_future(leave())
+    working, disconnecting = asyncio.ensure_future(work), asyncio.ensure_future(disconnect())
     try:
-        await asyncio.wait({doing, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if not doing.done():
+        await asyncio.wait({working, disconnecting}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
             raise ClientDisconnect
-        return doing.result()
+        return working.result()
     finally:
-        doing.cancel()
-        leaving.cancel()
+        working.cancel()
+        disconnecting.cancel()

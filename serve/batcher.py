@@ -1,4 +1,4 @@
-"""Batcher: where the people of all requests meet the model, as many at a time as fit."""
+"""Batcher: batches the people of all requests for the model, up to `max_batch` at a time."""
 
 import asyncio
 import threading
@@ -17,18 +17,19 @@ from unipose.runtime.engines import Runtime
 
 @dataclass(eq=False)
 class Person:
-    """A prepared input (3, H, W), and the future of its maps (K, h, w)."""
+    """One person's prepared input (3, H, W) in the queue, and the future of its heatmaps (K, h, w)."""
 
     pixels: Float32
     maps: "asyncio.Future[Float32]"
-    since: float = field(default_factory=perf_counter)
+    queued_at: float = field(default_factory=perf_counter)
 
 
 class Batcher:
-    """One thread for each copy of the model takes at most `max_batch` people, first come first served.
+    """One thread for each copy of the model runs batches of at most `max_batch` people, first come first served.
 
-    While the model is busy a batch gathers by itself; an idle model waits up to `max_wait` seconds for people who are
-    `coming`, and for nobody else. People whose request has ended (deadline, client gone) are not run.
+    While the model runs, the next batch collects in the queue. An idle model waits up to `max_wait` seconds for further
+    people, but only while an image is in preparation (`preparing`). People whose request has ended (deadline, client
+    disconnected) are not run.
     """
 
     def __init__(self, runtime: Runtime, max_batch: int, max_wait: float, metrics: Metrics):
@@ -36,8 +37,8 @@ class Batcher:
         self._max_batch = max_batch
         self._max_wait = max_wait
         self._metrics = metrics
-        self._waiting: deque[Person] = deque()
-        self._coming = 0
+        self._queue: deque[Person] = deque()
+        self._in_preparation = 0
         self._closed = False
         self._changed = threading.Condition()
         self._threads = [threading.Thread(target=self._work, name="model") for _ in range(runtime.copies)]
@@ -47,7 +48,7 @@ class Batcher:
             thread.start()
 
     def close(self) -> None:
-        """Ends the threads once what they run is done; nobody may be waiting any more."""
+        """End the threads once their current batches are done. The queue must be empty by then."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -55,11 +56,11 @@ class Batcher:
             thread.join()
 
     async def run(self, inputs: Float32) -> Float32:
-        """(n, 3, H, W) prepared inputs of one request -> (n, K, h, w). Raises what the model raises on them."""
+        """One request's prepared inputs (n, 3, H, W) -> heatmaps (n, K, h, w). Raises what the model raises on them."""
         loop = asyncio.get_running_loop()
         people = [Person(pixels, loop.create_future()) for pixels in inputs]
         with self._changed:
-            self._waiting.extend(people)
+            self._queue.extend(people)
             self._changed.notify()
         self._metrics.queue.inc(len(people))
         try:
@@ -70,49 +71,49 @@ class Batcher:
             self._metrics.queue.dec(len(people))
 
     @contextmanager
-    def coming(self) -> Iterator[None]:
-        """Around the preparation of an image, whose people are worth waiting for."""
+    def preparing(self) -> Iterator[None]:
+        """Surrounds the preparation of an image, for whose people an idle model waits."""
         with self._changed:
-            self._coming += 1
+            self._in_preparation += 1
         try:
             yield
         finally:
             with self._changed:
-                self._coming -= 1
+                self._in_preparation -= 1
                 self._changed.notify()
 
     def _work(self) -> None:
-        while batch := self._next():
+        while batch := self._next_batch():
             self._run(batch)
 
-    def _next(self) -> list[Person]:
-        """The next batch, never empty until the batcher is closed."""
+    def _next_batch(self) -> list[Person]:
+        """Waits for the next batch; empty only once the batcher is closed."""
         with self._changed:
             while not self._closed:
-                while self._waiting and self._waiting[0].maps.done():
-                    self._waiting.popleft()
-                patience = None
-                if self._waiting:
-                    patience = self._waiting[0].since + self._max_wait - perf_counter()
-                    if len(self._waiting) >= self._max_batch or not self._coming or patience <= 0:
-                        return self._take()
-                self._changed.wait(patience)
+                while self._queue and self._queue[0].maps.done():
+                    self._queue.popleft()
+                remaining = None
+                if self._queue:
+                    remaining = self._queue[0].queued_at + self._max_wait - perf_counter()
+                    if len(self._queue) >= self._max_batch or not self._in_preparation or remaining <= 0:
+                        return self._take_batch()
+                self._changed.wait(remaining)
             return []
 
-    def _take(self) -> list[Person]:
+    def _take_batch(self) -> list[Person]:
         batch: list[Person] = []
-        while self._waiting and len(batch) < self._max_batch:
-            person = self._waiting.popleft()
+        while self._queue and len(batch) < self._max_batch:
+            person = self._queue.popleft()
             if not person.maps.done():
                 batch.append(person)
         return batch
 
     def _run(self, batch: list[Person]) -> None:
         began = perf_counter()
-        self._metrics.stage("queue", *(began - person.since for person in batch))
+        self._metrics.observe_stage("queue", *(began - person.queued_at for person in batch))
         try:
             maps = self._runtime.run(np.stack([person.pixels for person in batch]))
-        except Exception as error:  # it is the waiting request's, or that of one of several
+        except Exception as error:  # one by one, so that only the request that caused it fails
             if len(batch) > 1:
                 for person in batch:
                     self._run([person])
@@ -120,15 +121,15 @@ class Batcher:
             self._deliver(batch, [error])
         else:
             self._metrics.batch.observe(len(batch))
-            self._metrics.stage("model", perf_counter() - began)
+            self._metrics.observe_stage("model", perf_counter() - began)
             self._deliver(batch, list(maps))
 
     def _deliver(self, batch: list[Person], outcomes: Sequence[Float32 | Exception]) -> None:
         loop = batch[0].maps.get_loop()
-        loop.call_soon_threadsafe(_settle, batch, outcomes)
+        loop.call_soon_threadsafe(_resolve, batch, outcomes)
 
 
-def _settle(batch: list[Person], outcomes: Sequence[Float32 | Exception]) -> None:
+def _resolve(batch: list[Person], outcomes: Sequence[Float32 | Exception]) -> None:
     for person, outcome in zip(batch, outcomes, strict=True):
         if person.maps.done():  # the request has ended meanwhile
             continue

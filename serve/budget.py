@@ -1,4 +1,4 @@
-"""Budget: an amount (bytes, pixels) that requests share, so that memory has a bound."""
+"""Budget: a bounded amount (bytes, pixels, places) that concurrent requests share."""
 
 import asyncio
 from collections import deque
@@ -7,44 +7,45 @@ from contextlib import asynccontextmanager
 
 
 class Budget:
-    """Used from one event loop."""
+    """Not thread-safe: for use from one event loop."""
 
     def __init__(self, amount: int):
         self.amount = self.free = amount
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
     def take(self, part: int) -> bool:
-        """Take a part now, to be given back with `give`, or say that there is not enough."""
+        """Take `part` if that much is free, without waiting -> whether it was. It is returned with `give`."""
         if part > self.free:
             return False
         self.free -= part
         return True
 
     def give(self, part: int) -> None:
+        """Return what `take` took."""
         self.free += part
-        self._admit()
+        self._grant()
 
     @asynccontextmanager
     async def hold(self, part: int) -> AsyncIterator[None]:
-        """Wait for a part, first come first served, and give it back at the end. Asks for at most the whole."""
+        """Wait for `part`, first come first served, and return it at the end; more than the whole is the whole."""
         part = min(part, self.amount)
-        turn = asyncio.get_running_loop().create_future()
-        self._waiting.append((part, turn))
-        self._admit()
+        granted = asyncio.get_running_loop().create_future()
+        self._waiting.append((part, granted))
+        self._grant()
         try:
-            await turn
+            await granted
             yield
         finally:
-            if turn.done() and not turn.cancelled():
+            if granted.done() and not granted.cancelled():
                 self.give(part)
             else:
-                self._admit()
+                self._grant()
 
-    def _admit(self) -> None:
+    def _grant(self) -> None:
         while self._waiting:
-            part, turn = self._waiting[0]
-            if not turn.done():  # else its request has left
+            part, granted = self._waiting[0]
+            if not granted.done():  # otherwise its request was cancelled
                 if not self.take(part):
                     return
-                turn.set_result(None)
+                granted.set_result(None)
             self._waiting.popleft()

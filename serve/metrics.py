@@ -1,4 +1,4 @@
-"""Metrics: what the service counts and times, for Prometheus."""
+"""Metrics: the counters and histograms of the service, for Prometheus."""
 
 import os
 
@@ -9,11 +9,11 @@ MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 STAGES = ("body", "decode", "prepare", "queue", "model", "read")
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _PEOPLE = (1, 2, 4, 8, 16, 32, 64)
-SEVERAL = "PROMETHEUS_MULTIPROC_DIR"  # set by the supervisor: where several processes add up their numbers
+MULTIPROCESS_DIR = "PROMETHEUS_MULTIPROC_DIR"  # set by the supervisor: the folder of all workers' metrics
 
 
 class Metrics:
-    """The numbers of one app; of several processes, each answers with the sum of all."""
+    """The metrics of one app; with several worker processes, each of them exposes the sum over all."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -38,7 +38,7 @@ class Metrics:
             "unipose_queue_people", "People waiting for the model or in it",
             registry=self._registry, multiprocess_mode="livesum",
         )  # fmt: skip
-        self.under_way = 0  # requests of this process
+        self.in_progress = 0  # requests of this process
         self._in_flight = Gauge(
             "unipose_requests_in_flight", "Requests being answered",
             registry=self._registry, multiprocess_mode="livesum",
@@ -47,21 +47,22 @@ class Metrics:
             self._stages.labels(stage)
 
     def begin(self) -> None:
-        self.under_way += 1
+        self.in_progress += 1
         self._in_flight.inc()
 
     def end(self) -> None:
-        self.under_way -= 1
+        self.in_progress -= 1
         self._in_flight.dec()
 
-    def stage(self, name: str, *seconds: float) -> None:
+    def observe_stage(self, name: str, *seconds: float) -> None:
+        """`name`: one of `STAGES`."""
         for value in seconds:
             self._stages.labels(name).observe(value)
 
     def text(self) -> bytes:
-        """The exposition, `MEDIA_TYPE`."""
-        if SEVERAL not in os.environ:
+        """All metrics in Prometheus's text format, of media type `MEDIA_TYPE`."""
+        if MULTIPROCESS_DIR not in os.environ:
             return generate_latest(self._registry)
-        together = CollectorRegistry()
-        MultiProcessCollector(together)  # type: ignore[no-untyped-call]
-        return generate_latest(together)
+        combined = CollectorRegistry()
+        MultiProcessCollector(combined)  # type: ignore[no-untyped-call]
+        return generate_latest(combined)

@@ -1,4 +1,4 @@
-"""PoseService: an image's bytes to its poses, driving the predictor's flow through threads and the batcher."""
+"""PoseService: an image's bytes to its poses, with image work in threads and the model's inputs in shared batches."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ from fastapi import HTTPException
 from serve.batcher import Batcher
 from serve.budget import Budget
 from serve.http.boxes import require_overlap
-from serve.http.errors import SOON
+from serve.http.errors import RETRY_SOON
 from serve.metrics import Metrics
 from serve.settings import Settings
 from unipose.core.image import Limits, OpenImage, open_image
@@ -27,20 +27,20 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Question:
-    """What is asked about an image. `boxes` (N, 4), or None for the detector's people."""
+class PoseRequest:
+    """What a client asks about an image. `boxes`: box_xyxy (N, 4), or None for the detector's people."""
 
     boxes: Boxes | None = None
     max_people: int | None = None
     score_threshold: float = 0.0
 
     def select(self, poses: list[Pose]) -> list[Pose]:
-        return [pose for pose in poses if not pose.person_score < self.score_threshold]  # not-a-number is no low score
+        return [pose for pose in poses if not pose.person_score < self.score_threshold]  # NaN is not a low score
 
 
 @dataclass(frozen=True)
-class Found:
-    """The poses in an upright image of this size."""
+class PoseResult:
+    """The poses in an image, whose size is that of the upright image."""
 
     width: int
     height: int
@@ -48,10 +48,10 @@ class Found:
 
 
 class PoseService:
-    """Decodes, crops and reads in `image_threads`, runs in the batcher's threads; the event loop only waits.
+    """Images are decoded and prepared, and heatmaps read, in `image_threads`; the model runs in the batcher's threads.
 
-    Memory is bounded: `max_queue` images are under way at most, further ones are refused, and their decoded pixels
-    share a budget.
+    Memory is bounded: at most `max_queue` images are in progress, further ones are refused, and the decoded images
+    share a budget of pixels.
     """
 
     def __init__(self, predictor: Predictor, settings: Settings, metrics: Metrics):
@@ -67,7 +67,7 @@ class PoseService:
         self._threads = ThreadPoolExecutor(settings.image_threads, thread_name_prefix="image")
 
     async def start(self) -> None:
-        """Warm up, with a black image and every size of batch: from here on answers take their usual time."""
+        """Warm up with a black image and batches of 1, 2, 4, ... people, so that no request waits for a first run."""
         self._batcher.start()
         width, height = self._predictor.spec.input_wh
         flow = self._predictor.flow(np.zeros((height, width, 3), np.uint8))
@@ -84,11 +84,12 @@ class PoseService:
         self._threads.shutdown(cancel_futures=True)
 
     def has_place(self) -> bool:
+        """Whether a further image would be accepted now."""
         return self._places.free > 0
 
-    async def answer(self, data: bytes, question: Question) -> Found:
-        """Raises what `read_image` raises, and HTTPException: 422 for a box outside the image, 429 where no place is
-        free, 504 past the deadline. Work whose time is up or whose caller has left is not run.
+    async def answer(self, data: bytes, asked: PoseRequest) -> PoseResult:
+        """Raises what `read_image` raises, and HTTPException: 422 for a box outside the image, 429 where `max_queue`
+        images are in progress, 504 past the deadline. Work past its deadline or for a disconnected client is not run.
         """
         if not self._places.take(1):
             raise self.busy()
@@ -96,7 +97,7 @@ class PoseService:
             async with asyncio.timeout(self._deadline):
                 image = await self._in_thread(open_image, data, self._limits)
                 async with self._pixels.hold(prod(image.size_wh)):
-                    return await self._find(image, question)
+                    return await self._find(image, asked)
         except TimeoutError as error:
             self._metrics.rejected.labels("deadline").inc()
             raise HTTPException(504, f"no answer within {self._deadline:g} seconds; try again later") from error
@@ -104,32 +105,33 @@ class PoseService:
             self._places.give(1)
 
     def busy(self) -> HTTPException:
+        """The error for an image that is one too many."""
         self._metrics.rejected.labels("queue").inc()
-        return HTTPException(429, "as many images are under way as may be; try again soon", headers=SOON)
+        return HTTPException(429, "as many images are under way as may be; try again soon", headers=RETRY_SOON)
 
-    async def _find(self, opened: OpenImage, question: Question) -> Found:
-        most = min(self._max_people, question.max_people or self._max_people)
+    async def _find(self, opened: OpenImage, asked: PoseRequest) -> PoseResult:
+        max_people = min(self._max_people, asked.max_people or self._max_people)
 
         def open_flow() -> tuple[tuple[int, int], Flow, Float32 | list[Pose]]:
             with self._timed("decode"):
                 image = opened.decode()
             height, width = image.shape[:2]
-            if question.boxes is not None:
-                require_overlap(question.boxes, width, height)
-            flow = self._predictor.flow(image, question.boxes, most)
+            if asked.boxes is not None:
+                require_overlap(asked.boxes, width, height)
+            flow = self._predictor.flow(image, asked.boxes, max_people)
             with self._timed("prepare"):
                 return (width, height), flow, advance(flow, None)
 
-        with self._batcher.coming():
+        with self._batcher.preparing():
             (width, height), flow, step = await self._in_thread(open_flow)
         poses = await self._drive(flow, step)
-        return Found(width, height, question.select(poses)[:most])
+        return PoseResult(width, height, asked.select(poses)[:max_people])
 
     async def _drive(self, flow: Flow, step: Float32 | list[Pose]) -> list[Pose]:
-        """A flow to its end, from the first step that it has taken."""
+        """Run a flow from its first step, which is given, to its end."""
         while not isinstance(step, list):
             maps = await self._batcher.run(step)
-            with self._batcher.coming(), self._timed("read"):
+            with self._batcher.preparing(), self._timed("read"):
                 step = await self._in_thread(advance, flow, maps)
         return step
 
@@ -137,7 +139,7 @@ class PoseService:
     def _timed(self, stage: str) -> Iterator[None]:
         began = perf_counter()
         yield
-        self._metrics.stage(stage, perf_counter() - began)
+        self._metrics.observe_stage(stage, perf_counter() - began)
 
     async def _in_thread(self, call: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, call, *arguments)

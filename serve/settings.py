@@ -1,4 +1,4 @@
-"""Settings: what a service can be told, by option or UNIPOSE_* environment variable, validated."""
+"""Settings of the service, from options or UNIPOSE_* environment variables, validated."""
 
 import argparse
 import re
@@ -18,7 +18,7 @@ from unipose.weights import MODEL_HELP, default_model, named_model
 PREFIX = "UNIPOSE_"
 
 
-def _row_of(table: Mapping[str, object]) -> AfterValidator:
+def _one_of(table: Mapping[str, object]) -> AfterValidator:
     def check(name: str) -> str:
         if name not in table:
             raise ValueError(f"choose one of {', '.join(table)}")
@@ -27,7 +27,7 @@ def _row_of(table: Mapping[str, object]) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _strong(key: SecretStr) -> SecretStr:
+def _check_key(key: SecretStr) -> SecretStr:
     if not re.fullmatch(r"[A-Za-z0-9_-]{16,}", key.get_secret_value()):
         raise ValueError("a key is 16 or more of the characters A-Z a-z 0-9 _ -, as `openssl rand -hex 16` gives")
     return key
@@ -35,11 +35,11 @@ def _strong(key: SecretStr) -> SecretStr:
 
 _SPLIT = BeforeValidator(lambda value: [v.strip() for v in value.split(",")] if isinstance(value, str) else value)
 _NAMED = BeforeValidator(lambda value: named_model(value) if isinstance(value, str) else value)
-_Key = Annotated[SecretStr, AfterValidator(_strong)]
+_Key = Annotated[SecretStr, AfterValidator(_check_key)]
 
 
 class Settings(BaseSettings):
-    """Raises pydantic's ValidationError, a ValueError, for a value that cannot be."""
+    """Raises pydantic's ValidationError, a ValueError, for an invalid value."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
 
@@ -58,16 +58,16 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = Field("text", description="text or json, a line each")
 
     model: Annotated[Path, _NAMED] = Field(default_factory=default_model, description=MODEL_HELP)
-    engine: Annotated[str, _row_of(ENGINES)] | None = Field(
+    engine: Annotated[str, _one_of(ENGINES)] | None = Field(
         None, description=f"{', '.join(ENGINES)}; by default the one for the model's kind of file"
     )
     device: str = Field("cpu", description="cpu or cuda; several, as cuda:0,cuda:1, get a copy of the model each")
-    precision: Annotated[str, _row_of(PRECISIONS)] = Field(
+    precision: Annotated[str, _one_of(PRECISIONS)] = Field(
         "auto", description=f"of the arithmetic: {', '.join(PRECISIONS)}; auto is bf16 on a GPU, else fp32"
     )
     threads: int = Field(0, ge=0, description="threads inside the model; 0 is one per core, shared by the workers")
     flip: bool = Field(False, description="average with the mirrored image: a little better, half as fast")
-    detector: Annotated[str, _row_of(DETECTORS)] = Field(
+    detector: Annotated[str, _one_of(DETECTORS)] = Field(
         "whole", description=f"who finds people where a request gives no boxes: {', '.join(DETECTORS)}"
     )
     detector_weights: str | None = Field(None, description="the detector's file or name, where it needs one")
@@ -94,7 +94,7 @@ class Settings(BaseSettings):
 
 
 def read_settings(argv: Sequence[str] | None = None) -> Settings:
-    """Options over environment over defaults. Raises ValueError with one line that names what is wrong."""
+    """Options override the environment, which overrides the defaults. Raises ValueError with one line for the user."""
     parser = argparse.ArgumentParser(
         prog="unipose serve",
         description="Human pose from photos over HTTP.",

@@ -1,1 +1,1 @@
-"""What a client sees: addresses, schemas, limits, errors."""
+"""HTTP and WebSocket: schemas, uploads, limits, authentication, errors."""

@@ -1,4 +1,4 @@
-"""Body: how large, how slow and how many requests' bodies may be, counted while they arrive."""
+"""BodyLimit: limits on the size, the duration and the total memory of request bodies, checked while they arrive."""
 
 import asyncio
 from collections.abc import Mapping
@@ -8,13 +8,14 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serve.budget import Budget
-from serve.http.errors import SOON, problem
+from serve.http.errors import RETRY_SOON, problem
 
 
 class BodyLimit:
-    """ASGI middleware: `limits` in bytes by address, `budget` of all bodies in memory, `seconds` for one to arrive.
+    """ASGI middleware. `limits`: bytes by path; `budget`: bytes of all bodies in memory; `seconds` for one to arrive.
 
-    What goes beyond is refused as it comes, chunked or not: 413, 429 or 408, raised where the body is being read.
+    A body beyond one of them is refused with 413, 429 or 408 as soon as it is known, chunked or not; the HTTPException
+    is raised where the body is being read.
     """
 
     def __init__(self, app: ASGIApp, limits: Mapping[str, int], budget: int, seconds: float):
@@ -33,10 +34,10 @@ class BodyLimit:
         end = asyncio.get_running_loop().time() + self.seconds
         taken, more = 0, True
 
-        async def count() -> Message:
+        async def receive_limited() -> Message:
             nonlocal taken, more
             if not more:
-                return await receive()  # which then waits for the client to leave
+                return await receive()  # waits for the client to disconnect
             try:
                 async with asyncio.timeout_at(end):
                     message = await receive()
@@ -47,13 +48,13 @@ class BodyLimit:
             if taken + part > limit:
                 raise _too_long(limit)
             if not self.budget.take(part):
-                raise HTTPException(429, "too many bytes are being sent at once; try again soon", headers=SOON)
+                raise HTTPException(429, "too many bytes are being sent at once; try again soon", headers=RETRY_SOON)
             taken += part
             more = message.get("more_body", False)
             return message
 
         try:
-            await self.app(scope, count, send)
+            await self.app(scope, receive_limited, send)
         finally:
             self.budget.give(taken)
 

@@ -1,4 +1,4 @@
-"""The `boxes` parameter: JSON text to box_xyxy arrays, refusing what cannot be a person in the image."""
+"""The `boxes` parameter: JSON text to box_xyxy arrays, validated."""
 
 from typing import Annotated
 
@@ -9,13 +9,13 @@ from pydantic import Field, FiniteFloat, TypeAdapter, ValidationError
 
 from unipose.core.types import Boxes
 
-# No image that is accepted comes near this; beyond it arithmetic on boxes would lose the pixels.
+# Far beyond any accepted image; with larger numbers, arithmetic on boxes would no longer be exact to the pixel.
 _Edge = Annotated[FiniteFloat, Field(ge=-1e6, le=1e6)]
 _BOXES = TypeAdapter(list[tuple[_Edge, _Edge, _Edge, _Edge]])
 
 
 def parse_boxes(text: str, max_people: int) -> Boxes:
-    """`[[x1, y1, x2, y2], ...]` -> (N, 4), N from 0 to `max_people`. Raises HTTPException 422, saying what is wrong."""
+    """`[[x1, y1, x2, y2], ...]` -> (N, 4), N from 0 to `max_people`. Raises HTTPException 422 for anything else."""
     try:
         boxes = np.array(_BOXES.validate_json(text, strict=True), np.float64).reshape(-1, 4)
     except ValidationError as error:
@@ -30,7 +30,7 @@ def parse_boxes(text: str, max_people: int) -> Boxes:
 
 
 def require_overlap(boxes: Boxes, width: int, height: int) -> None:
-    """Raises HTTPException 422 for a box that lies wholly outside the image."""
+    """Raises HTTPException 422 for a box that lies entirely outside the image."""
     outside = (boxes[:, 2:] <= 0).any(axis=1) | (boxes[:, :2] >= [width, height]).any(axis=1)
     _refuse(outside, f"lies outside the image, which covers [0, 0, {width}, {height}] once upright")
 

@@ -1,4 +1,4 @@
-"""problem+json (RFC 9457): the one form of every error answer."""
+"""Error responses, all of them application/problem+json (RFC 9457)."""
 
 import logging
 from collections.abc import Mapping
@@ -17,8 +17,8 @@ from unipose.core.image import DamagedImage, ImageTooLarge, NotAnImage
 
 MEDIA_TYPE = "application/problem+json"
 SEND_AN_IMAGE = "send the image file as multipart field `image` (curl -F image=@photo.jpg) or as the whole body"
-SOON = {"Retry-After": "1"}
-# Where the framework says no more than the status's own words.
+RETRY_SOON = {"Retry-After": "1"}
+# Where the framework has no more to say than the status's phrase.
 _DETAILS = {
     404: "there is nothing at this address; /openapi.json lists what there is",
     405: "this address takes other methods",
@@ -34,19 +34,19 @@ _MEANING = {
     503: "Not ready yet, or stopping.",
     504: "The answer was not ready in time.",
 }
-_KNOWN = (StarletteHTTPException, RequestValidationError, ImageTooLarge, NotAnImage, DamagedImage, ClientDisconnect)
+_EXPECTED = (StarletteHTTPException, RequestValidationError, ImageTooLarge, NotAnImage, DamagedImage, ClientDisconnect)
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 _log = logging.getLogger("serve")
 
 
 def explain(error: Exception) -> tuple[ProblemDetails, Mapping[str, str]]:
-    """What to tell the client of an error, and the answer's headers; what is not the client's doing is logged."""
+    """An error -> the problem to send, and the response's headers. Errors that are not the client's are logged."""
     status, detail, headers = _explain(error)
     phrase = HTTPStatus(status).phrase
-    about = ProblemDetails(
+    details = ProblemDetails(
         type="about:blank", title=phrase, status=status, detail=detail, request_id=request_id.get() or None
     )
-    return about, headers
+    return details, headers
 
 
 def _explain(error: Exception) -> tuple[int, str, Mapping[str, str]]:
@@ -62,36 +62,37 @@ def _explain(error: Exception) -> tuple[int, str, Mapping[str, str]]:
         case NotAnImage():
             return 415, f"{error}; {SEND_AN_IMAGE}", {}
         case DamagedImage():
-            _log.info("%s", error)  # the decoder's words are for us, not for the client
+            _log.info("%s", error)  # the decoder's own message is for the log, not for the client
             return 422, "the image is damaged: it begins like one, but cannot be decoded; save it anew", {}
         case ClientDisconnect():
-            return 400, "the connection closed before the whole body came", {}  # nobody is left to read it
+            return 400, "the connection closed before the whole body came", {}  # for the log: the client has gone
     _log.error("a request failed", exc_info=error)
     return 500, "the service failed on this request; its log says why, under this request id", {}
 
 
 def problem(error: Exception) -> JSONResponse:
-    about, headers = explain(error)
-    return JSONResponse(about.model_dump(), about.status, headers, MEDIA_TYPE)
+    """The response for an error."""
+    details, headers = explain(error)
+    return JSONResponse(details.model_dump(), details.status, headers, MEDIA_TYPE)
 
 
 def describe(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """These statuses' part of an OpenAPI operation, for FastAPI's `responses`."""
+    """The problems of an OpenAPI operation, for FastAPI's `responses`."""
     return {status: {"description": _MEANING[status], "content": {MEDIA_TYPE: _example(status)}} for status in statuses}
 
 
 def _example(status: int) -> dict[str, Any]:
-    about = ProblemDetails(
+    details = ProblemDetails(
         type="about:blank", title=HTTPStatus(status).phrase, status=status, detail=_MEANING[status], request_id="5f1c"
     )
-    return {"schema": ProblemDetails.model_json_schema(), "example": about.model_dump()}
+    return {"schema": ProblemDetails.model_json_schema(), "example": details.model_dump()}
 
 
-def answer_problems(app: FastAPI) -> None:
-    """Turn every known error of an app into a problem; faults are the access middleware's."""
+def add_problem_handlers(app: FastAPI) -> None:
+    """Answer every expected kind of error with a problem; unexpected ones are left to `RequestLog`."""
 
     async def handle(_: Request, error: Exception) -> JSONResponse:
         return problem(error)
 
-    for kind in _KNOWN:
+    for kind in _EXPECTED:
         app.add_exception_handler(kind, handle)

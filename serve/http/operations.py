@@ -1,4 +1,4 @@
-"""Status: what answers here, whether it is ready, and its numbers."""
+"""What operators ask for: the served model, health, readiness and metrics."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -11,10 +11,10 @@ from serve.http.schemas import Models, ServedModel, Status
 from serve.metrics import MEDIA_TYPE, Metrics
 
 
-def add_status(
+def add_operations(
     app: FastAPI, served: ServedModel, metrics: Metrics, require_ready: Callable[[], Awaitable[None]], guards: list[Any]
 ) -> None:
-    """`guards` are the dependencies of what is not for everybody."""
+    """`guards`: dependencies of the routes that need an API key."""
 
     @app.get(
         "/models", summary="What answers, and what its answers mean", dependencies=guards, responses=describe(401)

@@ -1,4 +1,4 @@
-"""Access: a request's id, its line in the log and its place in the numbers, whatever becomes of it."""
+"""RequestLog: gives every request an id, a line in the log and a place in the metrics, however it ends."""
 
 import asyncio
 import logging
@@ -10,16 +10,16 @@ from fastapi import HTTPException
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serve.http.errors import SOON, problem, request_id
+from serve.http.errors import RETRY_SOON, problem, request_id
 from serve.metrics import Metrics
 
 HEADER = "X-Request-ID"
-_SOUND = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_VALID_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _log = logging.getLogger("serve.access")
 
 
-class Access:
-    """ASGI middleware, the outermost. A client's own request id is kept where it is a sound one."""
+class RequestLog:
+    """ASGI middleware, the outermost. A client's own request id is kept if it is valid, and replaced otherwise."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics):
         self.app = app
@@ -28,41 +28,41 @@ class Access:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             return await self.app(scope, receive, send)
-        asked = Headers(scope=scope).get(HEADER, "")
-        own = asked if _SOUND.fullmatch(asked) else uuid4().hex
-        request_id.set(own)
+        sent = Headers(scope=scope).get(HEADER, "")
+        chosen = sent if _VALID_ID.fullmatch(sent) else uuid4().hex
+        request_id.set(chosen)
         if scope["type"] == "http":
-            await self._answer(own, scope, receive, send)
+            await self._log_request(chosen, scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
-    async def _answer(self, own: str, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _log_request(self, chosen_id: str, scope: Scope, receive: Receive, send: Send) -> None:
         began, status = perf_counter(), 0
 
-        async def record(message: Message) -> None:
+        async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)[HEADER] = own
+                MutableHeaders(scope=message)[HEADER] = chosen_id
             await send(message)
 
         self.metrics.begin()
         try:
-            await self.app(scope, receive, record)
-        except Exception as error:  # told to the client as a fault, and to the log with its traceback
+            await self.app(scope, receive, send_with_id)
+        except Exception as error:  # logged with its traceback; the client gets a 500
             if status:
                 raise
-            await problem(error)(scope, receive, record)
-        except asyncio.CancelledError:  # what takes longer than a stop may
+            await problem(error)(scope, receive, send_with_id)
+        except asyncio.CancelledError:  # the server has stopped before the answer
             if status:
                 raise
             detail = "the service stopped before this was answered; try again soon"
-            await problem(HTTPException(503, detail, headers=SOON))(scope, receive, record)
+            await problem(HTTPException(503, detail, headers=RETRY_SOON))(scope, receive, send_with_id)
         finally:
             self.metrics.end()
             seconds = perf_counter() - began
-            path = getattr(scope.get("route"), "path", "other")  # a route's pattern: never the client's words
+            path = getattr(scope.get("route"), "path", "other")  # the route's pattern, never text of the client's
             self.metrics.requests.labels(path, status).inc()
             self.metrics.seconds.labels(path).observe(seconds)
-            about = {"method": scope["method"], "path": path, "status": status, "ms": round(1000 * seconds, 1)}
-            _log.info("%s %s %s %s ms", *about.values(), extra={"fields": about})
+            fields = {"method": scope["method"], "path": path, "status": status, "ms": round(1000 * seconds, 1)}
+            _log.info("%s %s %s %s ms", *fields.values(), extra={"fields": fields})

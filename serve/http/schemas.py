@@ -1,4 +1,4 @@
-"""What the service is asked and answers, as pydantic models: they check it and describe it in OpenAPI."""
+"""Request parameters and answers as pydantic models, which validate them and describe them in OpenAPI."""
 
 from typing import Annotated, Any, Literal
 
@@ -78,7 +78,7 @@ class AnswerQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    format: Literal[tuple(DOCUMENTS)] = Field(  # type: ignore[valid-type]  # the rows, which mypy cannot know
+    format: Literal[tuple(DOCUMENTS)] = Field(  # type: ignore[valid-type]  # known only at run time
         "native", description="the form of the answer"
     )
     score_threshold: Score = Field(0.0, description="people with a lower score are left out")

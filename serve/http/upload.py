@@ -1,4 +1,4 @@
-"""Upload: what a request brings, images' bytes and perhaps boxes, out of either kind of body."""
+"""Request bodies: images, and boxes, from a multipart form or from a body that is the image file."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ from serve.http.errors import SEND_AN_IMAGE
 from unipose.core.image import SIGNATURES
 
 FIELD_BYTES = 64 * 1024  # of the text in `boxes`
-FORM_BYTES = 2 * FIELD_BYTES  # what a multipart body may have besides its images
+FORM_BYTES = 2 * FIELD_BYTES  # allowance for everything in a multipart body besides its images
 
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _IMAGE = {**_BINARY["schema"], "description": "the image file"}
@@ -50,31 +50,31 @@ class Upload:
     boxes: str | None = None
 
 
-class _InMemory(MultiPartParser):
-    spool_max_size = 2**40  # the body is limited and wanted as bytes: no detour over the disk
+class _InMemoryParser(MultiPartParser):
+    spool_max_size = 2**40  # never to disk: the body's size is limited already
     complete = False
 
     def on_part_begin(self) -> None:
         super().on_part_begin()
-        self._charset = "utf-8"  # not the client's choice among Python's codecs, of which some fail and some are slow
+        self._charset = "utf-8"  # or the client could choose any of Python's codecs, some of which fail or are slow
 
     def on_end(self) -> None:
         self.complete = True
 
 
 async def read_upload(request: Request) -> Upload:
-    """Raises HTTPException 422 for a body without an image or a form with other fields."""
+    """The body of `POST /pose`. Raises HTTPException 422 where it has no image, or a form has other fields."""
     upload = await _read_form(request) if _is_form(request) else Upload(await request.body())
     if not upload.image:
         raise HTTPException(422, f"the image is empty; {SEND_AN_IMAGE}")
     return upload
 
 
-async def read_images(request: Request, most: int) -> list[bytes]:
-    """The files of a form's parts `images`, in order. Raises HTTPException 422 for anything else."""
+async def read_images(request: Request, max_images: int) -> list[bytes]:
+    """The 1 to `max_images` files in a form's field `images`. Raises HTTPException 422 for anything else."""
     if not _is_form(request):
         raise HTTPException(422, "send a multipart form: curl -F images=@1.jpg -F images=@2.jpg")
-    form = await _parse(request, max_files=most, max_fields=4)
+    form = await _parse(request, max_files=max_images, max_fields=4)
     try:
         files = [file for _, file in form.multi_items() if isinstance(file, UploadFile)]
         if wrong := [name for name, value in form.multi_items() if name != "images" or value not in files]:
@@ -91,8 +91,8 @@ def _is_form(request: Request) -> bool:
 
 
 async def _parse(request: Request, max_files: int, max_fields: int) -> FormData:
-    """Raises HTTPException 422 for a form that cannot be read or is not complete."""
-    parser = _InMemory(
+    """Raises HTTPException 422 for a form that is malformed or incomplete."""
+    parser = _InMemoryParser(
         request.headers, request.stream(), max_files=max_files, max_fields=max_fields, max_part_size=FIELD_BYTES
     )
     try:
@@ -120,5 +120,5 @@ async def _read_fields(form: FormData) -> Upload:
     image, boxes = form.get("image"), form.get("boxes")
     if not isinstance(image, UploadFile):
         raise HTTPException(422, f"there is no file in field `image`; {SEND_AN_IMAGE}")
-    assert not isinstance(boxes, UploadFile), "the parser lets one file pass"
+    assert not isinstance(boxes, UploadFile), "the parser accepts one file only"
     return Upload(await image.read(), boxes)

@@ -1,4 +1,4 @@
-"""Site: the web page at `/`, its files, and what its headers allow them."""
+"""The web page at `/`, its files, and the headers that restrict what they may load."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 
 FOLDER = Path(__file__).parents[1] / "page"
-# The page's own files, the camera's and the photo's pixels, and this service: nothing else may be loaded.
+# Only the page's own files, pictures from the camera or a file, and this service may be loaded.
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; "
     "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
@@ -26,7 +26,7 @@ class _Files(StaticFiles):
         return response
 
 
-def add_site(app: FastAPI) -> None:
+def add_webpage(app: FastAPI) -> None:
     @app.get("/", include_in_schema=False)
     async def page() -> FileResponse:
         return FileResponse(FOLDER / "index.html", headers=HEADERS)

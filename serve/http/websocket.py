@@ -1,4 +1,4 @@
-"""Stream: frames in, poses out over a WebSocket; a frame that a newer one overtakes is not answered."""
+"""Pose stream over a WebSocket: images in, poses out. A frame that waits is replaced by a newer one."""
 
 import asyncio
 import json
@@ -12,8 +12,8 @@ from serve.http.errors import explain
 Frame = tuple[int, bytes]
 
 
-class Latest:
-    """Holds one frame, the newest."""
+class LatestFrame:
+    """A queue of one: a new frame replaces the one that waits."""
 
     def __init__(self) -> None:
         self._frame: Frame | None = None
@@ -31,11 +31,10 @@ class Latest:
 
 
 async def run_stream(socket: WebSocket, answer: Callable[[bytes], Awaitable[dict[str, Any]]]) -> None:
-    """Answer frames, counted from 0, until the client leaves: `answer`'s fields or "error", and "frame".
-
-    Raises ValueError for a message that is no frame.
+    """Answer frames until the client disconnects. A message is the number of its frame, counted from 0, as "frame", and
+    the fields of `answer`, or a problem as "error". Raises ValueError for a message that is not a frame.
     """
-    latest = Latest()
+    latest = LatestFrame()
 
     async def read() -> None:
         number = 0
@@ -52,12 +51,12 @@ async def run_stream(socket: WebSocket, answer: Callable[[bytes], Awaitable[dict
         while True:
             number, data = await latest.get()
             try:
-                said = await answer(data)
+                fields = await answer(data)
             except Exception as error:
-                about, _ = explain(error)
-                said = {"error": about.model_dump()}
+                details, _ = explain(error)
+                fields = {"error": details.model_dump()}
             try:
-                await socket.send_text(json.dumps({"frame": number, **said}))
+                await socket.send_text(json.dumps({"frame": number, **fields}))
             except WebSocketDisconnect:
                 return
 
@@ -69,4 +68,4 @@ async def run_stream(socket: WebSocket, answer: Callable[[bytes], Awaitable[dict
     finally:
         for task in tasks:
             task.cancel()
-        await asyncio.wait(tasks)  # not gather, which would forget who cancelled us
+        await asyncio.wait(tasks)  # `gather` would raise their cancellation instead of ours

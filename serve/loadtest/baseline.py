@@ -6,7 +6,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from time import perf_counter, thread_time
+from time import thread_time
 from typing import ParamSpec, TypeVar
 
 import numpy as np
@@ -14,18 +14,19 @@ import numpy as np
 from serve.process.worker import load_predictor
 from serve.settings import Settings
 from unipose.core.image import read_image
+from unipose.core.timing import call_times
 from unipose.core.types import Boxes, Float32
 from unipose.inference.predictor import Predictor, advance
 
-_SIZES = (1, 2, 4, 8, 16)  # of the batches that the runtime is given
+_BATCH_SIZES = (1, 2, 4, 8, 16)
 _load = cache(load_predictor)
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Subject:
-    """What is measured: an image's bytes with these settings; box_xyxy (N, 4), or None for the detector's people."""
+class Workload:
+    """The work of every request: an image file's bytes, and box_xyxy (N, 4) or None for the detector's people."""
 
     settings: Settings
     data: bytes
@@ -38,83 +39,71 @@ class Subject:
         return _load(self.settings.model_copy(update={"workers": 1, "threads": threads}))
 
 
-class Apart:
-    """Another process, with nothing else in it, that keeps its model from one call to the next."""
+class SeparateProcess:
+    """A process that runs nothing but the calls it is given, and keeps the loaded model between them."""
 
     def __init__(self, pool: ProcessPoolExecutor):
         self._pool = pool
 
-    def run(self, measure: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
-        return self._pool.submit(measure, *arguments, **options).result()
+    def run(self, call: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
+        return self._pool.submit(call, *arguments, **options).result()
 
 
 @contextmanager
-def apart() -> Iterator[Apart]:
+def separate_process() -> Iterator[SeparateProcess]:
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        yield Apart(pool)
+        yield SeparateProcess(pool)
 
 
-def passes(subject: Subject) -> int:
+def count_inputs(workload: Workload) -> int:
     """How many inputs the model gets for one image."""
-    return sum(len(inputs) for inputs, _ in _steps(subject))
+    return sum(len(inputs) for inputs, _ in _steps(workload))
 
 
-def direct(subject: Subject, seconds: float) -> list[float]:
-    """Seconds for each of a row of images: decode, prepare, run, read."""
-    predictor = subject.predictor
-    return _timed(lambda: predictor.predict([read_image(subject.data)], [subject.boxes]), seconds)
+def predict_times(workload: Workload, seconds: float) -> list[float]:
+    """Seconds for each image, one after the other: decode, prepare, run, read."""
+    predictor = workload.predictor
+    return call_times(lambda: predictor.predict([read_image(workload.data)], [workload.boxes]), seconds=seconds)
 
 
-def around(subject: Subject, seconds: float) -> list[float]:
-    """Seconds of a core for what each of a row of images needs besides the model: decode, prepare, read."""
-    predictor, answers = subject.predictor, [maps for _, maps in _steps(subject)]
+def image_times(workload: Workload, seconds: float) -> list[float]:
+    """CPU seconds for each image of everything but the model: decode, prepare, read."""
+    predictor, answers = workload.predictor, [maps for _, maps in _steps(workload)]
 
-    def once() -> None:
-        flow = predictor.flow(read_image(subject.data), subject.boxes)
+    def process() -> None:
+        flow = predictor.flow(read_image(workload.data), workload.boxes)
         for maps in [None, *answers]:
             advance(flow, maps)
 
-    return _timed(once, seconds, thread_time)
+    return call_times(process, seconds=seconds, clock=thread_time)
 
 
-def runtime_alone(subject: Subject, seconds: float) -> dict[int, float]:
-    """Inputs/s of the model by size of batch; the sizes share the time."""
-    runtime = subject.predictor.runtime
-    one = _steps(subject)[0][0][:1]
-    sizes = sorted({min(size, subject.settings.max_batch) for size in _SIZES})
+def runtime_rates(workload: Workload, seconds: float) -> dict[int, float]:
+    """Inputs/s of the model by batch size; the sizes share the time."""
+    runtime = workload.predictor.runtime
+    single = _steps(workload)[0][0][:1]
+    sizes = sorted({min(size, workload.settings.max_batch) for size in _BATCH_SIZES})
     rates = {}
     for size in sizes:
-        batch = np.repeat(one, size, axis=0)
+        batch = np.repeat(single, size, axis=0)
 
-        def copy(_: int, batch: Float32 = batch) -> float:
-            """Batches/s of one of the copies that run at once."""
-            times = _timed(lambda: runtime.run(batch), seconds / len(sizes))
+        def batch_rate(_: int, batch: Float32 = batch) -> float:
+            """Batches/s of one of the model's copies, all of which run at the same time."""
+            times = call_times(lambda: runtime.run(batch), seconds=seconds / len(sizes))
             return len(times) / sum(times)
 
         with ThreadPoolExecutor(runtime.copies) as threads:
-            rates[size] = size * sum(threads.map(copy, range(runtime.copies)))
+            rates[size] = size * sum(threads.map(batch_rate, range(runtime.copies)))
     return rates
 
 
-def _steps(subject: Subject) -> list[tuple[Float32, Float32]]:
-    """The inputs of each look at the image, and their maps."""
-    predictor = subject.predictor
-    flow = predictor.flow(read_image(subject.data), subject.boxes)
+def _steps(workload: Workload) -> list[tuple[Float32, Float32]]:
+    """The model's inputs for one image, and its heatmaps, step by step."""
+    predictor = workload.predictor
+    flow = predictor.flow(read_image(workload.data), workload.boxes)
     steps = []
     step = advance(flow, None)
     while isinstance(step, np.ndarray):
         steps.append((step, predictor.runtime.run(step)))
         step = advance(flow, steps[-1][1])
     return steps
-
-
-def _timed(once: Callable[[], object], seconds: float, clock: Callable[[], float] = perf_counter) -> list[float]:
-    """How long each call took, of as many as fit, at least one, after one that is not counted."""
-    once()
-    times: list[float] = []
-    end = perf_counter() + seconds
-    while not times or perf_counter() < end:
-        began = clock()
-        once()
-        times.append(clock() - began)
-    return times

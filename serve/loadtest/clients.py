@@ -1,4 +1,4 @@
-"""Crowd: clients that ask the same again and again, each as soon as it is answered."""
+"""Clients that send the same request over and over, each as soon as it has its response."""
 
 import asyncio
 from collections import Counter
@@ -9,121 +9,122 @@ from time import perf_counter, process_time
 from serve.loadtest.http_client import Connection
 
 LOST = "lost"
-_PATIENCE = 60.0  # seconds that a client waits for an answer
-_PAUSE = 0.05  # seconds after a lost one
+_TIMEOUT = 60.0  # seconds for a response
+_RETRY_SECONDS = 0.05  # after a lost response
 
 
 @dataclass
-class Heard:
-    """What all clients heard in `seconds`, during which all of them were asking."""
+class ClientStats:
+    """What concurrent clients measured in `seconds`, during which all of them were sending requests."""
 
-    latencies: list[float] = field(default_factory=list)  # of answers with 200, in seconds
-    others: Counter[str] = field(default_factory=Counter)  # answers with another status, and `LOST` ones
+    latencies: list[float] = field(default_factory=list)  # seconds of responses with status 200
+    errors: Counter[str] = field(default_factory=Counter)  # responses by other status, and lost ones as `LOST`
     seconds: float = 0.0
-    cpu: float = 0.0  # the clients' own seconds on a core
-    numbers: dict[str, float] = field(default_factory=dict)  # how much each of the service's metrics grew
+    cpu_seconds: float = 0.0  # of the clients themselves
+    metrics: dict[str, float] = field(default_factory=dict)  # by how much each of the service's metrics increased
 
     @classmethod
-    def together(cls, parts: Sequence["Heard"]) -> "Heard":
-        """At several times, as if at one."""
-        heard = cls()
+    def merge(cls, parts: Sequence["ClientStats"]) -> "ClientStats":
+        """The sum of several measurements."""
+        stats = cls()
         for part in parts:
-            heard.latencies += part.latencies
-            heard.others += part.others
-            heard.seconds += part.seconds
-            heard.cpu += part.cpu
-            heard.numbers = {name: value + heard.numbers.get(name, 0.0) for name, value in part.numbers.items()}
-        return heard
+            stats.latencies += part.latencies
+            stats.errors += part.errors
+            stats.seconds += part.seconds
+            stats.cpu_seconds += part.cpu_seconds
+            stats.metrics = {name: value + stats.metrics.get(name, 0.0) for name, value in part.metrics.items()}
+        return stats
 
     @property
     def rate(self) -> float:
-        """Answers with 200 in a second."""
+        """Responses with status 200 per second."""
         return len(self.latencies) / self.seconds
 
     def mean(self, name: str, labels: str = "") -> float:
-        """Of what one of the service's histograms saw."""
-        count = self.numbers.get(f"{name}_count{labels}", 0.0)
-        return self.numbers[f"{name}_sum{labels}"] / count if count else float("nan")
+        """Mean of the values that one of the service's histograms observed."""
+        count = self.metrics.get(f"{name}_count{labels}", 0.0)
+        return self.metrics[f"{name}_sum{labels}"] / count if count else float("nan")
 
 
-class Crowd:
-    """Clients of the service at `port`. `question` and `numbers`: the request of all, and the one for its metrics."""
+class Clients:
+    """Clients of the service at `port`, which send `request`. `metrics_request`: asks for the service's metrics."""
 
-    def __init__(self, port: int, question: bytes, numbers: bytes):
+    def __init__(self, port: int, request: bytes, metrics_request: bytes):
         self._port = port
-        self._question = question
-        self._numbers = numbers
-        self._heard: Heard | None = None  # where answers are counted at this moment
-        self._turns: list[asyncio.Event] = []  # set once a client has had an answer, of whatever kind
-        self._over = False
+        self._request = request
+        self._metrics_request = metrics_request
+        self._stats: ClientStats | None = None  # of the measurement in progress
+        self._responded: list[asyncio.Event] = []  # for each client, set at every response, whatever its status
+        self._stopping = False
 
-    async def ask(self, clients: int, seconds: float) -> Heard:
-        """At least so long. Raises OSError where the service does not tell its numbers."""
-        self._over = False
-        self._turns = [asyncio.Event() for _ in range(clients)]
-        tasks = [asyncio.create_task(self._client(number)) for number in range(clients)]
+    async def run(self, count: int, seconds: float) -> ClientStats:
+        """Measure `count` clients for at least `seconds`. Raises OSError where the service's metrics cannot be read."""
+        self._stopping = False
+        self._responded = [asyncio.Event() for _ in range(count)]
+        tasks = [asyncio.create_task(self._client(responded)) for responded in self._responded]
         try:
-            return await self._listen(seconds)
+            return await self._measure(seconds)
         finally:
-            self._over = True
+            self._stopping = True
             await asyncio.gather(*tasks)
 
-    async def _listen(self, seconds: float) -> Heard:
-        """From when all have had an answer until, after the time, all have had one more.
+    async def _measure(self, seconds: float) -> ClientStats:
+        """Measures from when every client has had a response until, after `seconds`, every client has had one more.
 
-        Answers come in bursts, as many as are in a batch: so it begins and ends behind one.
+        Responses come in bursts, a batch at a time: so the measurement begins and ends right after one.
         """
-        await self._all_have_an_answer()
-        heard = self._heard = Heard()
-        began, cpu = perf_counter(), process_time()
-        before = await self._read_numbers()
+        await self._next_responses()
+        stats = self._stats = ClientStats()
+        began, cpu_began = perf_counter(), process_time()
+        before = await self._read_metrics()
         await asyncio.sleep(seconds)
-        await self._all_have_an_answer()
-        self._heard = None
-        heard.seconds, heard.cpu = perf_counter() - began, process_time() - cpu
-        after = await self._read_numbers()
-        heard.numbers = {name: value - before.get(name, 0.0) for name, value in after.items()}
-        return heard
+        await self._next_responses()
+        self._stats = None
+        stats.seconds, stats.cpu_seconds = perf_counter() - began, process_time() - cpu_began
+        after = await self._read_metrics()
+        stats.metrics = {name: value - before.get(name, 0.0) for name, value in after.items()}
+        return stats
 
-    async def _all_have_an_answer(self) -> None:
-        for turn in self._turns:
-            turn.clear()
-        for turn in self._turns:
-            await turn.wait()
+    async def _next_responses(self) -> None:
+        """Waits until every client has had a response."""
+        for responded in self._responded:
+            responded.clear()
+        for responded in self._responded:
+            await responded.wait()
 
-    async def _client(self, number: int) -> None:
+    async def _client(self, responded: asyncio.Event) -> None:
         connection = None
         try:
-            while not self._over:
+            while not self._stopping:
                 began = perf_counter()
                 try:
                     if connection is None or connection.closed:
                         connection = await Connection.open(self._port)
-                    status = str((await connection.ask(self._question, _PATIENCE)).status)
-                except OSError:  # a time-out is one too
+                    status = str((await connection.request(self._request, _TIMEOUT)).status)
+                except OSError:  # TimeoutError included
                     status = LOST
                     if connection:
                         connection.close()
-                    await asyncio.sleep(_PAUSE)
+                    await asyncio.sleep(_RETRY_SECONDS)
                 self._count(status, perf_counter() - began)
-                self._turns[number].set()
+                responded.set()
         finally:
             if connection:
                 connection.close()
 
     def _count(self, status: str, seconds: float) -> None:
-        if self._heard is None:
+        if self._stats is None:
             return
         if status == "200":
-            self._heard.latencies.append(seconds)
+            self._stats.latencies.append(seconds)
         else:
-            self._heard.others[status] += 1
+            self._stats.errors[status] += 1
 
-    async def _read_numbers(self) -> dict[str, float]:
-        """The metrics' values by name and labels."""
+    async def _read_metrics(self) -> dict[str, float]:
+        """The values of the service's metrics by name and labels."""
         connection = await Connection.open(self._port)
         try:
-            text = (await connection.ask(self._numbers, _PATIENCE)).body.decode()
+            text = (await connection.request(self._metrics_request, _TIMEOUT)).body.decode()
         finally:
             connection.close()
         rows = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))

@@ -1,4 +1,4 @@
-"""Mix: what a soak's clients do, good and bad, and what each of them should be told."""
+"""Scenarios of a soak test: what its clients do, valid or not, and the outcome that each of them should have."""
 
 import asyncio
 import json
@@ -12,74 +12,74 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 from serve.http.upload import FORM_BYTES
-from serve.loadtest.http_client import LOOPBACK, Connection, Lost, Reply, message
-from serve.loadtest.images import claim, draw_photo
-from serve.loadtest.service_process import Process
+from serve.loadtest.http_client import LOOPBACK, Connection, ConnectionLost, Response, encode_request
+from serve.loadtest.images import draw_photo, truncated_png
+from serve.loadtest.service_process import ServiceProcess
 
-BUSY = "429"  # what everybody may be told
-LEFT, CLOSED, STREAMED = "left", "closed", "streamed"  # an end without a status
-_PATIENCE = 60.0  # seconds that a client waits for an answer
+BUSY = "429"  # an outcome that is allowed in every scenario
+LEFT, CLOSED, STREAMED = "left", "closed", "streamed"  # outcomes other than a status
+_TIMEOUT = 60.0  # seconds for a response
 _KINDS = (("PNG", (95, 169)), ("JPEG", (640, 480)), ("WEBP", (333, 1000)), ("JPEG", (1600, 1200)), ("TIFF", (64, 64)))
 _BOUNDARY = "a-line-that-is-in-no-photo"
-_PIECES = 10  # of what is sent slowly
+_SLOW_PARTS = 10  # in which a slow client sends its request
 
 
 @dataclass(frozen=True)
-class Way:
-    """`act` gives the status that was told, or a word above; it raises OSError where an answer is lost. `weight`: how
-    often, of all.
+class Scenario:
+    """`run` returns the outcome: a status, or one of the words above. It raises OSError where a response is lost, and
+    ValueError where one is malformed. `weight`: its relative frequency.
     """
 
-    act: Callable[[Random], Awaitable[str]]
+    run: Callable[[Random], Awaitable[str]]
     expected: str
     weight: int = 1
 
 
-class Mix:
-    """The clients of one service; `ways` by name."""
+class Scenarios:
+    """The scenarios for one service, `by_name`."""
 
-    def __init__(self, process: Process):
+    def __init__(self, process: ServiceProcess):
         self._process = process
         self._settings = process.settings
         self._photos = [draw_photo(kind, size_wh) for kind, size_wh in _KINDS]
         self._photo = self._photos[1]
-        self.ways = self._one_request() | {
-            "several photos": Way(self._ask_for_photos, "200", 8),
-            "stream": Way(self._stream, STREAMED, 2),
-            "chunks": Way(self._send_chunks, "413"),
-            "leaves early": Way(partial(self._leave, 500), LEFT),
-            "leaves late": Way(partial(self._leave, 1000), LEFT, 2),
-            "slow": Way(partial(self._send_slowly, self._settings.body_seconds / 2), "200"),
-            "too slow": Way(partial(self._send_slowly, self._settings.body_seconds + 1), "408"),
-            "silent": Way(self._be_silent, CLOSED),
+        self.by_name = self._single_requests() | {
+            "several photos": Scenario(self._send_photos, "200", 8),
+            "stream": Scenario(self._stream, STREAMED, 2),
+            "chunks": Scenario(self._send_chunks, "413"),
+            "leaves early": Scenario(partial(self._disconnect, 500), LEFT),
+            "leaves late": Scenario(partial(self._disconnect, 1000), LEFT, 2),
+            "slow": Scenario(partial(self._send_slowly, self._settings.body_seconds / 2), "200"),
+            "too slow": Scenario(partial(self._send_slowly, self._settings.body_seconds + 1), "408"),
+            "silent": Scenario(self._send_nothing, CLOSED),
         }
 
-    def _one_request(self) -> dict[str, Way]:
-        """Those that send one request and hear the answer."""
-        photo, much = self._photo, str(10 * self._settings.max_bytes)
+    def _single_requests(self) -> dict[str, Scenario]:
+        """Those that send one request and receive the response."""
+        photo, many = self._photo, str(10 * self._settings.max_bytes)
         return {
-            "form": self._way(self._post("/pose", *_form("image", [photo])), "200", 4),
-            "boxes": self._way(self._post("/pose?format=coco&boxes=%5B%5B10,10,60,60%5D%5D", photo), "200", 4),
-            "batch": self._way(self._post("/pose/batch", *_form("images", [*self._photos, b"no image"])), "200", 2),
-            "damaged": self._way(self._post("/pose", photo[: len(photo) // 2]), "422", 2),
-            "no image": self._way(self._post("/pose", b"%PDF-1.7", {"Content-Type": "image/jpeg"}), "415"),
-            "empty": self._way(self._post("/pose", b""), "422"),
-            "bad boxes": self._way(self._post("/pose?boxes=%5B1", photo), "422"),
-            "no address": self._way(self._post("/poses", photo), "404"),
-            "many pixels": self._way(self._post("/pose", claim((60_000, 60_000))), "413"),
-            "many bytes": self._way(self._post("/pose", b"", {"Content-Length": much}), "413"),
-            "metrics": self._way(message("GET", "/metrics", headers=self._process.headers), "200"),
+            "form": self._single(self._post("/pose", *_form("image", [photo])), "200", 4),
+            "boxes": self._single(self._post("/pose?format=coco&boxes=%5B%5B10,10,60,60%5D%5D", photo), "200", 4),
+            "batch": self._single(self._post("/pose/batch", *_form("images", [*self._photos, b"no image"])), "200", 2),
+            "damaged": self._single(self._post("/pose", photo[: len(photo) // 2]), "422", 2),
+            "no image": self._single(self._post("/pose", b"%PDF-1.7", {"Content-Type": "image/jpeg"}), "415"),
+            "empty": self._single(self._post("/pose", b""), "422"),
+            "bad boxes": self._single(self._post("/pose?boxes=%5B1", photo), "422"),
+            "no address": self._single(self._post("/poses", photo), "404"),
+            "many pixels": self._single(self._post("/pose", truncated_png((60_000, 60_000))), "413"),
+            "many bytes": self._single(self._post("/pose", b"", {"Content-Length": many}), "413"),
+            "metrics": self._single(encode_request("GET", "/metrics", headers=self._process.headers), "200"),
         }
 
-    def _way(self, request: bytes, expected: str, weight: int = 1) -> Way:
-        async def act(_: Random) -> str:
+    def _single(self, request: bytes, expected: str, weight: int = 1) -> Scenario:
+        async def run(_: Random) -> str:
             async with self._connected() as connection:
-                return _told(await connection.ask(request, _PATIENCE))
+                return _status(await connection.request(request, _TIMEOUT))
 
-        return Way(act, expected, weight)
+        return Scenario(run, expected, weight)
 
     def _post(self, target: str, body: bytes, headers: dict[str, str] | None = None) -> bytes:
-        return message("POST", target, body, self._process.headers | (headers or {}))
+        return encode_request("POST", target, body, self._process.headers | (headers or {}))
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[Connection]:
@@ -89,75 +89,75 @@ class Mix:
         finally:
             connection.close()
 
-    async def _ask_for_photos(self, rng: Random) -> str:
-        """Each kind once, on one connection."""
+    async def _send_photos(self, rng: Random) -> str:
+        """Each photo once, on one connection."""
         async with self._connected() as connection:
             for photo in rng.sample(self._photos, len(self._photos)):
-                told = _told(await connection.ask(self._post("/pose", photo), _PATIENCE))
-                if told != "200":
+                status = _status(await connection.request(self._post("/pose", photo), _TIMEOUT))
+                if status != "200":
                     break
-            return told
+            return status
 
     async def _stream(self, rng: Random) -> str:
-        """Frames one by one, and two at once, of which the second is answered."""
+        """Frames one by one, and then two at once, of which only the second needs an answer."""
         url = f"ws://{LOOPBACK}:{self._process.port}/pose/stream"
         try:
-            async with connect(url, additional_headers=self._process.headers, open_timeout=_PATIENCE) as socket:
+            async with connect(url, additional_headers=self._process.headers, open_timeout=_TIMEOUT) as socket:
                 for number, frame in enumerate([*self._photos, b"no image", self._photo]):
                     await socket.send(frame)
                     if number == len(self._photos):
                         continue
-                    async with asyncio.timeout(_PATIENCE):
+                    async with asyncio.timeout(_TIMEOUT):
                         while json.loads(await socket.recv())["frame"] != number:
                             pass
         except WebSocketException as error:
-            raise Lost(0) from error
+            raise ConnectionLost(0) from error
         return STREAMED
 
     async def _send_chunks(self, _: Random) -> str:
-        """More bytes than may be, without saying so before."""
+        """More bytes than are accepted, with no Content-Length to announce them."""
         async with self._connected() as connection:
             connection.send(self._post("/pose", b"", {"Transfer-Encoding": "chunked"}))
             for _part in range((self._settings.max_bytes + FORM_BYTES) // 2**16 + 1):
                 connection.send(b"10000\r\n" + bytes(2**16) + b"\r\n")
                 await asyncio.sleep(0)
             connection.send(b"0\r\n\r\n")
-            return _told(await connection.receive(_PATIENCE))
+            return _status(await connection.receive(_TIMEOUT))
 
-    async def _leave(self, part: int, rng: Random) -> str:
-        """Without an answer, soon after this part of 1000 of the request."""
+    async def _disconnect(self, per_mille: int, rng: Random) -> str:
+        """Disconnects without a response, soon after sending this part of the request."""
         request = self._post("/pose", self._photo)
         async with self._connected() as connection:
-            connection.send(request[: len(request) * part // 1000])
+            connection.send(request[: len(request) * per_mille // 1000])
             await asyncio.sleep(rng.uniform(0, 0.1))
             return LEFT
 
     async def _send_slowly(self, seconds: float, _: Random) -> str:
         request = self._post("/pose", self._photo)
-        size = len(request) // _PIECES + 1
+        size = len(request) // _SLOW_PARTS + 1
         async with self._connected() as connection:
             for begin in range(0, len(request), size):
                 if connection.closed:
                     break
                 connection.send(request[begin : begin + size])
-                await asyncio.sleep(seconds / _PIECES)
-            return _told(await connection.receive(_PATIENCE))
+                await asyncio.sleep(seconds / _SLOW_PARTS)
+            return _status(await connection.receive(_TIMEOUT))
 
-    async def _be_silent(self, _: Random) -> str:
-        """Half a request's head, and then nothing until the service has had enough."""
+    async def _send_nothing(self, _: Random) -> str:
+        """Half a request's head, and then nothing until the service closes the connection."""
         async with self._connected() as connection:
             connection.send(b"POST /pose HTTP/1.1\r\nHost: ")
             try:
-                return _told(await connection.receive(self._settings.header_seconds + _PATIENCE))
-            except Lost:
+                return _status(await connection.receive(self._settings.header_seconds + _TIMEOUT))
+            except ConnectionLost:
                 return CLOSED
 
 
-def _told(reply: Reply) -> str:
-    """The status. Raises ValueError where what should be JSON is none."""
-    if reply.headers["content-type"].startswith("application/"):
-        json.loads(reply.body)
-    return str(reply.status)
+def _status(response: Response) -> str:
+    """Raises ValueError where a body that should be JSON is not."""
+    if response.headers["content-type"].startswith("application/"):
+        json.loads(response.body)
+    return str(response.status)
 
 
 def _form(field: str, files: list[bytes]) -> tuple[bytes, dict[str, str]]:

@@ -1,101 +1,105 @@
-"""Put the service through good, bad, slow and impatient clients for a time, and see whether it stays sound.
+"""Soak test: valid, invalid, slow and disconnecting clients for a time, and a check that the service stays healthy.
 
-It starts the service itself, on this machine. The exit status is 1 where the service died, told a client what it should
-not, lost an answer, was not ready at the end, kept files open, grew, logged a traceback or did not stop.
+It starts the service itself, on this machine. The exit status is 1 where the service died, gave an unexpected response,
+lost one, was not ready at the end, left files open, grew in memory, logged a traceback or did not stop.
 """
 
 import argparse
 import asyncio
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from time import monotonic
 
-from serve.loadtest.http_client import Connection, message
+from serve.loadtest.http_client import Connection, encode_request
 from serve.loadtest.memory_curve import Sample, write_csv
-from serve.loadtest.scenarios import BUSY, Mix
-from serve.loadtest.service_process import Process, running
-from serve.loadtest.soak_report import Diary
+from serve.loadtest.scenarios import BUSY, Scenario, Scenarios
+from serve.loadtest.service_process import ServiceProcess, running
+from serve.loadtest.soak_report import SoakReport
+from unipose.cli import exit_status
 
-# The service's settings, where none are given: limits that are soon reached.
+# The service's settings unless others are given: low limits, which the clients reach.
 DEFAULTS = ("--max-bytes", "2000000", "--body-seconds", "2", "--header-seconds", "2", "--log-level", "warning")
-MOST_MINUTES, MOST_CLIENTS = 24 * 60.0, 256
-LOST, WRONG = "lost", "wrong"  # no answer in time; one that cannot be read
-_EVERY = 5.0  # seconds between samples, and less where that would be few
-_SETTLE_SECONDS = 15  # after the last client has gone
-_PAUSE = 0.1  # seconds before a client goes on who was told to come again
+MAX_MINUTES, MAX_CLIENTS = 24 * 60.0, 256
+LOST, WRONG = "lost", "wrong"  # outcomes: no response in time; one that is malformed
+_SAMPLE_SECONDS = 5.0  # between samples of the usage; less in a short test
+_SETTLE_SECONDS = 15  # after the last client has disconnected
+_RETRY_SECONDS = 0.1  # before a client goes on after a 429 or a lost response
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit status."""
     arguments, options = _parser().parse_known_args(argv)
-    try:
+
+    def run() -> int:
         with running([*DEFAULTS, *options]) as process:
             print(f"{arguments.clients} clients for {arguments.minutes:g} minutes\n", flush=True)
-            diary = asyncio.run(soak(process, 60 * arguments.minutes, arguments.clients))
-            diary.faults += _end(process)
+            report = asyncio.run(soak(process, 60 * arguments.minutes, arguments.clients))
+            report.faults += _stop(process)
         if arguments.csv:
-            write_csv(arguments.csv, diary.samples)
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print("\n".join(diary.lines()))
-    return 1 if diary.faults else 0
+            write_csv(arguments.csv, report.samples)
+        print("\n".join(report.lines()))
+        return 1 if report.faults else 0
+
+    return exit_status(run)
 
 
-async def soak(process: Process, seconds: float, clients: int) -> Diary:
-    """What happened. Clients share a deck of the mix's ways, which is dealt again and again.
+async def soak(process: ServiceProcess, seconds: float, clients: int) -> SoakReport:
+    """Run clients, which take their scenarios from one shuffled sequence.
 
-    After a fifth of the time all of them leave for a moment, to see how many files a warm service has open.
+    After a fifth of the time all of them disconnect for a moment, to count the files that a warm service has open.
     """
-    diary, mix = Diary(), Mix(process)
-    deck = _deal(mix)
-    sampling = asyncio.create_task(_sample(process, diary, seconds))
+    report, scenarios = SoakReport(), Scenarios(process).by_name
+    order = _shuffle(scenarios)
+    sampling = asyncio.create_task(_sample_usage(process, report, seconds))
     files = []
     for part in (0.2, 0.8):
         end = monotonic() + part * seconds
-        await asyncio.gather(*(_client(process, mix, deck, Random(i), end, diary) for i in range(clients)))
-        files.append(await _files_at_rest(process))
+        await asyncio.gather(*(_client(process, scenarios, order, Random(i), end, report) for i in range(clients)))
+        files.append(await _idle_files(process))
     sampling.cancel()
-    diary.judge(mix.ways)
+    report.find_faults(scenarios)
     if files[1] > files[0]:
-        diary.faults.append(f"{files[0]} files were open before, {files[1]} are at the end")
+        report.faults.append(f"{files[0]} files were open before, {files[1]} are at the end")
     if fault := await _not_ready(process):
-        diary.faults.append(fault)
-    return diary
+        report.faults.append(fault)
+    return report
 
 
-def _deal(mix: Mix) -> Iterator[str]:
+def _shuffle(scenarios: Mapping[str, Scenario]) -> Iterator[str]:
+    """Names without end: every scenario as often as its weight says, in random order, then all of them again."""
     rng = Random(0)
-    deck = [name for name, way in mix.ways.items() for _ in range(way.weight)]
+    names = [name for name, scenario in scenarios.items() for _ in range(scenario.weight)]
     while True:
-        yield from rng.sample(deck, len(deck))
+        yield from rng.sample(names, len(names))
 
 
-async def _client(process: Process, mix: Mix, deck: Iterator[str], rng: Random, end: float, diary: Diary) -> None:
+async def _client(
+    process: ServiceProcess, scenarios: Mapping[str, Scenario], order: Iterator[str], rng: Random, end: float,
+    report: SoakReport,
+) -> None:  # fmt: skip
     while monotonic() < end and process.alive:
-        name = next(deck)
+        name = next(order)
         try:
-            told = await mix.ways[name].act(rng)
-        except OSError:  # a time-out is one too
-            told = LOST
+            outcome = await scenarios[name].run(rng)
+        except OSError:  # TimeoutError included
+            outcome = LOST
         except ValueError:
-            told = WRONG
-        diary.told[name, told] += 1
-        if told in (BUSY, LOST):
-            await asyncio.sleep(_PAUSE)
+            outcome = WRONG
+        report.outcomes[name, outcome] += 1
+        if outcome in (BUSY, LOST):
+            await asyncio.sleep(_RETRY_SECONDS)
 
 
-async def _sample(process: Process, diary: Diary, seconds: float) -> None:
+async def _sample_usage(process: ServiceProcess, report: SoakReport, seconds: float) -> None:
     began = monotonic()
     while process.alive:
-        diary.samples.append(Sample(monotonic() - began, process.usage()))
-        await asyncio.sleep(min(_EVERY, seconds / 100))
+        report.samples.append(Sample(monotonic() - began, process.usage()))
+        await asyncio.sleep(min(_SAMPLE_SECONDS, seconds / 100))
 
 
-async def _files_at_rest(process: Process) -> int:
-    """How many are open once all clients have gone, which the service may have to learn first; 0 of one that died."""
+async def _idle_files(process: ServiceProcess) -> int:
+    """How many files are open once the service has noticed that all clients are gone; 0 if it died."""
     files = 0
     for _ in range(_SETTLE_SECONDS):
         if not process.alive:
@@ -107,17 +111,18 @@ async def _files_at_rest(process: Process) -> int:
     return files
 
 
-async def _not_ready(process: Process) -> str | None:
+async def _not_ready(process: ServiceProcess) -> str | None:
     try:
         connection = await Connection.open(process.port)
-        told = await connection.ask(message("GET", "/readyz"), _SETTLE_SECONDS)
+        response = await connection.request(encode_request("GET", "/readyz"), _SETTLE_SECONDS)
     except OSError as error:
         return f"it is not there at the end: {error}"
     connection.close()
-    return None if told.status == 200 else f"it is not ready at the end, but says {told.status}"
+    return None if response.status == 200 else f"it is not ready at the end, but says {response.status}"
 
 
-def _end(process: Process) -> Iterator[str]:
+def _stop(process: ServiceProcess) -> Iterator[str]:
+    """The faults of its end."""
     if status := process.stop():
         yield f"it ended with status {status}"
     if process.tracebacks:
@@ -126,7 +131,7 @@ def _end(process: Process) -> Iterator[str]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m serve.soak", description=__doc__, allow_abbrev=False,
+        prog="python -m serve.loadtest.soak", description=__doc__, allow_abbrev=False,
         epilog=f"All further options are the service's: python -m serve --help. Defaults here: {' '.join(DEFAULTS)}.",
     )  # fmt: skip
     parser.add_argument("--minutes", type=_minutes, default=10.0, help="how long (10)")
@@ -136,14 +141,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _minutes(text: str) -> float:
-    if not 0 < (minutes := float(text)) <= MOST_MINUTES:
-        raise argparse.ArgumentTypeError(f"more than 0 and at most {MOST_MINUTES:g}, got {text!r}")
+    if not 0 < (minutes := float(text)) <= MAX_MINUTES:
+        raise argparse.ArgumentTypeError(f"more than 0 and at most {MAX_MINUTES:g}, got {text!r}")
     return minutes
 
 
 def _clients(text: str) -> int:
-    if not 1 <= (clients := int(text)) <= MOST_CLIENTS:
-        raise argparse.ArgumentTypeError(f"1 to {MOST_CLIENTS}, got {text!r}")
+    if not 1 <= (clients := int(text)) <= MAX_CLIENTS:
+        raise argparse.ArgumentTypeError(f"1 to {MAX_CLIENTS}, got {text!r}")
     return clients
 
 

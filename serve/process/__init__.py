@@ -1,1 +1,1 @@
-"""What an operator sees: processes, sockets, logs, a clean stop."""
+"""Server processes: sockets, protocols, logs, workers, graceful shutdown."""

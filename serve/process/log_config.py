@@ -1,4 +1,4 @@
-"""Logs: each record one line, as text or JSON, with the request's id."""
+"""Logging: one line for each record, as text or JSON, with the id of its request."""
 
 import json
 import logging
@@ -9,7 +9,7 @@ from typing import Any
 from serve.http.errors import request_id
 
 
-class Json(logging.Formatter):
+class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
@@ -17,26 +17,27 @@ class Json(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        if own := request_id.get():
-            line["request_id"] = own
+        if current := request_id.get():
+            line["request_id"] = current
         line |= getattr(record, "fields", {})
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return json.dumps(line)
 
 
-class Text(logging.Formatter):
+class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        own = request_id.get()
-        return f"{record.levelname.lower()}: {super().format(record)}" + (f" [{own}]" if own else "")
+        current = request_id.get()
+        return f"{record.levelname.lower()}: {super().format(record)}" + (f" [{current}]" if current else "")
 
 
-FORMATS = {"text": Text, "json": Json}
+FORMATS = {"text": TextFormatter, "json": JsonFormatter}
 
 
-def set_up(level: str, form: str) -> None:
-    """All loggers, the server's too, to standard error; Pillow's remarks on odd files are not for it. `form`: a row of
-    `FORMATS`.
+def configure_logging(level: str, form: str) -> None:
+    """Send the records of all loggers, the server's too, to standard error. `form`: a row of `FORMATS`.
+
+    Pillow's warnings about unusual image files are left out.
     """
     warnings.filterwarnings("ignore", module="PIL")
     logging.getLogger("PIL").setLevel(logging.CRITICAL)

@@ -1,4 +1,4 @@
-"""Connection: HTTP and WebSocket as uvicorn speaks them, with bounds on what a client makes us hold and wait for."""
+"""uvicorn's HTTP and WebSocket protocols, with limits on the memory and time that one connection can take."""
 
 import asyncio
 from typing import cast
@@ -9,65 +9,65 @@ from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 
-HEAD_BYTES = 64 * 1024  # of a request's head, or of anything in its body that is not content
-PIPELINE = 16  # requests that may wait behind the one being answered
-FRAGMENTS = 1000  # of one message
-PONG_BYTES = 2**20  # answers to pings that the client has not taken
+MAX_HEAD_BYTES = 64 * 1024  # of a request's head, or of anything in its body that is not content
+MAX_PIPELINED = 16  # requests waiting behind the one being answered
+MAX_FRAGMENTS = 1000  # of one message
+MAX_PONG_BYTES = 2**20  # answers to pings that the client has not read
 
 
-class _Taking(asyncio.Protocol):
-    """A connection that is given up when its client does not take what it is sent for `take_seconds`."""
+class _SlowReaderTimeout(asyncio.Protocol):
+    """Drops a connection whose client has not read what was sent to it for `read_seconds`."""
 
-    take_seconds: float
+    read_seconds: float
     loop: asyncio.AbstractEventLoop
     transport: asyncio.Transport
-    _stuck: asyncio.TimerHandle | None = None
+    _read_timer: asyncio.TimerHandle | None = None
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._stuck = self.loop.call_later(self.take_seconds, self.transport.abort)
+        self._read_timer = self.loop.call_later(self.read_seconds, self.transport.abort)
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._stop_taking()
+        self._cancel_read_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        self._stop_taking()
+        self._cancel_read_timer()
 
-    def _stop_taking(self) -> None:
-        if self._stuck:
-            self._stuck.cancel()
+    def _cancel_read_timer(self) -> None:
+        if self._read_timer:
+            self._read_timer.cancel()
 
 
-class Http(_Taking, HttpToolsProtocol):
-    """Its client has `header_seconds` for each request's head, and for what follows a refused one."""
+class HttpProtocol(_SlowReaderTimeout, HttpToolsProtocol):
+    """A client has `header_seconds` to send each request's head, and to close after a refused request."""
 
     header_seconds: float
-    _silence: asyncio.TimerHandle | None = None
-    _answering: RequestResponseCycle | None = None
-    _untold = 0  # bytes since the parser last told of a head's end or of content
+    _head_timer: asyncio.TimerHandle | None = None
+    _current_cycle: RequestResponseCycle | None = None
+    _unparsed_bytes = 0  # received since the parser last reported the end of a head, or content
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._expect()
+        self._start_head_timer()
 
     def data_received(self, data: bytes) -> None:
-        self._untold += len(data)
+        self._unparsed_bytes += len(data)
         super().data_received(data)
-        if self._untold > HEAD_BYTES and not self.transport.is_closing():
-            self.send_400_response(f"A request's head may have {HEAD_BYTES:,} bytes.")
+        if self._unparsed_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
+            self.send_400_response(f"A request's head may have {MAX_HEAD_BYTES:,} bytes.")
 
     def on_headers_complete(self) -> None:
-        """Raises ValueError, which the parser makes a 400."""
-        self._untold = 0
-        self._stop_expecting()
+        """Raises ValueError, which the parser answers with 400."""
+        self._unparsed_bytes = 0
+        self._cancel_head_timer()
         super().on_headers_complete()
-        if len(self.pipeline) > PIPELINE:
-            raise ValueError(f"more than {PIPELINE} requests wait for their turn")
+        if len(self.pipeline) > MAX_PIPELINED:
+            raise ValueError(f"more than {MAX_PIPELINED} requests wait for their turn")
 
     def on_body(self, body: bytes) -> None:
-        self._untold = 0
+        self._unparsed_bytes = 0
         super().on_body(body)
 
     def handle_websocket_upgrade(self) -> None:
@@ -77,53 +77,53 @@ class Http(_Taking, HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         super().send_400_response(msg)
-        self._drop_answer()
-        self._expect()
+        self._discard_response()
+        self._start_head_timer()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        self._answering = cycle
+        self._current_cycle = cycle
         super()._start_asgi_task(cycle, app)
 
-    def _drop_answer(self) -> None:
-        """The connection closes: what is being answered, before requests that wait, has nowhere to go."""
-        if self._answering:
-            self._answering.disconnected = True
-            self._answering.message_event.set()
+    def _discard_response(self) -> None:
+        """The connection closes: the request being answered, ahead of those that wait, gets no response any more."""
+        if self._current_cycle:
+            self._current_cycle.disconnected = True
+            self._current_cycle.message_event.set()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if self.cycle.response_complete:  # else the next request is there already
-            self._expect()
+        if self.cycle.response_complete:  # otherwise the next request has begun already
+            self._start_head_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_expecting()
-        self._drop_answer()
+        self._cancel_head_timer()
+        self._discard_response()
         super().connection_lost(exc)
 
-    def _expect(self) -> None:
-        self._stop_expecting()
-        self._silence = self.loop.call_later(self.header_seconds, self._give_up)
+    def _start_head_timer(self) -> None:
+        self._cancel_head_timer()
+        self._head_timer = self.loop.call_later(self.header_seconds, self._close)
 
-    def _give_up(self) -> None:
-        self.transport.close()  # which first sends what has been written, to a client that takes it
-        self._silence = self.loop.call_later(self.take_seconds, self.transport.abort)
+    def _close(self) -> None:
+        self.transport.close()  # sends what is buffered first, which takes as long as the client takes to read it
+        self._head_timer = self.loop.call_later(self.read_seconds, self.transport.abort)
 
-    def _stop_expecting(self) -> None:
-        if self._silence:
-            self._silence.cancel()
+    def _cancel_head_timer(self) -> None:
+        if self._head_timer:
+            self._head_timer.cancel()
 
 
-class Stream(_Taking, WebSocketsSansIOProtocol):
-    """Its messages come in at most `FRAGMENTS` parts."""
+class WebSocketProtocol(_SlowReaderTimeout, WebSocketsSansIOProtocol):
+    """A message has at most `MAX_FRAGMENTS` frames."""
 
     def handle_cont(self, event: Frame) -> None:
         super().handle_cont(event)
-        if len(self.frames) > FRAGMENTS and not self.close_sent:
-            self.conn.fail(1009, f"a message may come in {FRAGMENTS:,} frames")
+        if len(self.frames) > MAX_FRAGMENTS and not self.close_sent:
+            self.conn.fail(1009, f"a message may come in {MAX_FRAGMENTS:,} frames")
             self.handle_parser_exception()
 
     def send_receive_event_to_app(self) -> None:
-        """Text is refused whatever its bytes: uvicorn would log those that are no UTF-8 as a fault of ours."""
+        """Text that is not UTF-8 is repaired, for the app to refuse like any text: uvicorn would log an exception."""
         if self.curr_msg_data_type == "text":
             self.frames = [b"".join(self.frames).decode(errors="replace").encode()]
         super().send_receive_event_to_app()
@@ -131,11 +131,11 @@ class Stream(_Taking, WebSocketsSansIOProtocol):
     def handle_ping(self) -> None:
         if not self.transport.is_closing():
             super().handle_ping()
-            if self.transport.get_write_buffer_size() > PONG_BYTES:
+            if self.transport.get_write_buffer_size() > MAX_PONG_BYTES:
                 self.transport.abort()
 
     async def send(self, message: ASGISendEvent) -> None:
-        """What is sent while the stream ends, by its client or for what came after the last frame, is dropped."""
+        """Raises ClientDisconnected once the stream is closed, or closing because of what the client sent last."""
         await self.writable.wait()
         if not self.disconnected and not self.close_sent:
             await super().send(message)
@@ -144,10 +144,10 @@ class Stream(_Taking, WebSocketsSansIOProtocol):
 
     def keepalive_timeout(self) -> None:
         super().keepalive_timeout()
-        self.transport.abort()  # closing would wait until a client that is gone takes what it was sent
+        self.transport.abort()  # a close would wait until the client, which does not respond, has read everything
 
 
-def protocols(header_seconds: float, take_seconds: float) -> tuple[type[Http], type[Stream]]:
-    """The two, for uvicorn, which makes one of each connection."""
-    http = type("Http", (Http,), {"header_seconds": header_seconds, "take_seconds": take_seconds})
-    return http, type("Stream", (Stream,), {"take_seconds": take_seconds})
+def make_protocols(header_seconds: float, read_seconds: float) -> tuple[type[HttpProtocol], type[WebSocketProtocol]]:
+    """Both classes with these timeouts, for uvicorn, which makes an instance for each connection."""
+    http = type("Http", (HttpProtocol,), {"header_seconds": header_seconds, "read_seconds": read_seconds})
+    return http, type("WebSocket", (WebSocketProtocol,), {"read_seconds": read_seconds})

@@ -1,4 +1,4 @@
-"""Server: uvicorn that gives a silent connection up, and that answers what it has accepted before it stops."""
+"""Server: uvicorn with limits on each connection and a graceful shutdown, which answers every accepted request."""
 
 from collections.abc import Callable
 from time import monotonic
@@ -8,30 +8,31 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
-from serve.process.protocols import protocols
+from serve.process.protocols import make_protocols
 from serve.settings import Settings
 
-# A terminal, or systemd, tells every process of a service to stop, and the supervisor then tells its workers again.
-ONE_STOP_SECONDS = 1.0
+# A terminal or systemd signals every process of a service, and the supervisor then signals its workers once more.
+REPEATED_SIGNAL_SECONDS = 1.0
 
 
 class Server(uvicorn.Server):
-    """At SIGTERM or SIGINT new requests get 503; once none is under way, or `stop_seconds` later, it exits.
+    """From SIGTERM or SIGINT on, new requests get 503; it exits once none is running, or after `stop_seconds`.
 
-    `announce` is called when it listens. A second signal stops at once, unless it comes with the first.
+    A second signal stops it at once, unless it comes within a second of the first. `announce` is called when the server
+    listens.
     """
 
     def __init__(self, app: FastAPI, settings: Settings, announce: Callable[[], None]):
-        http, stream = protocols(settings.header_seconds, settings.body_seconds)
+        http, websocket = make_protocols(settings.header_seconds, settings.body_seconds)
         config = uvicorn.Config(
             app,
             http=http,
-            ws=stream,
+            ws=websocket,
             ws_max_size=settings.max_bytes,
             ws_max_queue=2,
-            ws_per_message_deflate=False,  # images are packed already
+            ws_per_message_deflate=False,  # images are compressed already
             limit_concurrency=settings.max_connections,
-            timeout_graceful_shutdown=1,  # for what is over `stop_seconds`, and for streams
+            timeout_graceful_shutdown=1,  # for streams, and for requests that run beyond `stop_seconds`
             server_header=False,
             access_log=False,
             log_config=None,
@@ -41,7 +42,7 @@ class Server(uvicorn.Server):
         self._app = app
         self._stop_seconds = settings.stop_seconds
         self._announce = announce
-        self._asked_to_stop: float | None = None
+        self._stop_began: float | None = None
 
     async def startup(self, *arguments: Any, **options: Any) -> None:
         await super().startup(*arguments, **options)
@@ -50,14 +51,14 @@ class Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if not self.started:
             return super().handle_exit(sig, frame)
-        if self._asked_to_stop is None:
-            self._asked_to_stop = monotonic()
+        if self._stop_began is None:
+            self._stop_began = monotonic()
             self._app.state.service.ready = False
-        elif monotonic() - self._asked_to_stop > ONE_STOP_SECONDS:
+        elif monotonic() - self._stop_began > REPEATED_SIGNAL_SECONDS:
             super().handle_exit(sig, frame)
 
     async def on_tick(self, counter: int) -> bool:
-        if self._asked_to_stop is not None:
-            late = monotonic() - self._asked_to_stop >= self._stop_seconds
-            self.should_exit = self.should_exit or late or not self._app.state.metrics.under_way
+        if self._stop_began is not None:
+            expired = monotonic() - self._stop_began >= self._stop_seconds
+            self.should_exit = self.should_exit or expired or not self._app.state.metrics.in_progress
         return await super().on_tick(counter)

@@ -1,4 +1,4 @@
-"""Supervisor: several processes on one socket; one that dies is replaced."""
+"""Supervisor: runs several worker processes on one socket and replaces those that die."""
 
 import logging
 import multiprocessing
@@ -13,34 +13,34 @@ from time import monotonic, sleep
 
 from prometheus_client.multiprocess import mark_process_dead
 
-from serve.metrics import SEVERAL
+from serve.metrics import MULTIPROCESS_DIR
 from serve.settings import Settings
 
-Work = Callable[[Settings, socket.socket, bool], int]
-FAILED_TO_START = (1, 2, 3)  # exit statuses of a worker whose start would fail again: the last is uvicorn's own
-_MARGIN = 5.0  # what a worker may need beyond `stop_seconds` before it is killed
+RunWorker = Callable[[Settings, socket.socket, bool], int]
+FAILED_TO_START = (1, 2, 3)  # exit statuses of a worker that would fail again if restarted; 3 is uvicorn's
+_MARGIN = 5.0  # seconds beyond `stop_seconds` after which a worker is killed
 _log = logging.getLogger("serve")
 
 
 class Supervisor:
-    """Runs `work(settings, listener, announce)` in `settings.workers` processes, the first of which announces."""
+    """Runs `run_worker(settings, listener, announce)` in `settings.workers` processes; `announce` in the first."""
 
-    def __init__(self, work: Work, settings: Settings, listener: socket.socket):
-        self._work = work
+    def __init__(self, run_worker: RunWorker, settings: Settings, listener: socket.socket):
+        self._run_worker = run_worker
         self._settings = settings
         self._listener = listener
         self._context = multiprocessing.get_context("spawn")
         self._stopping = False
 
     def run(self) -> int:
-        """Until SIGTERM or SIGINT -> the exit status: 0, or that of a worker that cannot start."""
+        """Runs until SIGTERM or SIGINT -> the exit status: 0, or that of a worker that could not start."""
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._stop)
+            signal.signal(number, self._handle_signal)
         with tempfile.TemporaryDirectory(prefix="unipose-metrics-") as folder:
-            os.environ[SEVERAL] = folder
+            os.environ[MULTIPROCESS_DIR] = folder
             workers = [self._start(announce=not i) for i in range(self._settings.workers)]
             status = self._watch(workers)
-            self._end(workers)
+            self._stop_workers(workers)
         return status
 
     def _watch(self, workers: list[BaseProcess]) -> int:
@@ -54,12 +54,12 @@ class Supervisor:
                 if worker.exitcode in FAILED_TO_START:
                     return worker.exitcode or 0
                 _log.error("worker %s died with status %s: it is replaced", worker.pid, worker.exitcode)
-                sleep(max(0.0, min(1.0, began + 1 - monotonic())))  # not faster than one a second
+                sleep(max(0.0, min(1.0, began + 1 - monotonic())))  # at most one restart a second
                 began = monotonic()
                 workers[i] = self._start(announce=False)
         return 0
 
-    def _end(self, workers: list[BaseProcess]) -> None:
+    def _stop_workers(self, workers: list[BaseProcess]) -> None:
         for worker in workers:
             worker.terminate()
         end = monotonic() + self._settings.stop_seconds + _MARGIN
@@ -70,13 +70,13 @@ class Supervisor:
                 worker.join()
 
     def _start(self, announce: bool) -> BaseProcess:
-        worker = self._context.Process(target=_run, args=(self._work, self._settings, self._listener, announce))
+        worker = self._context.Process(target=_run, args=(self._run_worker, self._settings, self._listener, announce))
         worker.start()
         return worker
 
-    def _stop(self, *_: object) -> None:
+    def _handle_signal(self, *_: object) -> None:
         self._stopping = True
 
 
-def _run(work: Work, settings: Settings, listener: socket.socket, announce: bool) -> None:
-    raise SystemExit(work(settings, listener, announce))
+def _run(run_worker: RunWorker, settings: Settings, listener: socket.socket, announce: bool) -> None:
+    raise SystemExit(run_worker(settings, listener, announce))

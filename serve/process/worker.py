@@ -1,4 +1,4 @@
-"""Worker: a process that loads the model and answers on a socket. A supervisor starts it by this module's name."""
+"""Worker: a process that loads the model and serves on a socket. A supervisor's workers import this module by name."""
 
 import signal
 import socket
@@ -8,23 +8,21 @@ import cv2
 from fastapi import FastAPI
 
 from serve.app import create_app
-from serve.process import log_config
+from serve.process.log_config import configure_logging
 from serve.process.server import Server
 from serve.settings import Settings
 from unipose.core.files import sha256
 from unipose.core.hardware import cores
-from unipose.inference.detectors.detector import open_detector
-from unipose.inference.predictor import Predictor
-from unipose.runtime.engines import open_runtime
+from unipose.inference.predictor import Predictor, load
 
-_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # listened on -> an address to be reached at
+_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # wildcard address -> one that a browser can open
 
 
-def work(settings: Settings, listener: socket.socket, announce: bool) -> int:
-    """Serve on a bound socket until told to stop -> the exit status. What cannot be loaded is one line."""
-    for number in (signal.SIGTERM, signal.SIGINT):  # while loading, and again once uvicorn has stopped for one
+def run_worker(settings: Settings, listener: socket.socket, announce: bool) -> int:
+    """Serve on a bound socket until a signal stops it -> the exit status. A model that cannot be loaded is one line."""
+    for number in (signal.SIGTERM, signal.SIGINT):  # while loading, and when uvicorn raises it again at the end
         signal.signal(number, lambda *_: sys.exit(0))
-    log_config.set_up(settings.log_level, settings.log_format)
+    configure_logging(settings.log_level, settings.log_format)
     try:
         app = load_app(settings)
     except ImportError as error:
@@ -40,18 +38,19 @@ def work(settings: Settings, listener: socket.socket, announce: bool) -> int:
 
 
 def load_app(settings: Settings) -> FastAPI:
-    """The application with its model. Raises what `load_predictor` raises."""
+    """The application around its model. Raises what `load_predictor` raises."""
     return create_app(settings, load_predictor(settings), sha256(settings.model))
 
 
 def load_predictor(settings: Settings) -> Predictor:
     """Raises FileNotFoundError, ValueError or ImportError where model or detector cannot be loaded."""
-    cv2.setNumThreads(1)  # images already have threads of their own
+    cv2.setNumThreads(1)  # images are processed in threads already
     threads = settings.threads or max(1, cores() // settings.workers)
-    runtime = open_runtime(settings.model, settings.engine, settings.device, threads, settings.precision)
-    device = settings.device.partition(",")[0]  # a detector has one copy
-    detector = open_detector(settings.detector, settings.detector_weights, settings.detector_threshold, device, threads)
-    return Predictor(runtime, detector, settings.flip, settings.max_batch)
+    return load(
+        settings.model, engine=settings.engine, device=settings.device, threads=threads, precision=settings.precision,
+        detector=settings.detector, detector_weights=settings.detector_weights,
+        detector_threshold=settings.detector_threshold, flip=settings.flip, max_batch=settings.max_batch,
+    )  # fmt: skip
 
 
 def _announce(listener: socket.socket) -> None:
@@ -69,7 +68,7 @@ def _nothing() -> None:
 
 def _url(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
-    host = _EVERYWHERE.get(host, host)
+    host = _LOOPBACK.get(host, host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 

@@ -69,9 +69,9 @@ def test_requests_that_wait_share_batches_and_get_their_own_maps():
 
 
 @pytest.mark.parametrize(("max_wait", "batches"), [(0.0, [[1], [2]]), (20.0, [[1, 2]])])
-def test_an_idle_model_waits_for_who_is_coming_and_no_longer(max_wait, batches):
+def test_an_idle_model_waits_for_images_in_preparation_and_no_longer(max_wait, batches):
     async def use(batcher, runtime):
-        with batcher.coming():
+        with batcher.preparing():
             one = asyncio.create_task(batcher.run(people(1)))
             await asyncio.sleep(0.05)
             two = asyncio.create_task(batcher.run(people(2)))
@@ -83,7 +83,7 @@ def test_an_idle_model_waits_for_who_is_coming_and_no_longer(max_wait, batches):
 
 def test_a_full_batch_does_not_wait():
     async def use(batcher, runtime):
-        with batcher.coming():
+        with batcher.preparing():
             await batcher.run(people(1, 2, 3, 4))
 
     assert drive(use, max_wait=20.0)[1] == [[1, 2, 3, 4]]

@@ -1,4 +1,4 @@
-"""Hostile and odd inputs against a process: each gets an answer that is documented, and none does harm."""
+"""Hostile and unusual inputs against a service process: each gets a documented response, and none does harm."""
 
 import json
 import re
@@ -15,10 +15,10 @@ from tests.support import hostile_images as images
 from tests.support import hostile_requests as requests
 from tests.support.bright_service import SPOT, photo
 from tests.support.hostile_service import CONNECTIONS, ROOM, watched
-from tests.support.wire import connect, frame, head, never, opened, request, stream, talk
+from tests.support.wire import connect, exchange, exchange_frames, frame, handshake, head, never, request
 
-# Answers that OpenAPI has no operation for, and who gives them.
-ELSEWHERE = {
+# Responses that belong to no operation in OpenAPI, and where they come from.
+OTHER_RESPONSES = {
     (404, "problem+json"): "the application, where there is no such address",
     (405, "problem+json"): "the application, where the address takes other methods",
     (400, "Invalid HTTP request received."): "the HTTP server: this is no HTTP",
@@ -59,15 +59,15 @@ def assert_right(answer):
 
 
 def assert_sound(answer, sent, documented):
-    """It is in OpenAPI for this operation, or in `ELSEWHERE`; of an error the application tells all it should."""
+    """It is documented for this operation, or in `OTHER_RESPONSES`; a problem has all of its fields."""
     line = re.match(rb"\s*(\w*) (?:http://[^/]*)?([^\s?]*)", b"".join([sent] if isinstance(sent, bytes) else sent))
     method, path = (word.decode(errors="replace") for word in line.groups()) if line else ("", "")
     kind = answer.headers.get("content-type", "")
     if answer.status in documented.get(f"{method} {path}", ()) or (answer.status < 400 and path.startswith("/page/")):
         assert answer.headers["x-request-id"]
     else:
-        said = kind.removeprefix("application/") if "problem" in kind else answer.body.decode()
-        assert any(answer.status == status and said.startswith(words) for status, words in ELSEWHERE), said
+        content = kind.removeprefix("application/") if "problem" in kind else answer.body.decode()
+        assert any(answer.status == status and content.startswith(words) for status, words in OTHER_RESPONSES), content
     if kind == "application/problem+json" and method != "HEAD":
         about = answer.json()
         assert about.keys() == {"type", "title", "status", "detail", "request_id"}
@@ -76,7 +76,7 @@ def assert_sound(answer, sent, documented):
 
 
 def cases():
-    """(category, name, what is sent, the statuses of which one is right)."""
+    """(category, name, bytes to send, acceptable statuses)."""
     kinds = ("JPEG", "PNG", "WEBP", "TIFF")
     files = [
         ("truncated", (422,), chain.from_iterable(map(images.truncated, kinds))),
@@ -84,7 +84,7 @@ def cases():
         ("odd images", (200,), images.odd()),
         ("heavy images", (200,), images.heavy()),
         ("unreadable", (422,), images.unreadable()),
-        ("no images", (415,), images.strangers()),
+        ("no images", (415,), images.other_files()),
         ("bombs", (413,), images.bombs()),
     ]
     for category, statuses, some in files:
@@ -104,9 +104,9 @@ def rows(some):
 
 @pytest.mark.parametrize(("category", "name", "sent", "statuses"), **rows(cases()))
 def test_an_answer_that_is_documented(service, documented, category, name, sent, statuses):
-    heard = talk(service.port, sent)
-    assert heard.answers, name
-    answer = heard.answers[-1]
+    received = exchange(service.port, sent)
+    assert received.responses, name
+    answer = received.responses[-1]
     service.tally[category].append(str(answer.status))
     assert answer.status in statuses, answer.body
     assert_sound(answer, sent, documented)
@@ -114,16 +114,16 @@ def test_an_answer_that_is_documented(service, documented, category, name, sent,
 
 @pytest.mark.parametrize(("name", "data"), **rows(images.upright()))
 def test_the_photo_is_found_upright(service, name, data):
-    answer = talk(service.port, request(b"POST /pose", data)).answers[0]
+    answer = exchange(service.port, request(b"POST /pose", data)).responses[0]
     service.tally["upright"].append(str(answer.status))
     assert_right(answer)
 
 
 @pytest.mark.parametrize(("name", "sent", "outcome"), **rows(http.messages()))
 def test_a_stream_ends_or_tells_the_problem(service, name, sent, outcome):
-    heard = stream(service.port, sent)
-    assert heard.answers[0].status == 101
-    kind, content = heard.frames[0]
+    received = exchange_frames(service.port, sent)
+    assert received.responses[0].status == 101
+    kind, content = received.frames[0]
     about = {} if kind == 8 else json.loads(content)["error"]
     found = int.from_bytes(content[:2]) if kind == 8 else str(about["status"])
     service.tally["messages"].append(str(found))
@@ -136,52 +136,52 @@ def drip(data, times):
 
 
 def test_the_slow_are_ended_and_the_quick_are_answered(service):
-    """30 that drip their heads, their bodies or nothing at all, while an honest client comes again and again."""
+    """30 clients send their heads or bodies byte by byte, or nothing, while an ordinary client sends requests."""
     body = head(b"POST /pose", b"Content-Length: 5000")
     slow = [drip(head(b"GET /healthz", b"X: " + b"a" * 100), 60), [body, *drip(bytes(60), 60)], [b""]] * 10
     with ThreadPoolExecutor(30) as pool:
-        heard = [pool.submit(talk, service.port, parts, never, 20, 0.1) for parts in slow]
+        futures = [pool.submit(exchange, service.port, parts, never, 20, 0.1) for parts in slow]
         times = []
-        while not all(one.done() for one in heard):
+        while not all(one.done() for one in futures):
             began = monotonic()
-            assert_right(talk(service.port, request(b"POST /pose", photo())).answers[0])
+            assert_right(exchange(service.port, request(b"POST /pose", photo())).responses[0])
             times.append(monotonic() - began)
             sleep(0.1)
     assert len(times) > 5
     assert max(times) < 3
-    for one, parts in zip(heard, slow, strict=True):
-        said = one.result()
-        assert said.closed
+    for future, parts in zip(futures, slow, strict=True):
+        received = future.result()
+        assert received.closed
         if parts[0] == body:
-            assert [answer.status for answer in said.answers] == [408]
-            assert said.answers[0].headers["connection"] == "close"
+            assert [response.status for response in received.responses] == [408]
+            assert received.responses[0].headers["connection"] == "close"
         else:
-            assert said.answers == []
-        service.tally["slow"].append("408" if said.answers else "closed")
+            assert received.responses == []
+        service.tally["slow"].append("408" if received.responses else "closed")
 
 
 def test_many_heavy_ones_at_once(service):
     data = [request(b"POST /pose", data) for _, data in images.heavy()] * 6
     with ThreadPoolExecutor(18) as pool:
-        heard = pool.map(lambda sent: talk(service.port, sent, patience=30), data)
-        answers = [one.answers[0].status for one in heard]
-    service.tally["at once"] += map(str, answers)
-    assert set(answers) <= {200, 429}
-    assert answers.count(200) > 10
+        exchanges = pool.map(lambda sent: exchange(service.port, sent, timeout=30), data)
+        statuses = [one.responses[0].status for one in exchanges]
+    service.tally["at once"] += map(str, statuses)
+    assert set(statuses) <= {200, 429}
+    assert statuses.count(200) > 10
 
 
 def test_more_connections_than_may_be_are_told_to_come_again(service, documented):
     idle = [connect(service.port) for _ in range(CONNECTIONS)]
-    heard = talk(service.port, head(b"GET /models"))
-    assert_sound(heard.answers[0], head(b"GET /models"), documented)
-    service.tally["many"].append(str(heard.answers[0].status))
+    received = exchange(service.port, head(b"GET /models"))
+    assert_sound(received.responses[0], head(b"GET /models"), documented)
+    service.tally["many"].append(str(received.responses[0].status))
     for client in idle:
         client.close()
     sleep(0.3)
     assert service.get(b"/models").status == 200
 
 
-@pytest.mark.parametrize("sent", [b"", b"GET /heal", head(b"POST /pose", b"Content-Length: 99") + b"abc", opened()])
+@pytest.mark.parametrize("sent", [b"", b"GET /heal", head(b"POST /pose", b"Content-Length: 99") + b"abc", handshake()])
 @pytest.mark.parametrize("reset", [False, True])
 def test_who_leaves_in_the_middle_leaves_nothing(service, sent, reset):
     for _ in range(5):
@@ -194,13 +194,13 @@ def test_who_leaves_in_the_middle_leaves_nothing(service, sent, reset):
 
 def test_after_all_of_it_the_service_is_as_before(service):
     sleep(0.3)
-    assert_right(talk(service.port, request(b"POST /pose", photo())).answers[0])
+    assert_right(exchange(service.port, request(b"POST /pose", photo())).responses[0])
     assert service.get(b"/readyz").status == 200
     numbers = service.get(b"/metrics").body.decode()
     assert re.search(r"^unipose_requests_in_flight 1\.0$", numbers, re.MULTILINE)
     assert re.search(r"^unipose_queue_people 0\.0$", numbers, re.MULTILINE)
-    heard = stream(service.port, frame(2, photo()))
-    assert json.loads(heard.frames[0][1])["frame"] == 0
+    received = exchange_frames(service.port, frame(2, photo()))
+    assert json.loads(received.frames[0][1])["frame"] == 0
     assert service.peak < service.idle + ROOM, service.table()
     log = service.log.read_text()
     for word in ("Traceback", "Warning", "error: ", "Exception"):

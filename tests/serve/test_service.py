@@ -1,4 +1,4 @@
-"""Load and time: what is refused, what is dropped, and that a place always comes back."""
+"""Limits on load and time: what is refused, what is not run, and that a place is always released."""
 
 import asyncio
 import threading
@@ -6,11 +6,13 @@ import threading
 import numpy as np
 import pytest
 from fastapi import HTTPException
+from PIL import Image
 
 from serve.metrics import Metrics
-from serve.service import PoseService, Question
+from serve.service import PoseRequest, PoseService
 from serve.settings import Settings
-from tests.support.ramp_app import LIMITS, PNG, SIZE, Reader
+from tests.support.ramp_app import LIMITS, PNG, SIZE, Reader, serving
+from unipose.core import image
 from unipose.inference.predictor import Predictor
 
 
@@ -43,7 +45,7 @@ def with_service(spec, use, **changes):
     asyncio.run(main())
 
 
-ONE = Question(boxes=np.array([[20.0, 10, 250, 220]]))
+ONE = PoseRequest(boxes=np.array([[20.0, 10, 250, 220]]))
 
 
 async def refused(work):
@@ -61,8 +63,8 @@ def test_a_full_queue_is_429_and_a_place_comes_back(spec):
         error = await refused(service.answer(PNG, ONE))
         assert (error.status_code, error.headers) == (429, {"Retry-After": "1"})
         runtime.gate.set()
-        found = await asyncio.gather(*tasks)
-        assert [(f.width, f.height, len(f.poses)) for f in found] == [(*SIZE, 1)] * 2
+        results = await asyncio.gather(*tasks)
+        assert [(r.width, r.height, len(r.poses)) for r in results] == [(*SIZE, 1)] * 2
         assert service.has_place()
         await service.answer(PNG, ONE)
 
@@ -103,7 +105,7 @@ def test_decoded_pixels_wait_for_their_budget(spec, budget, batches):
 
 def test_the_detectors_people_are_at_most_what_is_asked_for(spec):
     class Many:
-        rough = False
+        needs_refinement = False
 
         def detect(self, image):
             return np.array([[20.0, 10, 250 - i, 220] for i in range(9)])
@@ -112,8 +114,8 @@ def test_the_detectors_people_are_at_most_what_is_asked_for(spec):
         service._predictor.detector = Many()
         runtime.batches.clear()
         for asked, count in ((None, 3), (2, 2), (50, 3)):
-            found = await service.answer(PNG, Question(max_people=asked))
-            assert len(found.poses) == count
+            result = await service.answer(PNG, PoseRequest(max_people=asked))
+            assert len(result.poses) == count
         assert sum(runtime.batches) == 3 + 2 + 3  # those left out were not run either
 
     with_service(spec, use)
@@ -122,7 +124,21 @@ def test_the_detectors_people_are_at_most_what_is_asked_for(spec):
 @pytest.mark.parametrize(("threshold", "count"), [(0.0, 1), (0.5, 1), (1.0, 0)])
 def test_a_threshold_leaves_people_out(spec, threshold, count):
     async def use(service, runtime):
-        found = await service.answer(PNG, Question(ONE.boxes, score_threshold=threshold))
-        assert len(found.poses) == count
+        result = await service.answer(PNG, PoseRequest(ONE.boxes, score_threshold=threshold))
+        assert len(result.poses) == count
 
     with_service(spec, use)
+
+
+@pytest.mark.parametrize(("module", "name"), [(image, "find_excess"), (Image, "open")])
+def test_a_request_opens_and_checks_its_image_once(spec, monkeypatch, module, name):
+    calls, call = [], getattr(module, name)
+
+    def count(*arguments, **options):
+        calls.append(arguments)
+        return call(*arguments, **options)
+
+    with serving(Reader(spec)) as client:
+        monkeypatch.setattr(module, name, count)
+        assert client.post("/pose", content=PNG).status_code == 200
+    assert len(calls) == 1

@@ -49,13 +49,13 @@ def test_options_outrank_the_environment(monkeypatch):
 def test_a_bad_value_is_one_line_with_its_names_and_the_cure(monkeypatch, capsys, name, value, message):
     option = f"--{name.replace('_', '-')}"
     assert main([option, value]) == 2
-    said = capsys.readouterr().err
-    assert said.startswith(f"error: {option} (UNIPOSE_{name.upper()}) is {value!r}: ")
-    assert message in said
-    assert said.count("\n") == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {option} (UNIPOSE_{name.upper()}) is {value!r}: ")
+    assert message in error
+    assert error.count("\n") == 1
     monkeypatch.setenv(f"UNIPOSE_{name.upper()}", value)
     assert main([]) == 2
-    assert capsys.readouterr().err == said
+    assert capsys.readouterr().err == error
 
 
 def test_several_bad_values_are_all_named():
@@ -66,10 +66,10 @@ def test_several_bad_values_are_all_named():
 def test_help_lists_every_setting(capsys):
     with pytest.raises(SystemExit, match="0"):
         main(["--help"])
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     for name in Settings.model_fields:
-        assert f"--{name.replace('_', '-')}" in said
-    assert "UNIPOSE_PORT" in said
+        assert f"--{name.replace('_', '-')}" in output
+    assert "UNIPOSE_PORT" in output
 
 
 def test_version(capsys):
@@ -91,10 +91,10 @@ def test_lists_are_written_with_commas(monkeypatch):
 def test_a_weak_key_is_refused_and_not_shown(monkeypatch, capsys, keys):
     monkeypatch.setenv("UNIPOSE_API_KEYS", keys)
     assert main([]) == 2
-    said = capsys.readouterr().err
-    assert said.startswith("error: --api-keys (UNIPOSE_API_KEYS) is not shown: ")
-    assert "openssl rand -hex 16" in said
-    assert keys not in said
+    error = capsys.readouterr().err
+    assert error.startswith("error: --api-keys (UNIPOSE_API_KEYS) is not shown: ")
+    assert "openssl rand -hex 16" in error
+    assert keys not in error
 
 
 def test_keys_are_not_shown_by_the_settings_either():

@@ -1,4 +1,4 @@
-"""A service process of its own, over loopback, and a model made here that finds the brightest spot of a photo."""
+"""A separate service process on loopback, with a generated model that finds the brightest spot of a photo."""
 
 import io
 import os
@@ -20,7 +20,7 @@ SIZE, SPOT, RADIUS = (200, 150), (121.0, 48.5), 9.0
 
 
 def write_model(path):
-    """An ONNX file that finds every joint at the brightest spot: average over the stride, then 0..1."""
+    """An ONNX file that finds every joint at the brightest spot: average pooling over the stride, scaled to 0..1."""
     spec = ModelSpec("bright", "7", SKELETONS["lsp14"], (64, 96), 4, 1.5, 1.25, (0.5,) * 3, (0.5,) * 3)
     weight = numpy_helper.from_array(np.full((14, 3, 1, 1), 1 / 6, np.float32), "weight")
     bias = numpy_helper.from_array(np.full(14, 0.5, np.float32), "bias")
@@ -56,12 +56,12 @@ def start(model, *options):
 
 @contextmanager
 def running(model, *options):
-    """A process that listens, and its port. At the end it must have stopped with 0, and have told of no fault."""
+    """A process that listens, and its port. Asserts at the end that it stops with status 0 and logged no traceback."""
     with start(model, "--port", "0", *options) as process:
         try:
-            said = process.stdout.readline() + process.stdout.readline()
-            match = re.search(r"curl -F image=@photo.jpg (http://127.0.0.1:(\d+)/pose)\n$", said)
-            assert match, said + process.stderr.read()
+            announcement = process.stdout.readline() + process.stdout.readline()
+            match = re.search(r"curl -F image=@photo.jpg (http://127.0.0.1:(\d+)/pose)\n$", announcement)
+            assert match, announcement + process.stderr.read()
             yield process, int(match[2])
             process.send_signal(signal.SIGTERM)
             _, errors = process.communicate(timeout=8)

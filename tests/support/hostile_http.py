@@ -1,12 +1,12 @@
-"""Hostile and odd HTTP and WebSocket messages, made here: what the clients' libraries would not send."""
+"""Generated hostile and unusual HTTP and WebSocket messages, which client libraries would not send."""
 
 from collections.abc import Iterator
 
 from tests.support.hostile_requests import PHOTO, Requests
 from tests.support.image_files import PNG, png
-from tests.support.wire import LAST_CHUNK, chunked, frame, head, opened, request
+from tests.support.wire import LAST_CHUNK, chunked, frame, handshake, head, request
 
-OUTSIDE = [
+OUTSIDE_PATHS = [
     b"../app.py", b"%2e%2e/app.py", b"..%2fapp.py", b"%2e%2e%2fapp.py", b"..%5capp.py", b"%252e%252e/app.py",
     b"/etc/passwd", b"%2fetc%2fpasswd", b"....//app.py", b"app.js/../../app.py", b"%00", b"app.js%00.html", b"%ff",
     b"%ed%a0%80", b".", b"", b"~root", b"CON", b"a" * 300, b"a/" * 3000, b"%", b"%zz",
@@ -14,7 +14,7 @@ OUTSIDE = [
 
 
 def http() -> Requests:
-    """What an HTTP client would repair. Where the HTTP server itself refuses, it says 400 and closes."""
+    """What an HTTP client would repair. What the HTTP server itself refuses gets 400 and a closed connection."""
     whole, post = head(b"GET /healthz"), b"POST /pose"
     coded = head(post, b"Transfer-Encoding: chunked")
     for size in (1, 7, 4096, 10**6):
@@ -78,31 +78,31 @@ def addresses() -> Requests:
     yield "a whole address without a path", head(b"GET http://a.example"), (400, 404)
     yield "POST /pose/", request(b"POST /pose/", PHOTO, b"Host: a.example"), (404,)
     yield "//a.example/", head(b"GET //a.example/%2f.."), (404,)
-    for path in OUTSIDE:
+    for path in OUTSIDE_PATHS:
         yield f"/page/{path[:30].decode()}", head(b"GET /page/" + path), (404,)
     yield "/page/ with bytes as they are", head(b"GET /page/\xff"), (400, 404)
     yield "POST to the page", request(b"POST /page/app.js", PHOTO), (405,)
 
 
 def handshakes() -> Requests:
-    """Of WebSockets: what does not open one."""
-    yield "a stream of another address", opened(path=b"/pose"), (403,)
-    yield "a stream in an unknown format", opened(path=b"/pose/stream?format=xml"), (403,)
-    yield "a stream of another site's page", opened(b"Origin: http://a.example"), (403,)
-    yield "a stream of a page that is nowhere", opened(b"Origin: http://["), (403,)
+    """WebSocket handshakes that do not open a stream."""
+    yield "a stream of another address", handshake(path=b"/pose"), (403,)
+    yield "a stream in an unknown format", handshake(path=b"/pose/stream?format=xml"), (403,)
+    yield "a stream of another site's page", handshake(b"Origin: http://a.example"), (403,)
+    yield "a stream of a page that is nowhere", handshake(b"Origin: http://["), (403,)
     yield "a stream without an upgrade", head(b"GET /pose/stream"), (404, 405, 426)
-    yield "a stream by POST", opened().replace(b"GET", b"POST"), (405,)
-    yield "a stream without a key", opened().replace(b"Sec-WebSocket-Key", b"X"), (400,)
-    yield "a stream with a short key", opened().replace(b"dGhlIHNhbXBsZSBub25jZQ==", b"dGhl"), (400,)
-    yield "a stream of another version", opened().replace(b": 13", b": 8"), (400, 426)
-    yield "a stream by two protocols", opened(b"Upgrade: h2c"), (400, 426)
-    yield "a stream with a long header", opened(b"X: " + b"a" * 20_000), (400,)
-    yield "a stream with a body", opened(b"Content-Length: 4") + b"abcd", (400,)
-    yield "a stream with bytes as they are", opened(path=b"/pose/stream?\xff"), (400,)
+    yield "a stream by POST", handshake().replace(b"GET", b"POST"), (405,)
+    yield "a stream without a key", handshake().replace(b"Sec-WebSocket-Key", b"X"), (400,)
+    yield "a stream with a short key", handshake().replace(b"dGhlIHNhbXBsZSBub25jZQ==", b"dGhl"), (400,)
+    yield "a stream of another version", handshake().replace(b": 13", b": 8"), (400, 426)
+    yield "a stream by two protocols", handshake(b"Upgrade: h2c"), (400, 426)
+    yield "a stream with a long header", handshake(b"X: " + b"a" * 20_000), (400,)
+    yield "a stream with a body", handshake(b"Content-Length: 4") + b"abcd", (400,)
+    yield "a stream with bytes as they are", handshake(path=b"/pose/stream?\xff"), (400,)
 
 
 def messages() -> Iterator[tuple[str, bytes, int | str]]:
-    """What is sent on an open stream, and the code it is closed with, or the status of the frame's problem."""
+    """What is sent on an open stream -> the code that it is closed with, or the status of the problem in the answer."""
     yield "text", frame(1, b"hello"), 1003
     yield "no text at all", frame(1, b""), 1003
     yield "text that is no UTF-8", frame(1, b"\xff\xfe"), 1003

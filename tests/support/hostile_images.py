@@ -1,4 +1,4 @@
-"""Hostile and odd image files, made here: for each kind of them a function that returns names and bytes."""
+"""Generated hostile and unusual image files: for each category a function that yields names and bytes."""
 
 import struct
 import zlib
@@ -30,7 +30,7 @@ def flipped(kind: str, times: int = 6) -> Files:
 
 
 def upright() -> Files:
-    """Files that show the photo as it is, some of them only once they are turned."""
+    """Files that show the photo upright, some of them after EXIF rotation."""
     for orientation in range(1, 9):
         yield f"JPEG with EXIF orientation {orientation}", files.turned(orientation, "JPEG", quality=95)
     yield "PNG with EXIF orientation 6", files.turned(6, "PNG")
@@ -58,7 +58,7 @@ def upright() -> Files:
 
 
 def bad_exif() -> Files:
-    """Of which nothing is to be known, and which says nothing of the pixels."""
+    """EXIF data with no usable orientation."""
     yield "that is empty", b""
     yield "that is none", b"junk"
     yield "cut in its head", b"II*\0\x08"
@@ -72,7 +72,7 @@ def bad_exif() -> Files:
 
 
 def odd() -> Files:
-    """Files that can be read, and show nothing that is known."""
+    """Readable files with arbitrary content."""
     yield "PNG of 1 x 1", png((1, 1))
     yield "PNG of 1 x 20,000", png((1, 20_000))
     yield "PNG of 20,000 x 1", png((20_000, 1))
@@ -88,7 +88,7 @@ def odd() -> Files:
 
 
 def unreadable() -> Files:
-    """Files that begin like images, and are none that can be read."""
+    """Files that begin like images but cannot be read."""
     for kind, signature in (("JPEG", b"\xff\xd8\xff"), ("PNG", b"\x89PNG\r\n\x1a\n"), ("BMP", b"BM")):
         yield f"{kind}'s first bytes alone", signature
         yield f"{kind}'s first bytes and zeros", signature + bytes(5000)
@@ -111,8 +111,8 @@ def unreadable() -> Files:
     yield "PNG with a wrong checksum", png((64, 64)).replace(b"IHDR", b"IHDr")
 
 
-def strangers() -> Files:
-    """Files that are no images that we read."""
+def other_files() -> Files:
+    """Files in formats that are not read."""
     yield "GIF", encoded(PHOTO, "GIF")
     yield "JPEG 2000", encoded(PHOTO, "JPEG2000")
     yield "ICO", encoded(PHOTO, "ICO")
@@ -135,7 +135,7 @@ def strangers() -> Files:
 
 
 def heavy() -> Files:
-    """Files that take as much as is allowed to decode, where that is 250,000 pixels."""
+    """Files that cost the most to decode within the limits, with 250,000 pixels."""
     noise = np.random.default_rng(0).integers(0, 256, (500, 500, 4), np.uint8)
     noise[..., 3] = np.arange(500) // 2
     yield "WebP of 500 x 500 with alpha", encoded(Image.fromarray(noise), "WEBP", quality=50)
@@ -151,7 +151,7 @@ SMILES = b"key\0\1\0\0\0" + zlib.compress("\U0001f600".encode() + b"A" * 1_000_0
 
 
 def bombs() -> Files:
-    """Each small, and of these kinds a few hundred kilobytes would be hours or gigabytes."""
+    """Small files: a few hundred kilobytes of the same kind would take hours or gigabytes to decode."""
     yield "PNG of 81 million pixels", png((9000, 9000))
     yield "PNG that claims 2^62 pixels", png((2**31 - 1, 2**31 - 1), pixels=b"")
     yield "PNG with 40 zTXt of a megabyte", png((64, 64), chunk(b"zTXt", TEXT) * 40)

@@ -1,4 +1,4 @@
-"""Hostile and odd requests, made here: each with its name, its bytes, and the statuses of which one is right."""
+"""Generated hostile and unusual requests: each with a name, its bytes, and the acceptable statuses."""
 
 from collections.abc import Iterator
 from urllib.parse import quote

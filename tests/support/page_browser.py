@@ -1,4 +1,4 @@
-"""A headless Chromium, whose camera sees a film made here, and what it shows of the page."""
+"""A headless Chromium with a generated camera film, and helpers for tests of the web page."""
 
 import io
 import os
@@ -23,7 +23,7 @@ _ARGUMENTS = [
     "--disable-component-update", "--disable-sync", "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
 ]  # fmt: skip
-_FAILED = "Failed to load resource: "  # and the reason: what Chromium says of every 4xx and 5xx
+_FAILED = "Failed to load resource: "  # then the reason: Chromium's message for every 4xx and 5xx
 
 
 @contextmanager
@@ -39,7 +39,7 @@ def open_browser(folder):
 
 
 def _write_film(path):
-    """Over and over, the spot is in one place for a second and a half, then in the other."""
+    """A loop: the spot is at one place for 1.5 seconds, then at the other."""
     with path.open("wb") as file:
         file.write(b"YUV4MPEG2 W%d H%d F10:1 Ip A1:1 C420mpeg2\n" % CAMERA_SIZE)
         for xy in CAMERA_SPOTS:
@@ -48,25 +48,25 @@ def _write_film(path):
 
 
 class Visit:
-    """A page that is open, everything it asked for, and everything the browser had to complain of."""
+    """An open page, all requests that it made, and all errors that the browser reported."""
 
     def __init__(self, browser, url, device):
         self.url = url
         self.context = browser.new_context(**device)
         self.page = self.context.new_page()
-        self.addresses, self.complaints = [], []
+        self.addresses, self.errors = [], []
         self.context.on("request", lambda request: self.addresses.append(request.url))
         self.page.on("websocket", lambda socket: self.addresses.append(socket.url))
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("console", lambda message: self.errors.append(message.text))
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.goto(url)
 
     def finish(self, failing):
-        """Asserts that nothing left the service's host, and that nothing was wrong but requests, if for that reason."""
+        """Asserts that all requests went to the service and that there are no errors but `failing` requests."""
         self.context.close()
         hosts = {urlsplit(address.removeprefix("blob:")).netloc for address in self.addresses}
         assert hosts == {urlsplit(self.url).netloc}, hosts
-        wrong = [text for text in self.complaints if not (failing and text.startswith(_FAILED + failing))]
+        wrong = [text for text in self.errors if not (failing and text.startswith(_FAILED + failing))]
         assert not wrong, wrong
 
 
@@ -87,20 +87,20 @@ def give(page, file):
 
 
 def ask(url, data, **query):
-    """What the page should show of a photo."""
+    """The answer that the page should show for a photo."""
     answer = httpx.post(f"{url}pose", content=data, params=query)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
 
 def joints(page):
-    """(n, 2): the circles' centres, as the overlay has them."""
+    """(n, 2): the centres of the circles, in the overlay's coordinates."""
     centre = "circle => ['cx', 'cy'].map(name => Number(circle.getAttribute(name)))"
     return np.array(page.eval_on_selector_all("circle[data-joint]", f"all => all.map({centre})")).reshape(-1, 2)
 
 
 def on_screen(page, selector):
-    """x, y, width and height in the window."""
+    """x, y, width and height of an element in the window."""
     box = page.locator(selector).first.bounding_box()
     return np.array([box["x"], box["y"], box["width"], box["height"]])
 

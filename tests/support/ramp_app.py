@@ -1,4 +1,4 @@
-"""The app around a fake model that reads positions off ramp images, for tests of the service."""
+"""The app around a fake model that reads positions from ramp images, for tests of the service."""
 
 import asyncio
 import io
@@ -29,7 +29,7 @@ PNG = encoded(ramp_image(SIZE))
 
 
 class Reader(RampReader):
-    """Finds nothing where there is no ramp, as on the image of the warm-up."""
+    """Finds nothing in an image without a ramp, such as that of the warm-up."""
 
     def run(self, batch):
         if (batch == batch.flat[0]).all():
@@ -66,23 +66,23 @@ def joints(pose):
     return np.array([(keypoint["x"], keypoint["y"]) for keypoint in pose["keypoints"]])
 
 
-async def ask(app, chunks, headers=(), pause=0.0, path="/pose", patience=1000.0):
+async def ask(app, chunks, headers=(), pause=0.0, path="/pose", timeout=1000.0):
     """One request to a started app, its chunks taken from the list `pause` seconds apart -> status, headers, answer.
 
-    Having sent all, the client stays, or leaves after `patience` seconds.
+    The client disconnects `timeout` seconds after the last chunk.
     """
-    said = []
+    sent = []
 
     async def receive():
         if not chunks:
-            await asyncio.sleep(patience)
+            await asyncio.sleep(timeout)
             return {"type": "http.disconnect"}
         await asyncio.sleep(pause)
         body = chunks.pop(0)
         return {"type": "http.request", "body": body, "more_body": bool(chunks)}
 
     async def send(message):
-        said.append(message)
+        sent.append(message)
 
     scope = {
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "scheme": "http",
@@ -90,8 +90,8 @@ async def ask(app, chunks, headers=(), pause=0.0, path="/pose", patience=1000.0)
         "server": ("127.0.0.1", 80), "headers": [(k.encode(), v.encode()) for k, v in headers], "state": {},
     }  # fmt: skip
     await asyncio.wait_for(app(scope, receive, send), 20)
-    body = b"".join(message.get("body", b"") for message in said[1:])
-    return said[0]["status"], {k.decode(): v.decode() for k, v in said[0]["headers"]}, json.loads(body)
+    body = b"".join(message.get("body", b"") for message in sent[1:])
+    return sent[0]["status"], {k.decode(): v.decode() for k, v in sent[0]["headers"]}, json.loads(body)
 
 
 def with_app(runtime, use, **settings):

@@ -1,4 +1,4 @@
-"""Raw bytes to a service and back: what an HTTP client would repair, or would not say at all."""
+"""Raw bytes to a service and back, for requests that HTTP and WebSocket clients would refuse to send."""
 
 import json
 import re
@@ -16,7 +16,7 @@ _HEAD = re.compile(rb"HTTP/1\.1 (\d\d\d) [^\r]*\r\n((?:[^\r]+\r\n)*)\r\n")
 
 
 @dataclass
-class Answer:
+class Response:
     status: int
     headers: dict[str, str]
     body: bytes
@@ -26,20 +26,20 @@ class Answer:
 
 
 @dataclass
-class Heard:
-    """What came back on one connection, until it closed or the patience ended."""
+class Received:
+    """What was received on one connection until it closed or the time was up."""
 
     raw: bytes = b""
     closed: bool = False
     seconds: float = 0.0
 
     @property
-    def answers(self) -> list[Answer]:
+    def responses(self) -> list[Response]:
         return self._parse()[0]
 
     @property
     def frames(self) -> list[tuple[int, bytes]]:
-        """After the handshake, kind and content of each."""
+        """Opcode and content of each WebSocket frame after the handshake."""
         frames, rest = [], self._parse()[1]
         while len(rest) >= 2:
             at, length = 2, rest[1]
@@ -50,18 +50,18 @@ class Heard:
             rest = rest[at + length :]
         return frames
 
-    def _parse(self) -> tuple[list[Answer], bytes]:
-        """The answers that are whole, or as whole as they will be, and what follows them."""
-        answers, rest = [], self.raw
+    def _parse(self) -> tuple[list[Response], bytes]:
+        """The complete responses (and on a closed connection an incomplete last one), and the bytes after them."""
+        responses, rest = [], self.raw
         while match := _HEAD.match(rest):
             lines = (line.partition(b":") for line in match[2].split(b"\r\n") if line)
             headers = {name.decode().lower(): value.strip().decode("latin-1") for name, _, value in lines}
             end = match.end() + int(headers.get("content-length", 0))
             if len(rest) < end and not self.closed:
                 break
-            answers.append(Answer(int(match[1]), headers, rest[match.end() : end]))
+            responses.append(Response(int(match[1]), headers, rest[match.end() : end]))
             rest = rest[end:]
-        return answers, rest
+        return responses, rest
 
 
 def head(line: bytes, *headers: bytes) -> bytes:
@@ -79,10 +79,10 @@ def chunked(data: bytes, size: int) -> bytes:
 
 
 def part(name: bytes, data: bytes, *more: bytes, filename: bytes | None = None) -> bytes:
-    """Of a multipart form with boundary `b`."""
-    about = b'Content-Disposition: form-data; name="%s"' % name
-    about += b"" if filename is None else b'; filename="%s"' % filename
-    return b"--b\r\n" + about + b"\r\n" + b"".join(line + b"\r\n" for line in more) + b"\r\n" + data + b"\r\n"
+    """A part of a multipart form with boundary `b`."""
+    disposition = b'Content-Disposition: form-data; name="%s"' % name
+    disposition += b"" if filename is None else b'; filename="%s"' % filename
+    return b"--b\r\n" + disposition + b"\r\n" + b"".join(line + b"\r\n" for line in more) + b"\r\n" + data + b"\r\n"
 
 
 def form(*parts: bytes, path: bytes = b"/pose", kind: bytes = b"multipart/form-data; boundary=b") -> bytes:
@@ -90,7 +90,7 @@ def form(*parts: bytes, path: bytes = b"/pose", kind: bytes = b"multipart/form-d
 
 
 def frame(kind: int, data: bytes, last: bool = True, masked: bool = True, length: int | None = None) -> bytes:
-    """Of a WebSocket: kind 0 goes on, 1 is text, 2 binary, 8 closes, 9 pings. `length`: what is claimed."""
+    """A WebSocket frame. Opcode `kind`: 0 continuation, 1 text, 2 binary, 8 close, 9 ping. `length`: a false one."""
     length = len(data) if length is None else length
     short, more = (length, 0) if length < 126 else (126, 2) if length < 65536 else (127, 8)
     size = bytes([short | masked << 7]) + (length.to_bytes(more) if more else b"")
@@ -98,51 +98,51 @@ def frame(kind: int, data: bytes, last: bool = True, masked: bool = True, length
     return bytes([last << 7 | kind]) + size + mask + data
 
 
-def opened(*headers: bytes, path: bytes = b"/pose/stream") -> bytes:
+def handshake(*headers: bytes, path: bytes = b"/pose/stream") -> bytes:
     return b"GET " + path + b" HTTP/1.1\r\nHost: test\r\n" + b"".join(h + b"\r\n" for h in headers) + UPGRADE + b"\r\n"
 
 
-def connect(port: int, patience: float = 10) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", port), timeout=patience)
+def connect(port: int, timeout: float = 10) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=timeout)
 
 
-def answered(heard: Heard) -> bool:
-    return any(answer.status >= 200 for answer in heard.answers)
+def has_response(received: Received) -> bool:
+    return any(response.status >= 200 for response in received.responses)
 
 
-def never(heard: Heard) -> bool:
+def never(received: Received) -> bool:
     return False
 
 
-def talk(
+def exchange(
     port: int,
     parts: bytes | Iterable[bytes | None],
-    until: Callable[[Heard], bool] = answered,
-    patience: float = 10,
+    until: Callable[[Received], bool] = has_response,
+    timeout: float = 10,
     pause: float = 0,
-) -> Heard:
-    """Send, with a pause after each part, and listen until enough is heard, the connection closes or patience ends.
+) -> Received:
+    """Send, with a pause after each part, and receive until `until` says so, the connection closes or the time is up.
 
-    A part that is None waits for the answer to a handshake.
+    A part that is None waits for the response to a handshake.
     """
-    began, heard = monotonic(), Heard()
-    with connect(port, patience) as client:
+    began, received = monotonic(), Received()
+    with connect(port, timeout) as client:
         try:
             for piece in [parts] if isinstance(parts, bytes) else parts:
                 if piece is None:
-                    _listen(client, heard, lambda heard: bool(heard.answers), began + patience)
+                    _receive(client, received, lambda received: bool(received.responses), began + timeout)
                 else:
                     client.sendall(piece)
                     sleep(pause)
-        except OSError:  # refused while we were talking
+        except OSError:  # the service closed the connection while we were sending
             pass
-        _listen(client, heard, until, began + patience)
-    heard.seconds = monotonic() - began
-    return heard
+        _receive(client, received, until, began + timeout)
+    received.seconds = monotonic() - began
+    return received
 
 
-def _listen(client: socket.socket, heard: Heard, until: Callable[[Heard], bool], end: float) -> None:
-    while not heard.closed and not until(heard) and (left := end - monotonic()) > 0:
+def _receive(client: socket.socket, received: Received, until: Callable[[Received], bool], end: float) -> None:
+    while not received.closed and not until(received) and (left := end - monotonic()) > 0:
         client.settimeout(left)
         try:
             data = client.recv(65536)
@@ -150,10 +150,14 @@ def _listen(client: socket.socket, heard: Heard, until: Callable[[Heard], bool],
             return
         except OSError:
             data = b""
-        heard.raw += data
-        heard.closed = not data
+        received.raw += data
+        received.closed = not data
 
 
-def stream(port: int, sent: bytes, until: Callable[[Heard], bool] = lambda heard: bool(heard.frames)) -> Heard:
-    """Open a stream and send frames on it."""
-    return talk(port, [opened(), None, sent], until)
+def has_frame(received: Received) -> bool:
+    return bool(received.frames)
+
+
+def exchange_frames(port: int, sent: bytes, until: Callable[[Received], bool] = has_frame) -> Received:
+    """Open a pose stream and send frames on it."""
+    return exchange(port, [handshake(), None, sent], until)

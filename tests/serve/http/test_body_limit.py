@@ -1,4 +1,4 @@
-"""What a body may be, from a client that says exactly what it sends and when."""
+"""Limits on request bodies, from a client that controls exactly what it sends and when."""
 
 import asyncio
 

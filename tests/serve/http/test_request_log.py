@@ -14,17 +14,17 @@ from tests.support.ramp_app import PNG, Reader, ask, serving, with_app
 @pytest.fixture
 def lines():
     """What the service logs, formatted as JSON."""
-    said = []
+    records = []
 
     class Keep(logging.Handler):
         def emit(self, record):
-            said.append(json.loads(FORMATS["json"]().format(record)))
+            records.append(json.loads(FORMATS["json"]().format(record)))
 
     log, handler = logging.getLogger("serve"), Keep()
     level = log.level
     log.addHandler(handler)
     log.setLevel("INFO")
-    yield said
+    yield records
     log.removeHandler(handler)
     log.setLevel(level)
 
@@ -35,10 +35,10 @@ def lines():
 def test_each_answer_and_its_line_have_one_id(spec, lines, sent, kept):
     with serving(Reader(spec)) as client:
         answer = client.post("/pose", content=PNG, headers={"X-Request-ID": sent})
-    own = answer.headers["x-request-id"]
-    assert own == sent if kept else re.fullmatch("[0-9a-f]{32}", own)
+    given = answer.headers["x-request-id"]
+    assert given == sent if kept else re.fullmatch("[0-9a-f]{32}", given)
     [line] = [line for line in lines if line["logger"] == "serve.access"]
-    assert (line["request_id"], line["method"], line["path"], line["status"]) == (own, "POST", "/pose", 200)
+    assert (line["request_id"], line["method"], line["path"], line["status"]) == (given, "POST", "/pose", 200)
     assert line["ms"] > 0
 
 
@@ -93,7 +93,7 @@ def test_a_client_that_leaves_takes_its_work_along(spec):
         runtime.gate.clear()
         stays = asyncio.create_task(ask(app, [PNG]))
         await asyncio.sleep(0.2)  # in the model
-        status, _, _ = await ask(app, [PNG], patience=0.1)
+        status, _, _ = await ask(app, [PNG], timeout=0.1)
         assert status == 400
         runtime.gate.set()
         assert (await stays)[0] == 200

@@ -1,4 +1,4 @@
-"""What the service says of itself in OpenAPI is what it does: requests generated from it, every answer checked."""
+"""The service does what its OpenAPI document says: requests are generated from it, and every answer is checked."""
 
 import httpx2 as httpx
 import pytest

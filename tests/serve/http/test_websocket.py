@@ -20,10 +20,10 @@ def test_each_frame_gets_its_native_answer(client):
     with client.websocket_connect("/pose/stream") as stream:
         for number, size in enumerate([SIZE, (200, 260)]):
             stream.send_bytes(encoded(ramp_image(size)))
-            said = stream.receive_json()
-            assert said["frame"] == number
-            assert (said["width"], said["height"]) == size
-            assert abs(joints(said["poses"][0]) - ramp_joints(size)).max() < 0.6  # averages round up
+            answer = stream.receive_json()
+            assert answer["frame"] == number
+            assert (answer["width"], answer["height"]) == size
+            assert abs(joints(answer["poses"][0]) - ramp_joints(size)).max() < 0.6  # averages round up
 
 
 def test_the_query_counts_for_every_frame(client):

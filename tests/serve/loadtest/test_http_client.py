@@ -1,4 +1,4 @@
-"""The raw client of load and soak, against answers that come in pieces, late, or not to their end."""
+"""The raw client of the load tests: responses in pieces, late, or cut off."""
 
 import asyncio
 import socket
@@ -7,15 +7,15 @@ from time import sleep
 
 import pytest
 
-from serve.loadtest.http_client import Connection, Lost, message
+from serve.loadtest.http_client import Connection, ConnectionLost, encode_request
 
-ANSWER = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\ncontent-length: 4\r\n\r\nbody"
+RESPONSE = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\ncontent-length: 4\r\n\r\nbody"
 
 
-def ask(*parts, seconds=5.0, times=1):
-    """What each of `times` requests on one connection is answered, where each gets these parts and then the end."""
+def exchange(*parts, seconds=5.0, times=1):
+    """The responses to `times` requests on one connection: each is sent in these parts; then the connection closes."""
 
-    def answer(server):
+    def respond(server):
         client, _ = server.accept()
         with client:
             for _ in range(times):
@@ -27,37 +27,37 @@ def ask(*parts, seconds=5.0, times=1):
     async def use(port):
         connection = await Connection.open(port)
         try:
-            return [await connection.ask(message("GET", "/"), seconds) for _ in range(times)]
+            return [await connection.request(encode_request("GET", "/"), seconds) for _ in range(times)]
         finally:
             connection.close()
 
     with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as thread:
-        thread.submit(answer, server)
+        thread.submit(respond, server)
         return asyncio.run(use(server.getsockname()[1]))
 
 
 @pytest.mark.parametrize("size", [1, 7, 50, 1000])
 def test_an_answer_may_come_in_pieces(size):
-    parts = [ANSWER[i : i + size] for i in range(0, len(ANSWER), size)]
-    for reply in ask(*parts, times=2):
-        assert (reply.status, reply.headers["retry-after"], reply.body) == (503, "1", b"body")
+    parts = [RESPONSE[i : i + size] for i in range(0, len(RESPONSE), size)]
+    for response in exchange(*parts, times=2):
+        assert (response.status, response.headers["retry-after"], response.body) == (503, "1", b"body")
 
 
-@pytest.mark.parametrize("heard", [0, 5, len(ANSWER) - 1])
-def test_half_an_answer_is_lost(heard):
-    with pytest.raises(Lost) as lost:
-        ask(ANSWER[:heard])
-    assert lost.value.heard == heard
+@pytest.mark.parametrize("received", [0, 5, len(RESPONSE) - 1])
+def test_half_an_answer_is_lost(received):
+    with pytest.raises(ConnectionLost) as lost:
+        exchange(RESPONSE[:received])
+    assert lost.value.received == received
 
 
-def test_patience_ends():
+def test_a_late_response_is_a_timeout():
     with pytest.raises(TimeoutError):
-        ask(ANSWER[:10], *[b""] * 50, seconds=0.1)
+        exchange(RESPONSE[:10], *[b""] * 50, seconds=0.1)
 
 
-def test_a_message_says_its_length_unless_it_is_chunked():
-    assert message("POST", "/pose", b"1234", {"A": "b"}) == (
+def test_a_request_says_its_length_unless_it_is_chunked():
+    assert encode_request("POST", "/pose", b"1234", {"A": "b"}) == (
         b"POST /pose HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 4\r\nA: b\r\n\r\n1234"
     )
-    assert b"Content-Length" not in message("POST", "/", headers={"Transfer-Encoding": "chunked"})
-    assert b"Content-Length: 9\r\n" in message("POST", "/", headers={"Content-Length": "9"})
+    assert b"Content-Length" not in encode_request("POST", "/", headers={"Transfer-Encoding": "chunked"})
+    assert b"Content-Length: 9\r\n" in encode_request("POST", "/", headers={"Content-Length": "9"})

@@ -4,8 +4,8 @@ from time import monotonic
 
 import pytest
 
-from serve.loadtest.clients import Crowd
-from serve.loadtest.http_client import message
+from serve.loadtest.clients import Clients
+from serve.loadtest.http_client import encode_request
 from serve.loadtest.load import main
 from tests.support.bright_service import photo, write_model
 
@@ -60,7 +60,7 @@ def test_answers_other_than_200_are_counted_apart(model, image, capsys):
 
 
 class Bursts(asyncio.Protocol):
-    """Answers requests every tenth of a second, all at once, as batches do."""
+    """Answers all waiting requests at once, every tenth of a second, as batches do."""
 
     def connection_made(self, transport):
         self.transport = transport
@@ -77,16 +77,17 @@ def test_a_rate_does_not_depend_on_how_many_bursts_fit(seconds):
     async def use():
         server = await asyncio.get_running_loop().create_server(Bursts, "127.0.0.1", 0)
         async with server:
-            crowd = Crowd(server.sockets[0].getsockname()[1], message("POST", "/pose"), message("GET", "/metrics"))
-            return await crowd.ask(5, seconds)
+            port = server.sockets[0].getsockname()[1]
+            clients = Clients(port, encode_request("POST", "/pose"), encode_request("GET", "/metrics"))
+            return await clients.run(5, seconds)
 
-    heard = asyncio.run(use())
-    assert heard.rate == pytest.approx(50, rel=0.15)
-    assert not heard.others
+    stats = asyncio.run(use())
+    assert stats.rate == pytest.approx(50, rel=0.15)
+    assert not stats.errors
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "error"),
     [
         (["--host", "0.0.0.0"], "error: --host is '0.0.0.0': only 127.0.0.1 is put under load\n"),
         (["--max-batch", "0"], "error: --max-batch (UNIPOSE_MAX_BATCH) is '0'"),
@@ -94,18 +95,18 @@ def test_a_rate_does_not_depend_on_how_many_bursts_fit(seconds):
         (["--model", "nowhere.onnx"], "error: the service did not start: error: no model file nowhere.onnx\n"),
     ],
 )
-def test_what_cannot_be_is_one_line(options, said, capsys):
+def test_what_cannot_be_is_one_line(options, error, capsys):
     assert main(options) == 2
-    assert capsys.readouterr().err.startswith(said)
+    assert capsys.readouterr().err.startswith(error)
 
 
 @pytest.mark.parametrize(
-    ("boxes", "said"),
+    ("boxes", "error"),
     [("[[0, 0", "boxes: Invalid JSON"), ("[[999, 0, 1200, 10]]", "boxes[0]: lies outside the image")],
 )
-def test_boxes_are_checked_as_the_service_does(model, image, boxes, said, capsys):
+def test_boxes_are_checked_as_the_service_does(model, image, boxes, error, capsys):
     assert main(["--boxes", boxes, "--image", str(image), "--model", str(model)]) == 2
-    assert capsys.readouterr().err.startswith(f"error: {said}")
+    assert capsys.readouterr().err.startswith(f"error: {error}")
 
 
 @pytest.mark.parametrize(

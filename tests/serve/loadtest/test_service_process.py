@@ -1,4 +1,4 @@
-"""The service as a process of its own, over loopback, with a model made here."""
+"""The service as a separate process, over loopback, with a generated model."""
 
 import socket
 from itertools import repeat
@@ -10,7 +10,7 @@ from tests.support.bright_service import SPOT, photo, running, start
 
 
 def talk(port, head, body=()):
-    """What a raw client hears until the connection closes, having said that it will send no more."""
+    """Everything that a raw client receives until the connection closes; it closes its own sending side first."""
     with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
         client.sendall(b"POST /pose HTTP/1.1\r\nHost: test\r\n" + head + b"\r\n\r\n")
         for part in body:

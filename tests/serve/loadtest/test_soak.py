@@ -7,11 +7,11 @@ from collections import Counter
 
 import pytest
 
-from serve.loadtest.memory_curve import Sample, draw, growth
-from serve.loadtest.scenarios import Way
+from serve.loadtest.memory_curve import Sample, memory_growth, sparkline
+from serve.loadtest.scenarios import Scenario
 from serve.loadtest.service_process import Usage, running
 from serve.loadtest.soak import main, soak
-from serve.loadtest.soak_report import Diary
+from serve.loadtest.soak_report import SoakReport
 from tests.support.bright_service import write_model
 
 SOON = ["--body-seconds", "0.5", "--header-seconds", "0.5", "--max-bytes", "400000", "--threads", "1"]
@@ -30,16 +30,16 @@ def test_the_service_stays_sound(model, tmp_path, capsys):
     out = capsys.readouterr().out
     assert code == 0, out
     assert re.search(r"^sound: \d+ clients", out, re.M)
-    told = dict(re.findall(r"^(\w[\w ]+?)  +\d+ x (\w+)$", out, re.M))
-    assert told == {
+    outcomes = dict(re.findall(r"^(\w[\w ]+?)  +\d+ x (\w+)$", out, re.M))
+    assert outcomes == {
         "bad boxes": "422", "batch": "200", "boxes": "200", "chunks": "413", "damaged": "422", "empty": "422",
         "form": "200", "leaves early": "left", "leaves late": "left", "many bytes": "413", "many pixels": "413",
         "metrics": "200", "no address": "404", "no image": "415", "several photos": "200", "silent": "closed",
         "slow": "200", "stream": "streamed", "too slow": "408",
     }  # fmt: skip
-    curve = r" [▁▂▃▄▅▆▇█]+  first (\d+), least (\d+), most (\d+), last (\d+)"
+    numbers = r" [▁▂▃▄▅▆▇█]+  first (\d+), least (\d+), most (\d+), last (\d+)"
     for name in ("memory, MB", "open files", "threads"):
-        first, least, most, last = map(int, re.search(name + " +" + curve, out).groups())
+        first, least, most, last = map(int, re.search(name + " +" + numbers, out).groups())
         assert 0 < least <= first <= most and least <= last <= most
     rows = list(csv.DictReader(table.read_text().splitlines()))
     assert float(rows[0]["rss_mb"]) > 20
@@ -52,20 +52,20 @@ def test_a_death_is_a_fault(model):
         return await soak(process, seconds=60, clients=3)
 
     with running(["--model", str(model), *SOON]) as process:
-        diary = asyncio.run(use(process))
-    assert "it is not there at the end" in diary.faults[-1]
-    assert any(told == "lost" for _, told in diary.told)
-    assert any(" x lost, not " in fault for fault in diary.faults)
-    assert "fault: " in "\n".join(diary.lines())
+        report = asyncio.run(use(process))
+    assert "it is not there at the end" in report.faults[-1]
+    assert any(outcome == "lost" for _, outcome in report.outcomes)
+    assert any(" x lost, not " in fault for fault in report.faults)
+    assert "fault: " in "\n".join(report.lines())
 
 
-def test_what_nobody_should_be_told_is_a_fault():
-    async def act(_):
+def test_an_unexpected_outcome_is_a_fault():
+    async def run(_):
         return "200"
 
-    diary = Diary(told=Counter({("photo", "200"): 7, ("photo", "429"): 2, ("photo", "500"): 1}))
-    diary.judge({"photo": Way(act, "200")})
-    assert diary.faults == ["photo: 1 x 500, not 200"]
+    report = SoakReport(outcomes=Counter({("photo", "200"): 7, ("photo", "429"): 2, ("photo", "500"): 1}))
+    report.find_faults({"photo": Scenario(run, "200")})
+    assert report.faults == ["photo: 1 x 500, not 200"]
 
 
 def samples(rss, every=6.0):
@@ -83,14 +83,14 @@ def samples(rss, every=6.0):
     ],
 )
 def test_growth_is_from_the_second_fifth_to_the_last(rss, found):
-    assert growth(samples(rss)) == pytest.approx(found) if found else growth(samples(rss)) is None
-    assert growth(samples(rss, every=0.1)) is None  # too short to tell
+    assert memory_growth(samples(rss)) == pytest.approx(found) if found else memory_growth(samples(rss)) is None
+    assert memory_growth(samples(rss, every=0.1)) is None  # too short to tell
 
 
-def test_a_curve_is_a_line():
-    assert draw("memory", [1, 8, 4.4, 1]) == "memory      ▁█▄▁  first 1, least 1, most 8, last 1"
-    assert draw("flat", [5] * 3) == "flat        ▁▁▁  first 5, least 5, most 5, last 5"
-    assert len(draw("long", range(1000))) < 120
+def test_a_sparkline_is_one_line():
+    assert sparkline("memory", [1, 8, 4.4, 1]) == "memory      ▁█▄▁  first 1, least 1, most 8, last 1"
+    assert sparkline("flat", [5] * 3) == "flat        ▁▁▁  first 5, least 5, most 5, last 5"
+    assert len(sparkline("long", range(1000))) < 120
 
 
 @pytest.mark.parametrize(

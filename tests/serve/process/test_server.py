@@ -1,4 +1,4 @@
-"""Signals under load: what the service has accepted it answers, and it ends in time."""
+"""Signals under load: every accepted request is answered, and the service stops in time."""
 
 import asyncio
 import json
@@ -13,12 +13,12 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from serve.loadtest.http_client import Connection, Lost, Reply, message
+from serve.loadtest.http_client import Connection, ConnectionLost, Response, encode_request
 from serve.loadtest.service_process import running
 from tests.support.bright_service import SIZE, photo, write_model
 
-PATIENCE = 30
-GRACE = 1  # seconds for what is not ready when `stop_seconds` are over
+TIMEOUT = 30
+GRACE = 1  # seconds beyond `stop_seconds` for unfinished requests
 MARGIN = 5  # for one run of the model, and a busy machine
 TARGET = f"/pose?boxes=%5B%5B0,0,{SIZE[0]},{SIZE[1]}%5D%5D"
 
@@ -32,7 +32,7 @@ def quick(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def slow(quick, tmp_path_factory):
-    """The same model with 5 GMAC more, which add nothing to its maps."""
+    """The same model with 5 GMAC more, which do not change its heatmaps."""
     path = tmp_path_factory.mktemp("slow") / "slow.onnx"
     file = onnx.load(quick)
     file.graph.node[-1].output[0] = "quick"
@@ -56,52 +56,53 @@ def slow(quick, tmp_path_factory):
 
 @dataclass
 class Flood:
-    """Clients whose requests have ids: the answers by id, and how many bytes of those came that were lost."""
+    """Clients whose requests have ids: the responses by id, and of those that were lost the bytes received."""
 
     port: int
-    replies: dict[str, Reply] = field(default_factory=dict)
+    responses: dict[str, Response] = field(default_factory=dict)
     lost: dict[str, int] = field(default_factory=dict)
-    over: bool = False
+    stopping: bool = False
 
-    async def ask(self, own, connection):
-        request = message("POST", TARGET, photo(), {"X-Request-ID": own})
+    async def send(self, request_id, connection):
+        request = encode_request("POST", TARGET, photo(), {"X-Request-ID": request_id})
         try:
-            self.replies[own] = await connection.ask(request, PATIENCE)
-        except Lost as error:
-            self.lost[own] = error.heard
+            self.responses[request_id] = await connection.request(request, TIMEOUT)
+        except ConnectionLost as error:
+            self.lost[request_id] = error.received
 
-    async def ask_once(self, name):
+    async def send_once(self, name):
         connection = await Connection.open(self.port)
-        await self.ask(name, connection)
+        await self.send(name, connection)
         connection.close()
 
-    async def ask_again_and_again(self, name):
-        """As fast as can be, until nobody listens or it is over."""
+    async def send_repeatedly(self, name):
+        """Without a pause, until the service no longer listens or `stopping` is set."""
         number, connection = 0, None
-        while not self.over:
+        while not self.stopping:
             try:
                 if connection is None or connection.closed:
                     connection = await Connection.open(self.port)
             except OSError:
                 return
-            await self.ask(f"{name}-{number}", connection)
+            await self.send(f"{name}-{number}", connection)
             number += 1
         connection.close()
 
     def statuses(self):
-        return {reply.status for reply in self.replies.values()}
+        return {response.status for response in self.responses.values()}
 
     def assert_none_is_lost(self, process):
-        """Each request in the log has had its answer at the client, and those that were lost are not in the log."""
+        """Every logged request got its response, and no lost request was logged."""
         logged = {}
         for line in map(json.loads, process.log.read_text().splitlines()):
             assert "traceback" not in line, line
             if line["logger"] == "serve.access":
                 logged[line["request_id"]] = line["status"]
-        assert logged == {own: reply.status for own, reply in self.replies.items()}
+        assert logged == {request_id: response.status for request_id, response in self.responses.items()}
         assert set(self.lost.values()) <= {0}, "half an answer"
         assert self.statuses() <= {200, 503}
-        assert all("retry-after" in reply.headers for reply in self.replies.values() if reply.status == 503)
+        refused = [response for response in self.responses.values() if response.status == 503]
+        assert all("retry-after" in response.headers for response in refused)
 
 
 def serving(model, *options):
@@ -121,14 +122,14 @@ def children(pid):
 
 
 def workers(process):
-    """Those of the children that serve."""
+    """The child processes that serve."""
     lines = {pid: Path(f"/proc/{pid}/cmdline").read_text() for pid in children(process.pid)}
     return {pid for pid, line in lines.items() if "spawn_main" in line}
 
 
 async def started(process, count):
-    """Waits until so many workers, dead ones too, have loaded their model."""
-    async with asyncio.timeout(PATIENCE):
+    """Waits until this many workers, including those that died, have loaded their model."""
+    async with asyncio.timeout(TIMEOUT):
         while process.log.read_text().count("Application startup complete") < count:
             await asyncio.sleep(0.05)
 
@@ -136,7 +137,7 @@ async def started(process, count):
 def test_no_accepted_request_is_lost_when_it_is_stopped_under_load(quick):
     async def use(process):
         flood = Flood(process.port)
-        clients = [asyncio.create_task(flood.ask_again_and_again(f"client{i}")) for i in range(16)]
+        clients = [asyncio.create_task(flood.send_repeatedly(f"client{i}")) for i in range(16)]
         await asyncio.sleep(1)
         assert await stop(process) == 0
         await asyncio.gather(*clients)
@@ -150,12 +151,12 @@ def test_no_accepted_request_is_lost_when_it_is_stopped_under_load(quick):
 def test_what_is_not_ready_within_the_stop_is_told_so(slow):
     async def use(process):
         flood = Flood(process.port)
-        clients = [asyncio.create_task(flood.ask_once(f"client{i}")) for i in range(128)]
+        clients = [asyncio.create_task(flood.send_once(f"client{i}")) for i in range(128)]
         await asyncio.sleep(0.5)
         assert await stop(process) == 0
         await asyncio.gather(*clients)
         flood.assert_none_is_lost(process)
-        assert len(flood.replies) == 128
+        assert len(flood.responses) == 128
         assert 503 in flood.statuses()
 
     with serving(slow, "--stop-seconds", "0.2", "--max-batch", "2") as process:
@@ -165,16 +166,16 @@ def test_what_is_not_ready_within_the_stop_is_told_so(slow):
 def test_a_worker_that_dies_is_replaced_under_load(quick):
     async def use(process):
         flood = Flood(process.port)
-        clients = [asyncio.create_task(flood.ask_again_and_again(f"client{i}")) for i in range(8)]
+        clients = [asyncio.create_task(flood.send_repeatedly(f"client{i}")) for i in range(8)]
         await started(process, 2)
         first, second = workers(process)
         os.kill(first, signal.SIGKILL)
         await started(process, 3)
         assert len(workers(process) - {first, second}) == 1
         os.kill(second, signal.SIGKILL)
-        answered = len(flood.replies)
-        async with asyncio.timeout(PATIENCE):
-            while len(flood.replies) < answered + 20:  # the third has them all
+        answered = len(flood.responses)
+        async with asyncio.timeout(TIMEOUT):
+            while len(flood.responses) < answered + 20:  # the third has them all
                 await asyncio.sleep(0.05)
         assert await stop(process) == 0
         await asyncio.gather(*clients)
@@ -185,11 +186,11 @@ def test_a_worker_that_dies_is_replaced_under_load(quick):
 
 
 def test_a_stop_that_is_told_twice_at_once_is_one(slow):
-    """As a terminal's Ctrl+C and systemd do: they tell every process, and the supervisor tells its workers again."""
+    """A terminal's Ctrl+C and systemd signal every process, and the supervisor signals its workers again."""
 
     async def use(process):
         flood = Flood(process.port)
-        clients = [asyncio.create_task(flood.ask_once(f"client{i}")) for i in range(16)]
+        clients = [asyncio.create_task(flood.send_once(f"client{i}")) for i in range(16)]
         await asyncio.sleep(0.3)
         os.kill(process.pid, signal.SIGTERM)
         await asyncio.sleep(0.2)
