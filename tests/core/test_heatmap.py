@@ -80,6 +80,13 @@ def test_what_is_not_there_gives_zeros(xy, visible, drawn):
     assert maps.any() == drawn
 
 
+def test_gaussians_are_drawn_where_it_is_said_and_nowhere_else():
+    xy = np.array([(10.0, 10.0), (20.0, 30.0), (-7.0, 10.0)])
+    maps = heatmap.gaussians(xy, np.array([True, False, True]), SIZE, 2.0)
+    assert [bool(one.any()) for one in maps] == [True, False, True]
+    assert np.array_equal(maps[:1], encode(xy[0]))
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (1, 5), (2, 2), (5, 1)])
 def test_decode_of_tiny_maps(shape):
     maps = np.zeros((1, *shape), np.float32)

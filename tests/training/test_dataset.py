@@ -1,5 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -69,6 +70,16 @@ def test_workers_do_not_change_the_samples(record, spec, workers):
     assert not torch.equal(expected[0], expected[1])
     dataset.epoch = 1
     assert not torch.equal(expected[0], dataset[0]["image"])
+
+
+@pytest.mark.parametrize("affine", [None, AFFINE])
+def test_a_sample_fits_its_box_and_judges_its_keypoints_once(record, spec, monkeypatch, affine):
+    fit, inside = Mock(wraps=Affine.fit), Mock(wraps=heatmap.inside)
+    dataset = PoseDataset([record], spec, affine)
+    monkeypatch.setattr(Affine, "fit", fit)
+    monkeypatch.setattr(heatmap, "inside", inside)
+    assert dataset[0]["weight"].any()
+    assert (fit.call_count, inside.call_count) == (1, 1)
 
 
 def film(record, frames, video=1):

@@ -16,16 +16,19 @@ _TINY = 1e-10  # log of anything smaller carries no position
 
 
 def encode(xy_heatmap: Float, visible: Bool, size_wh: tuple[int, int], sigma: float) -> Float32:
-    """Unrounded Gaussians of peak 1 (Zhang et al., CVPR 2020: the centre is not quantised).
+    """The maps of a person's keypoints: xy_heatmap (K, 2), visible (K,), sigma in cells -> (K, h, w).
 
-    xy_heatmap (K, 2), visible (K,), sigma in cells -> (K, h, w). A keypoint that is not visible, or further than
-    3 sigma outside the map, gives a map of zeros.
+    A keypoint that is not visible, or further than 3 sigma outside the map, gives a map of zeros.
     """
+    return gaussians(xy_heatmap, inside(xy_heatmap, visible, size_wh, 3 * sigma), size_wh, sigma)
+
+
+def gaussians(xy_heatmap: Float, drawn: Bool, size_wh: tuple[int, int], sigma: float) -> Float32:
+    """Gaussians of peak 1 at unrounded centres (Zhang et al., CVPR 2020), zeros where not `drawn` (K,) -> (K, h, w)."""
     width, height = size_wh
     x, y = np.asarray(xy_heatmap, np.float32).T[:, :, None]
     row = np.exp(-((np.arange(width, dtype=np.float32) - x) ** 2) / (2 * sigma**2))
     column = np.exp(-((np.arange(height, dtype=np.float32) - y) ** 2) / (2 * sigma**2))
-    drawn = inside(xy_heatmap, visible, size_wh, 3 * sigma)
     maps: Float32 = column[:, :, None] * row[:, None, :] * drawn[:, None, None]
     return maps
 

@@ -1,4 +1,4 @@
-"""PoseDataset: records to training samples; ONE affine moves pixels and points."""
+"""PoseDataset: training samples from records; one affine transform moves an image and its keypoints alike."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,7 +18,7 @@ from unipose.training.augment import Appearance, RandomAffine
 
 
 class Sample(TypedDict):
-    """image (3, H, W), target (K, h, w), weight (K,) float32, a clip's led by time T; index of the record or window."""
+    """image (3, H, W), target (K, h, w), weight (K,), float32, with time T in front for a window; its index."""
 
     image: Tensor
     target: Tensor
@@ -27,7 +27,7 @@ class Sample(TypedDict):
 
 
 class Batch(TypedDict):
-    """What a loader makes of B samples: the same with a leading B; index (B,)."""
+    """B samples, as a DataLoader collates them: the same tensors with B in front, index (B,)."""
 
     image: Tensor
     target: Tensor
@@ -36,13 +36,14 @@ class Batch(TypedDict):
 
 
 class PoseDataset(torch.utils.data.Dataset[Sample]):
-    """Sample i depends on (seed, epoch, i) alone, so that any number of workers gives the same training.
+    """Training samples: sample i depends on (seed, epoch, i) alone, whatever the number of workers.
 
-    Without `affine` and `appearance` nothing is random. A keypoint without label, or outside the crop, has weight 0.
+    Without `affine` and `appearance` nothing is random. A keypoint that is not labelled, or outside the crop, has
+    weight 0.
 
-    With a `window` of T a sample is T consecutive frames of a clip, in which one affine and one change of appearance
-    keep the motion true. The crop is that of their mean box, so that people are as large in it as in a single frame's.
-    Raises ValueError where no clip is long enough.
+    With a `window` of T a sample is T consecutive frames of a clip. They share one affine, of their mean box, and one
+    change of appearance, so that motion looks as it was and people are as large as in a single frame's crop. Raises
+    ValueError where no clip is long enough.
     """
 
     def __init__(
@@ -57,8 +58,9 @@ class PoseDataset(torch.utils.data.Dataset[Sample]):
         self.windows = _windows(records, window) if window else [(record,) for record in records]
         if window and not self.windows:
             raise ValueError(f"no clip has {window} consecutive frames: lower data.window")
-        self.of_clips = window > 0
+        self.with_time = window > 0
         self.spec = spec
+        self.input_to_heatmap = heatmap.from_input(spec.input_wh, spec.stride)
         self.affine = affine
         self.appearance = appearance
         self.seed = seed
@@ -66,48 +68,55 @@ class PoseDataset(torch.utils.data.Dataset[Sample]):
 
     @property
     def frames(self) -> int:
-        """In each sample."""
+        """Frames in a sample."""
         return len(self.windows[0])
 
     def __len__(self) -> int:
         return len(self.windows)
 
     def __getitem__(self, index: int) -> Sample:
-        image, target, weight = (part if self.of_clips else part[0] for part in self.window(index))
+        image, target, weight = (part if self.with_time else part[0] for part in self.window(index))
         return Sample(image=image, target=target, weight=weight, index=index)
 
     def window(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
-        """image (T, 3, H, W), target (T, K, h, w), weight (T, K): all frames are cropped and changed alike."""
+        """image (T, 3, H, W), target (T, K, h, w), weight (T, K) of a window, with T = 1 for a single image."""
         records, spec = self.windows[index], self.spec
         rng = np.random.default_rng((self.seed, self.epoch, index))
-        boxes = np.array([record.box_xyxy for record in records])
-        last = replace(records[-1], box_xyxy=boxes.mean(axis=0))
-        to_input, mirrored = Affine.fit(last.box_xyxy, spec.input_wh, spec.margin), False
-        if self.affine:
-            to_input, mirrored = self.affine.draw(rng, last, spec.skeleton, spec.input_wh, spec.margin)
+        to_input, mirrored = self._crop(rng, records)
         pixels = [warp(read_image(record.image_path), to_input, spec.input_wh) for record in records]
         if self.appearance:
-            look = int(rng.integers(2**31))
-            pixels = [self.appearance(frame, look) for frame in pixels]
+            seed = int(rng.integers(2**31))
+            pixels = [self.appearance(frame, seed) for frame in pixels]
 
         order = list(spec.skeleton.mirror) if mirrored else slice(None)
-        to_heatmap = heatmap.from_input(spec.input_wh, spec.stride) @ to_input
-        xy_heatmap = [to_heatmap(record.xy_image[order]) for record in records]
-        labelled = [record.labelled[order] for record in records]
-        weight = [heatmap.inside(xy, known, spec.heatmap_wh) for xy, known in zip(xy_heatmap, labelled, strict=True)]
-        target = [
-            heatmap.encode(xy, known, spec.heatmap_wh, spec.sigma) for xy, known in zip(xy_heatmap, weight, strict=True)
-        ]
+        to_heatmap = self.input_to_heatmap @ to_input
+        targets, weights = [], []
+        for record in records:
+            xy_heatmap = to_heatmap(record.xy_image[order])
+            known = heatmap.inside(xy_heatmap, record.labelled[order], spec.heatmap_wh)
+            targets.append(heatmap.gaussians(xy_heatmap, known, spec.heatmap_wh, spec.sigma))
+            weights.append(known)
         image = np.stack([normalise(frame, spec.mean, spec.std) for frame in pixels])
         return (
             torch.from_numpy(image),
-            torch.from_numpy(np.stack(target)),
-            torch.from_numpy(np.array(weight, np.float32)),
+            torch.from_numpy(np.stack(targets)),
+            torch.from_numpy(np.array(weights, np.float32)),
         )
+
+    def _crop(self, rng: np.random.Generator, records: Sequence[Record]) -> tuple[Affine, bool]:
+        """The affine from a window's images to the input, and whether it mirrors them."""
+        spec, box_xyxy = self.spec, np.array([record.box_xyxy for record in records]).mean(axis=0)
+        if self.affine:
+            last = replace(records[-1], box_xyxy=box_xyxy)
+            return self.affine.draw(rng, last, spec.skeleton, spec.input_wh, spec.margin)
+        return Affine.fit(box_xyxy, spec.input_wh, spec.margin), False
 
 
 def _windows(records: Sequence[Record], frames: int) -> list[tuple[Record, ...]]:
-    """A clip's windows lie side by side, the last ends with it; a clip shorter than `frames` has none."""
+    """Windows of `frames` that cover each clip as evenly as they can, from its first to its last frame.
+
+    A clip shorter than a window has none.
+    """
     return [
         clip[start : start + frames]
         for clip in clips(records)
