@@ -28,7 +28,7 @@ _FAILED = "Failed to load resource: "  # then the reason: Chromium's message for
 
 @contextmanager
 def open_browser(folder):
-    """`folder` is for the camera's film."""
+    """`folder`: for the camera's film."""
     film = folder / "spot.y4m"
     _write_film(film)
     with sync_playwright() as playwright:

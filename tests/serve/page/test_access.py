@@ -2,12 +2,9 @@
 
 import re
 
-import pytest
 from playwright.sync_api import expect
 
-from tests.support.page_browser import CHROMIUM, MISSING, PHONE, ask, centre, encoded, give, on_screen, upload
-
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason=MISSING)
+from tests.support.page_browser import PHONE, ask, centre, encoded, give, on_screen, upload
 
 
 def test_a_joint_is_named_with_its_score_by_pointer_and_by_keyboard(service, visit, figure, shoot):

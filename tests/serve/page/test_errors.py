@@ -6,9 +6,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.support.bright_service import photo, running
-from tests.support.page_browser import CHROMIUM, MISSING, give, upload
+from tests.support.page_browser import give, upload
 
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason=MISSING)
 KEY = "0123456789-abcdef"
 
 

@@ -11,22 +11,9 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from tests.support.bright_service import SIZE, SPOT, photo
-from tests.support.page_browser import (
-    CHROMIUM,
-    DESKTOP,
-    MISSING,
-    PHONE,
-    ask,
-    centre,
-    encoded,
-    give,
-    joints,
-    on_screen,
-    upload,
-)
+from tests.support.page_browser import DESKTOP, PHONE, ask, centre, encoded, give, joints, on_screen, upload
 from unipose.core.image import read_image
 
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason=MISSING)
 SPOTTED = np.tile(np.add(SPOT, 0.5), (14, 1))  # every joint, in the overlay's edge-based pixels
 
 

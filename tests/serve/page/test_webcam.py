@@ -4,9 +4,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.page_browser import CAMERA_SIZE, CAMERA_SPOTS, CHROMIUM, DESKTOP, MISSING, PHONE, joints, on_screen
-
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason=MISSING)
+from tests.support.page_browser import CAMERA_SIZE, CAMERA_SPOTS, DESKTOP, PHONE, joints, on_screen
 
 
 def wait_for_joints(page, xy):
