@@ -40,7 +40,7 @@ def test_speed_is_in_body_sizes_per_second():
     assert np.allclose(speed(xy, 100.0, 30.0), 5 * 30 / 100)
 
 
-def test_smoothing_calms_what_rests_and_keeps_up_with_what_moves():
+def test_smoothing_steadies_what_rests_and_keeps_up_with_what_moves():
     rng = np.random.default_rng(0)
     noise = rng.normal(0, 0.7, (60, 2, 2))
     still = np.full((60, 2, 2), 100.0) + noise

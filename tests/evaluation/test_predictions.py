@@ -96,14 +96,14 @@ def film(tmp_path):
 
 
 @pytest.mark.parametrize(("window", "known"), [(0, 8), (2, 5), (1, 3)])
-def test_a_model_with_memory_is_led_through_each_clip(film, spec, window, known):
+def test_a_recurrent_model_goes_through_each_clip(film, spec, window, known):
     """It knows where the joints of black frames are from those before; with a window it forgets, and guesses."""
     poses = predict_records(Predictor(RecurrentRampReader(spec)), film, window=window)
     right = [np.abs(pose.xy_image - r.xy_image).max() < 20 for pose, r in zip(poses, film.records, strict=True)]
     assert sum(right) == known
 
 
-def test_a_model_with_memory_follows_no_detector(film, ramps, spec):
+def test_a_recurrent_model_takes_no_detector(film, ramps, spec):
     predictor = Predictor(RecurrentRampReader(spec))
     with pytest.raises(ValueError, match="boxes=truth, or window=1"):
         predict_records(predictor, film, "detector")

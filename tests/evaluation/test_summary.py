@@ -134,7 +134,7 @@ def test_the_size_of_a_pose_is_not_its_boxs(ramps, ramp_reader):
     assert numbers["AP_large"] == numbers["AP"] < 100
 
 
-def test_nobody_who_can_be_judged_is_told(ramps, ramp_reader):
+def test_a_set_without_anybody_to_judge_is_refused(ramps, ramp_reader):
     records = ramps()
     poses = predict_records(Predictor(ramp_reader), records)
     legs = tuple(replace(r, labelled=np.arange(14) < 2) for r in records.records)  # no torso to measure in

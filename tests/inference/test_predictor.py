@@ -37,7 +37,7 @@ def test_flip_test_is_unbiased(ramp_reader, spec):
     assert ramp_reader.batches == [1]
 
 
-def test_without_boxes_further_looks_are_closer(ramp_reader):
+def test_without_boxes_the_box_is_refined(ramp_reader):
     size = (620, 440)
     [[pose]] = Predictor(ramp_reader).predict([ramp_image(size)])
     assert np.abs(pose.xy_image - ramp_joints(size)).max() < 0.5
@@ -83,7 +83,7 @@ def test_a_detector_that_finds_several_people_exactly(ramp_reader):
 
 
 @pytest.mark.parametrize("most", [0, 1, 2, 3, None])
-def test_of_the_detectors_boxes_the_best_are_looked_at(ramp_reader, most):
+def test_of_the_detectors_boxes_the_best_are_used(ramp_reader, most):
     @dataclass
     class Three:
         needs_refinement: bool = False
@@ -95,21 +95,21 @@ def test_of_the_detectors_boxes_the_best_are_looked_at(ramp_reader, most):
     [first, second] = predictor.predict([IMAGE, IMAGE], max_people=most)
     assert [pose.box_xyxy[0] for pose in first] == [BOX[0] + 1, BOX[0], BOX[0] - 1][:most] and len(second) == len(first)
     [asked] = predictor.predict([IMAGE], [[BOX] * 4], max_people=most)
-    assert len(asked) == 4  # boxes that were given are all looked at
+    assert len(asked) == 4  # given boxes are all used
 
 
-@pytest.mark.parametrize(("box", "looks"), [([0, 0, 310, 230], 3), ([80, 20, 290, 200], 2)])
-def test_a_person_much_smaller_than_the_first_look_is_looked_at_once_more(ramp_reader, box, looks):
+@pytest.mark.parametrize(("box", "passes"), [([0, 0, 310, 230], 3), ([80, 20, 290, 200], 2)])
+def test_a_person_much_smaller_than_the_first_crop_is_refined_once_more(ramp_reader, box, passes):
     @dataclass
-    class Rough:
+    class Loose:
         needs_refinement: bool = True
 
         def detect(self, image):
             return np.array([box], float)
 
     size = (310, 230)
-    [[pose]] = Predictor(ramp_reader, Rough()).predict([ramp_image(size)])
-    assert ramp_reader.batches == [1] * looks
+    [[pose]] = Predictor(ramp_reader, Loose()).predict([ramp_image(size)])
+    assert ramp_reader.batches == [1] * passes
     assert np.abs(pose.xy_image - ramp_joints(size)).max() < 0.5
 
 

@@ -64,7 +64,7 @@ sys.exit(batch.main(sys.argv[1:]))
 
 
 @pytest.mark.slow
-def test_workers_that_cannot_start_are_told_in_a_line(tmp_path):
+def test_workers_that_cannot_start_give_one_line(tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.png").write_bytes(b"")
     command = [sys.executable, "-c", BROKEN, str(tmp_path / "in"), "--out", str(tmp_path / "out")]

@@ -23,9 +23,11 @@ class Stage(Predictor):
 
     def predict(self, images, boxes=None, max_people=None):
         self.calls += [(int(image[0, 0, 0]), boxes is None) for image in images]
-        return [self.look(int(image[0, 0, 0]), None if boxes is None else boxes[i]) for i, image in enumerate(images)]
+        return [
+            self.poses_in(int(image[0, 0, 0]), None if boxes is None else boxes[i]) for i, image in enumerate(images)
+        ]
 
-    def look(self, index, boxes):
+    def poses_in(self, index, boxes):
         """All people; or, for each box, whoever is in it most, and nobody much where it is empty."""
         people = self.people(index)
         if boxes is None:
@@ -66,18 +68,18 @@ def test_without_anybody_every_batch_begins_with_a_detection():
     assert [index for index, detected in stage.calls if detected] == [0, 4, 8]
 
 
-def test_a_place_that_the_detector_no_longer_sees_is_not_looked_at():
+def test_a_place_that_the_detector_no_longer_finds_is_dropped():
     """A pose is always found in a box: without this, empty places would keep their people."""
     stage = Stage(lambda i: [person(100, 150)] if i < 8 else [])
-    stage.look = lambda index, boxes: stage.people(index) if boxes is None else [person(100, 150)] * len(boxes)
+    stage.poses_in = lambda index, boxes: stage.people(index) if boxes is None else [person(100, 150)] * len(boxes)
     assert run(PoseTracker(stage, smoothing=None), 24)[8:] == [[]] * 16
 
 
 def test_boxes_are_padded_and_ahead_of_who_moves():
     boxes = []
     stage = Stage(lambda i: [person(100 + 10 * i, 150)])
-    look = stage.look
-    stage.look = lambda index, given: (boxes.append((index, given)), look(index, given))[1]
+    poses_in = stage.poses_in
+    stage.poses_in = lambda index, given: (boxes.append((index, given)), poses_in(index, given))[1]
     run(PoseTracker(stage, smoothing=None, detect_every=100), 12, batch=1)
     index, [box] = boxes[-1]
     extent = person(100 + 10 * index, 150).body_box
@@ -102,7 +104,7 @@ def test_detections_are_in_every_nth_frame():
 
 
 @pytest.mark.parametrize("batch", [1, 4])
-def test_a_model_with_memory_carries_it_from_frame_to_frame(spec, batch):
+def test_a_recurrent_model_carries_its_state_from_frame_to_frame(spec, batch):
     """Its person goes behind something for three frames; what it remembers is where they were, under the same id."""
     reader = RecurrentRampReader(spec)
     tracker = PoseTracker(Predictor(reader), smoothing=None, min_score=0.05, detect_every=100)
@@ -117,7 +119,7 @@ def test_a_model_with_memory_carries_it_from_frame_to_frame(spec, batch):
     assert [state[0, 0].max() for state in reader.states[-3:]] == [7, 8, 9]  # one step for each frame
 
 
-def test_memory_stays_with_its_person_over_a_detection(spec):
+def test_a_state_stays_with_its_person_over_a_detection(spec):
     reader = RecurrentRampReader(spec)
     tracker = PoseTracker(Predictor(reader), smoothing=None, min_score=0.05, detect_every=2)
     for i in range(6):

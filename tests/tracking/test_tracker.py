@@ -53,7 +53,7 @@ def test_somebody_elsewhere_is_somebody_else():
     assert ids(Tracker(LSP), frames)[-1] == [2]
 
 
-def test_one_person_seen_twice_is_told_once():
+def test_one_person_found_twice_counts_once():
     better, worse = person(100, 100, 0.9), person(103, 101, 0.7)
     tracker = Tracker(LSP)
     for i in range(5):
@@ -76,7 +76,7 @@ def test_times_may_be_uneven_and_a_frame_empty():
 
 
 @given(st.integers(1, 5), st.integers(0, 2**32 - 1))
-@example(5, 1255)  # unseen just after a trembling that looked like motion
+@example(5, 1255)  # unseen just after jitter that looked like motion
 def test_ids_never_multiply(count, seed):
     """People apart from each other, shaken and sometimes unseen: as many ids as people."""
     rng = np.random.default_rng(seed)
