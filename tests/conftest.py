@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 from PIL import Image
 
 from tests.support.bright_service import running, write_model
@@ -21,6 +22,8 @@ from unipose.datasets.records import read_records
 from unipose.datasets.synthetic.images import draw_image
 from unipose.weights import default_model
 
+settings.register_profile("any machine", deadline=None)  # a busy one takes its time
+settings.load_profile("any machine")
 torch.set_num_threads(1)  # small tensors: more threads only wait for each other
 
 

@@ -72,7 +72,8 @@ def test_a_missing_package_is_named(monkeypatch, missing, name, weights):
 
 
 def test_detectors_load_no_engine_before_they_are_opened():
-    code = "import sys, unipose.inference.detectors.detector; sys.exit(bool({'torch', 'torchvision', 'onnxruntime'} & set(sys.modules)))"
+    engines = {"torch", "torchvision", "onnxruntime"}
+    code = f"import sys, unipose.inference.detectors.detector; sys.exit(bool({engines} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
