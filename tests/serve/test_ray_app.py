@@ -1,12 +1,15 @@
+"""The application on Ray Serve answers as it does by itself."""
+
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
-from urllib.error import HTTPError, URLError
+from http.client import HTTPException
+from time import monotonic, sleep
+from urllib.error import HTTPError
 
 import cv2
 import pytest
@@ -17,6 +20,7 @@ from serve.app import create_app
 from serve.process.worker import load_predictor
 from serve.settings import Settings
 
+START_SECONDS = 300  # on a busy machine
 SERVE = """
 import signal
 import sys
@@ -24,7 +28,7 @@ import ray
 from ray import serve
 from serve.ray_app import app
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
-ray.init("local", num_cpus=2)  # not in a cluster that somebody has here
+ray.init("local", num_cpus=2)  # not in a cluster that is running here already
 deployed = app({"max_queue": "8", "log_level": "warning"})
 serve.start(http_options={"host": "127.0.0.1", "port": int(sys.argv[1])})
 serve.run(deployed, blocking=True)
@@ -33,7 +37,7 @@ serve.run(deployed, blocking=True)
 
 @pytest.fixture(scope="module")
 def port():
-    """Where Ray Serve listens with the application."""
+    """The port at which Ray Serve answers with the application."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -42,23 +46,28 @@ def port():
         [sys.executable, "-c", SERVE, str(port)], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     try:
-        for _ in range(240):
-            try:
-                if ask(port, "readyz")[0] == 200:
-                    break
-            except (URLError, ConnectionError):
-                pass
+        end = monotonic() + START_SECONDS
+        while not is_ready(port):
             assert process.poll() is None, process.stdout.read().decode()
-            time.sleep(0.5)
+            assert monotonic() < end, f"not ready within {START_SECONDS} seconds"
+            sleep(0.5)
         yield port
     finally:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=120)
 
 
+def is_ready(port):
+    """Whether the application answers; until then nothing listens, or Ray's proxy answers with an error as text."""
+    try:
+        return ask(port, "readyz") == (200, {"status": "ready"})
+    except (OSError, HTTPException, ValueError):
+        return False
+
+
 def ask(port, address, body=None):
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/{address}", body) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/{address}", body, timeout=60) as answer:
             return answer.status, json.load(answer)
     except HTTPError as error:
         with error:
