@@ -1,11 +1,11 @@
-"""Noisy labels, read again by a model: a set's COCO-keypoint JSON -> the same without what is most likely wrong.
+"""Clean noisy labels with a model: a set's COCO-keypoint JSON -> the same without the labels that are likely wrong.
 
     python data/clean_labels.py MODEL train.json --out clean.json
 
-The model looks at each person in their annotated box, with flip test. Where it is sure and far from the label, the
-label goes; where a person's labels fit far better once left and right are exchanged, they are exchanged. Nothing is
-added. Best is a model that has not been trained on the set; one that has been, briefly, and with much else, has hardly
-learned its single errors by heart.
+The model estimates each person in their annotated box, with flip test. Labels far from a confident prediction are
+removed; where a person's labels fit far better with left and right swapped, they are swapped. No label is added. Use a
+model that was not trained on the set, or only briefly and together with much other data, so that it has hardly
+memorised the set's errors.
 """
 
 import argparse
@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from source import command
+from source import run_script
 
 from unipose.core.pose import Pose
 from unipose.core.skeleton import Skeleton
+from unipose.core.types import Bool, Float64, Index
 from unipose.datasets.coco_json import write_changed
 from unipose.datasets.records import Record, read_records
 from unipose.evaluation.predictions import predict_records
@@ -27,41 +27,41 @@ from unipose.inference.predictor import Predictor
 from unipose.runtime.engines import open_runtime
 from unipose.weights import MODEL_HELP, named_model
 
-CONFIDENT = 0.5  # a keypoint's score from which on the model is believed rather than the label
-FAR = 0.5  # torsos between the two that no click explains
-PAIRED = 4  # sure keypoints with a mirror twin that it takes to say so of a person
-SWAPPED = 0.5  # how much nearer the labels of both sides come, in the mean, when they are exchanged
+CONFIDENT = 0.5  # the lowest score with which a prediction overrules a label
+FAR = 0.5  # torso lengths between prediction and label that a careless click does not explain
+MIN_PAIRED = 4  # confident left and right keypoints needed to judge that a person's sides are swapped
+SWAP_GAIN = 0.5  # the share by which swapping must reduce their mean distance
 
 
-def clean(record: Record, pose: Pose, skeleton: Skeleton) -> tuple[NDArray[np.bool_], bool]:
-    """-> which labels (K,) stay, and whether left and right are to be exchanged first."""
+def clean(record: Record, pose: Pose, skeleton: Skeleton) -> tuple[Bool, bool]:
+    """-> which labels (K,) are kept, and whether left and right must be swapped first."""
     order = np.arange(len(skeleton.mirror))
     mirror = np.array(skeleton.mirror)
     unit = torso(record, skeleton)
-    sure = pose.score >= CONFIDENT
-    as_it_is, exchanged = _distance(record, pose, order) / unit, _distance(record, pose, mirror) / unit
-    paired = record.labelled & record.labelled[mirror] & sure & (mirror != order)
+    confident = pose.score >= CONFIDENT
+    as_labelled, exchanged = _distance(record, pose, order) / unit, _distance(record, pose, mirror) / unit
+    paired = record.labelled & record.labelled[mirror] & confident & (mirror != order)
     swapped = bool(
-        paired.sum() >= PAIRED
-        and as_it_is[paired].mean() > FAR
-        and exchanged[paired].mean() < (1 - SWAPPED) * as_it_is[paired].mean()
+        paired.sum() >= MIN_PAIRED
+        and as_labelled[paired].mean() > FAR
+        and exchanged[paired].mean() < (1 - SWAP_GAIN) * as_labelled[paired].mean()
     )
-    distance = exchanged if swapped else as_it_is
+    distance = exchanged if swapped else as_labelled
     labelled = record.labelled[mirror] if swapped else record.labelled
-    return labelled & ~(sure & (distance > FAR)), swapped
+    return labelled & ~(confident & (distance > FAR)), swapped
 
 
 def torso(record: Record, skeleton: Skeleton) -> float:
-    """In pixels; people seen so that it looks short are measured by a sixth of their box."""
-    side = float((record.box_xyxy[2:] - record.box_xyxy[:2]).max()) / 6
+    """The torso's length in pixels; a sixth of the box's longer side where that is more, or where it is unlabelled."""
+    minimum = float((record.box_xyxy[2:] - record.box_xyxy[:2]).max()) / 6
     a, b = skeleton.torso
     if not (record.labelled[a] and record.labelled[b]):
-        return side
-    return max(side, float(np.linalg.norm(record.xy_image[a] - record.xy_image[b])))
+        return minimum
+    return max(minimum, float(np.linalg.norm(record.xy_image[a] - record.xy_image[b])))
 
 
-def _distance(record: Record, pose: Pose, order: NDArray[np.intp]) -> NDArray[np.float64]:
-    distance: NDArray[np.float64] = np.linalg.norm(record.xy_image[order] - pose.xy_image, axis=1)
+def _distance(record: Record, pose: Pose, order: Index) -> Float64:
+    distance: Float64 = np.linalg.norm(record.xy_image[order] - pose.xy_image, axis=1)
     return distance
 
 
@@ -71,21 +71,21 @@ def prepare(args: argparse.Namespace) -> str:
     poses = predict_records(Predictor(open_runtime(args.model), flip=True), record_set)
     content: dict[str, Any] = json.loads(args.labels.read_text())
     people = {annotation["id"]: annotation for annotation in content["annotations"]}
-    gone = exchanged = labels = 0
+    removed = exchanged = labels = 0
     for record, pose in zip(record_set.records, poses, strict=True):
-        stays, swapped = clean(record, pose, skeleton)
+        kept, swapped = clean(record, pose, skeleton)
         rows = np.array(people[record.id]["keypoints"], np.float64).reshape(-1, 3)
         rows = rows[list(skeleton.mirror)] if swapped else rows
         labels += int(record.labelled.sum())
-        gone += int((rows[:, 2] > 0).sum() - stays.sum())
+        removed += int((rows[:, 2] > 0).sum() - kept.sum())
         exchanged += swapped
-        rows[~stays] = 0
-        people[record.id] |= {"keypoints": rows.ravel().tolist(), "num_keypoints": int(stays.sum())}
+        rows[~kept] = 0
+        people[record.id] |= {"keypoints": rows.ravel().tolist(), "num_keypoints": int(kept.sum())}
     if not labels:
         raise ValueError(f"{args.labels} has no labelled keypoint")
     write_changed(args.out, content, args.labels)
-    share = 100 * gone / labels
-    return f"{gone} of {labels} labels ({share:.1f} %) gone, {exchanged} people's sides exchanged -> {args.out}"
+    share = 100 * removed / labels
+    return f"{removed} of {labels} labels ({share:.1f} %) gone, {exchanged} people's sides exchanged -> {args.out}"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -93,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("model", type=named_model, help=MODEL_HELP)
     parser.add_argument("labels", type=Path, help="COCO-keypoint JSON, as data/prepare_*.py write it")
     parser.add_argument("--out", type=Path, required=True, help="the JSON to write")
-    return command(prepare, parser, argv)
+    return run_script(prepare, parser, argv)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""A test set without the photographs that most resemble one of the training sets.
+"""Remove near-duplicates of training images from a test set.
 
     python data/leave_out_twins.py test.json --train train.json other.json --count 15 --out apart.json
 
-Two photographs resemble each other by the correlation of their grey pixels, at 24x24, one of them mirrored or not. It
-says how much that is for those that go and for the next one, which stays.
+The similarity of two images is the correlation of their grey pixels at 24x24, mirrored or not, whichever is higher.
+The command prints the lowest similarity among the images it removed, and the highest among those it kept.
 """
 
 import argparse
@@ -13,31 +13,31 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
-from source import command
+from source import run_script
 
 from unipose.core.image import read_image
+from unipose.core.types import Float32
 from unipose.datasets.coco_json import write_changed
 from unipose.datasets.records import read_records
 
-SIDE = 24
-Looks = NDArray[np.float32]  # (N, SIDE, SIDE), of mean 0 and length 1 each
+SIDE = 24  # of a thumbnail, in pixels
 
 
-def looks(paths: Iterable[Path]) -> Looks:
+def thumbnails(paths: Iterable[Path]) -> Float32:
+    """(N, SIDE, SIDE) grey, each of mean 0 and norm 1."""
     small = [cv2.resize(read_image(path).mean(axis=2), (SIDE, SIDE), interpolation=cv2.INTER_AREA) for path in paths]
-    found = np.array(small, np.float32)
-    found -= found.mean(axis=(1, 2), keepdims=True)
-    length: Looks = np.maximum(np.linalg.norm(found, axis=(1, 2), keepdims=True), 1e-6)
-    return found / length
+    centred = np.array(small, np.float32)
+    centred -= centred.mean(axis=(1, 2), keepdims=True)
+    norm: Float32 = np.maximum(np.linalg.norm(centred, axis=(1, 2), keepdims=True), 1e-6)
+    return centred / norm
 
 
-def resemblance(test: Looks, train: Looks) -> NDArray[np.float32]:
-    """(N, ...) and (M, ...) -> how much each of N resembles the nearest of M: (N,), 1 at most."""
-    there = train.reshape(len(train), -1).T
-    nearest = [(ours.reshape(len(test), -1) @ there).max(axis=1) for ours in (test, test[..., ::-1])]
-    most: NDArray[np.float32] = np.maximum(*nearest)
-    return most
+def similarity(test: Float32, train: Float32) -> Float32:
+    """Thumbnails (N, ...) and (M, ...) -> the similarity of each of N to the most similar of M: (N,), at most 1."""
+    columns = train.reshape(len(train), -1).T
+    best = [(images.reshape(len(test), -1) @ columns).max(axis=1) for images in (test, test[..., ::-1])]
+    best_of_both: Float32 = np.maximum(*best)
+    return best_of_both
 
 
 def prepare(args: argparse.Namespace) -> str:
@@ -45,24 +45,25 @@ def prepare(args: argparse.Namespace) -> str:
     images = list(test.images)
     if not 0 < args.count < len(images):
         raise ValueError(f"--count must leave some of {len(images)} photographs, got {args.count}")
-    alike = resemblance(looks(test.images.values()), looks(path for one in training for path in one.images.values()))
+    paths = (path for record_set in training for path in record_set.images.values())
+    alike = similarity(thumbnails(test.images.values()), thumbnails(paths))
     order = np.argsort(-alike, kind="stable")
-    gone = {images[i] for i in order[: args.count]}
+    removed = {images[i] for i in order[: args.count]}
     content = json.loads(args.test.read_text())
-    content["images"] = [image for image in content["images"] if image["id"] not in gone]
-    content["annotations"] = [person for person in content["annotations"] if person["image_id"] not in gone]
+    content["images"] = [image for image in content["images"] if image["id"] not in removed]
+    content["annotations"] = [person for person in content["annotations"] if person["image_id"] not in removed]
     write_changed(args.out, content, args.test)
     least, next_one = alike[order[args.count - 1]], alike[order[args.count]]
     return f"{args.count} photographs left out, alike by {least:.2f} at least; the next by {next_one:.2f} -> {args.out}"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="a test set without photographs that resemble a training set's")
+    parser = argparse.ArgumentParser(description="a test set without the images most similar to training images")
     parser.add_argument("test", type=Path, help="COCO-keypoint JSON, as data/prepare_*.py write it")
-    parser.add_argument("--train", type=Path, nargs="+", required=True, help="what it is to be apart from")
-    parser.add_argument("--count", type=int, default=15, help="how many photographs to leave out (default 15)")
+    parser.add_argument("--train", type=Path, nargs="+", required=True, help="the same of the training sets")
+    parser.add_argument("--count", type=int, default=15, help="how many images to leave out (default 15)")
     parser.add_argument("--out", type=Path, required=True, help="the JSON to write")
-    return command(prepare, parser, argv)
+    return run_script(prepare, parser, argv)
 
 
 if __name__ == "__main__":

@@ -1,16 +1,16 @@
-"""Draw the synthetic set: python data/make_sample.py --out DIR -> DIR/images, train.json, test.json."""
+"""Draw a synthetic set: python data/make_sample.py --out DIR -> DIR/images, train.json, test.json."""
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from source import command
+from source import run_script
 
 from unipose.datasets.synthetic.clips import draw_clips
 from unipose.datasets.synthetic.images import draw_sample
 
 
-def make(args: argparse.Namespace) -> str:
+def prepare(args: argparse.Namespace) -> str:
     size_wh = (args.width, args.height)
     if args.frames is None:
         train, test = draw_sample(args.out, args.count, args.seed, size_wh)
@@ -23,14 +23,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Draw figures on cluttered backgrounds as COCO-keypoint JSON")
     parser.add_argument("--out", type=Path, required=True, help="folder for images/, train.json and test.json")
     parser.add_argument("--count", type=int, default=1500, help="images, or clips; the last fifth becomes test.json")
-    parser.add_argument("--frames", type=int, help="draw clips of so many frames, of figures that move, not images")
-    parser.add_argument(
-        "--occluders", type=float, default=3.0, help="of clips: how many things pass a second, on average"
-    )
+    parser.add_argument("--frames", type=int, help="draw clips of moving figures with this many frames, not images")
+    parser.add_argument("--occluders", type=float, default=3.0, help="of clips: average number of occluders per second")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--width", type=int, default=192)
     parser.add_argument("--height", type=int, default=160)
-    return command(make, parser, argv)
+    return run_script(prepare, parser, argv)
 
 
 if __name__ == "__main__":

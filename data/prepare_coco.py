@@ -3,9 +3,9 @@
     python data/prepare_coco.py coco.zip --out DIR                  annotations/ and images in one zip or folder
     python data/prepare_coco.py annotations_trainval2017.zip --images val2017.zip --split val2017 --out DIR
 
-Writes DIR/train2017.json, DIR/val2017.json. Every image and every person stays, also crowds and persons without
-keypoints, with their areas as they are: pycocotools computes the same AP from this file as from the original. (Outlines
-are left out: the keypoint AP does not read them.) COCO counts pixels from 0, so coordinates are taken as they stand.
+Writes DIR/train2017.json, DIR/val2017.json. All images and people are kept, crowds and people without keypoints too,
+with their areas unchanged: pycocotools computes the same AP from this file as from the original. (Segmentations are
+left out: the keypoint AP does not use them.) COCO counts pixels from 0, so coordinates are unchanged.
 With --skeleton any set in COCO's layout can be prepared, whatever its keypoints.
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
-from source import Source, command
+from source import Source, run_script
 
 from unipose.core.skeleton import SKELETONS, Skeleton, skeleton_from_names
 from unipose.core.types import Json
@@ -25,7 +25,7 @@ KEPT = ("id", "image_id", "category_id", "keypoints", "num_keypoints", "bbox", "
 
 
 def read_skeleton(path: Path | None) -> Skeleton:
-    """COCO's own, or one described in YAML: the arguments of `skeleton_from_names`. Raises ValueError naming the file."""
+    """COCO's own, or one in a YAML file with the arguments of `skeleton_from_names`; a ValueError names the file."""
     if path is None:
         return SKELETONS["coco17"]
     try:
@@ -37,7 +37,7 @@ def read_skeleton(path: Path | None) -> Skeleton:
 def read_labels(
     source: Source, name: str, skeleton: Skeleton
 ) -> tuple[dict[str, tuple[int, tuple[int, int]]], list[Json]]:
-    """{image file: (its id, its (width, height))} and the persons. Raises ValueError where the layout is another."""
+    """{image file: (its id, its (width, height))} and the people. Raises ValueError for another layout."""
     try:
         labels: dict[str, Any] = source.read_json(name)
         images = {i["file_name"]: (i["id"], (i["width"], i["height"])) for i in labels["images"]}
@@ -52,22 +52,22 @@ def read_labels(
         raise ValueError(f"{source.path}: {name} lists an image file twice")
     for person in people:
         if person["category_id"] == own:
-            person["category_id"] = 1  # the one category of a prepared file
+            person["category_id"] = 1  # the only category of a prepared file
     return images, people
 
 
 def convert(labels: Source, pictures: Source, name: str, skeleton: Skeleton, out: Path) -> str:
-    """One split; returns a line to print."""
+    """Convert one split -> a summary line."""
     split = PurePosixPath(name).stem.removeprefix("person_keypoints_")
     listed, people = read_labels(labels, name, skeleton)
     if not listed:
         raise ValueError(f"{labels.path}: {name} lists no images")
     folder = PurePosixPath(pictures.find(f"{split}/{next(iter(listed))}")).parent.as_posix()
     images: list[Json] = []
-    for file_name, (image_id, said_wh) in listed.items():
+    for file_name, (image_id, listed_wh) in listed.items():
         size_wh = pictures.image_size(f"{folder}/{file_name}")
-        if size_wh != said_wh:
-            raise ValueError(f"{pictures.path}: {folder}/{file_name} is {size_wh}, its labels say {said_wh}")
+        if size_wh != listed_wh:
+            raise ValueError(f"{pictures.path}: {folder}/{file_name} is {size_wh}, its labels say {listed_wh}")
         images.append(image_entry(image_id, file_name, size_wh))
     root = f"images/{split}"
     try:
@@ -99,7 +99,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--skeleton", type=Path, help="YAML that describes other keypoints than COCO's (data/README.md)"
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for the JSON files and images/")
-    return command(prepare, parser, argv)
+    return run_script(prepare, parser, argv)
 
 
 if __name__ == "__main__":

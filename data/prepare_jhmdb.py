@@ -3,8 +3,8 @@
 python data/prepare_jhmdb.py JHMDB --split 1 --out DIR
 
 The source has joint_positions/CLASS/CLIP/joint_positions.mat, whose pos_img is (2, 15, frames), the frames as
-Rename_Images/CLASS/CLIP/00001.png and on, and splits/CLASS_test_split1.txt with lines "CLIP.avi 1" for training and 2
-for test. A source without splits, as the single clip offered for a look, becomes one file, clips.json.
+Rename_Images/CLASS/CLIP/00001.png and so on, and splits/CLASS_test_split1.txt with lines "CLIP.avi 1" for training and
+2 for test. A source without splits, such as the single sample clip, becomes one file, clips.json.
 """
 
 import argparse
@@ -14,25 +14,25 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 from clip_set import ClipSet
-from source import Source, command
+from source import Source, run_script
 
 from unipose.core.skeleton import SKELETONS
 
 SKELETON = SKELETONS["jhmdb15"]  # its keypoints are in the order of pos_img
 HALVES = {"1": "train", "2": "test"}
 
-# pos_img counts pixel edges, so that the first pixel's centre is 0.5: pos_world, made from it, is measured from the
-# image's middle at exactly width / 2, height / 2; and what was placed by hand, not in between, ends in .5.
+# pos_img has its origin at a pixel edge, so the first pixel's centre is 0.5: pos_world, computed from it, is relative
+# to an image centre of exactly (width / 2, height / 2); and joints placed by hand, not interpolated, end in .5.
 FIRST_PIXEL = 0.5
 
 
 def read_splits(source: Source, split: int) -> dict[str, str]:
-    """The file to be, without its ending, for each clip's name; empty for a source without splits."""
+    """{clip: "train" or "test"}; empty for a source without splits."""
     halves = {}
     for name in source.match(f"*_test_split{split}.txt"):
         for line in source.read(name).decode().splitlines():
             clip, _, half = line.strip().partition(".avi ")
-            if half in HALVES:  # 0: in neither
+            if half in HALVES:  # 0: neither
                 halves[clip] = HALVES[half]
     return halves
 
@@ -66,7 +66,7 @@ def prepare(args: argparse.Namespace) -> str:
 
 
 def find_frames(source: Source, label: str, folders: set[PurePosixPath]) -> PurePosixPath:
-    """The folder of a label's frames: the one of its clip's name in its class; of a single clip, the only one."""
+    """The folder of a label's frames: the one with its class and clip name, or the only one there is."""
     own = PurePosixPath(label).parent.parts[-2:]
     found = [folder for folder in folders if folder.parts[-2:] == own or len(folders) == 1]
     if len(found) != 1:
@@ -79,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("source", type=Path, help="zip or folder with joint_positions/, Rename_Images/ and splits/")
     parser.add_argument("--split", type=int, choices=(1, 2, 3), default=1)
     parser.add_argument("--out", type=Path, required=True, help="folder for train.json, test.json and images/")
-    return command(prepare, parser, argv)
+    return run_script(prepare, parser, argv)
 
 
 if __name__ == "__main__":

@@ -11,11 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from numpy.typing import NDArray
-from source import Source, command
+from source import Source, run_script
 
 from unipose.core.skeleton import SKELETONS
-from unipose.core.types import Json
+from unipose.core.types import Float64, Int64, Json
 from unipose.datasets.coco_json import box_around, document, image_entry, outside, person_entry, write_json
 
 SKELETON = SKELETONS["lsp14"]  # its keypoints are in the order of joints.mat
@@ -23,18 +22,16 @@ LSP_TRAIN = 1000
 LSP_COUNTS = (2000, 1500)  # as published, and a copy without the last 500 images
 LSPET_COUNT = 10_000
 
-# The sets come without boxes: a person is the extent of the labelled joints, grown by this part of its larger side.
-BOX_PADDING = 0.15
 
-# Coordinates are taken as they stand, as pixel centres counted from 0, although they come from MATLAB. They were made
-# on larger photographs and scaled down, so they are fractions. Two measurements say that the first pixel is 0, not 1:
-# - LSPET's labelled coordinates reach down to 0, 18 of them below 0.5, and none is in the last pixel (size - 1, size);
+# Coordinates are used unchanged, as pixel centres counted from 0, although they come from MATLAB. They were labelled
+# on larger images and scaled down, so they are fractions. Two measurements show that the first pixel is 0, not 1:
+# - LSPET's labelled coordinates go down to 0, 18 of them below 0.5, and none lies in the last pixel (size - 1, size);
 #   counted from 1, none could be below 0.5. (LSP's few points near the border, 0.25 to height + 0.04, fit both.)
-# - A network trained with mirrored copies can prefer no side. The labels lie 0.2 px (LSP) and 0.1 px (LSPET) to the
-#   right of what it finds, with a standard error of 0.05 px; counted from 1 it would be 0.5 to 1 px.
+# - A network trained with mirrored copies has no bias to a side. The labels lie 0.2 px (LSP) and 0.1 px (LSPET) to the
+#   right of its predictions, with a standard error of 0.05 px; counted from 1 it would be 0.5 to 1 px.
 
 
-def read_joints(source: Source, name: str) -> tuple[str, NDArray[np.float64], NDArray[np.int64]]:
+def read_joints(source: Source, name: str) -> tuple[str, Float64, Int64]:
     """The set's name, xy_image (N, 14, 2) and visibility (N, 14) as 0 = no label, 1 = occluded, 2 = visible."""
     joints = source.read_matrix(name, "joints")
     if joints.ndim == 3 and joints.shape[:2] == (3, 14):
@@ -55,7 +52,7 @@ def read_joints(source: Source, name: str) -> tuple[str, NDArray[np.float64], ND
 
 
 def image_names(source: Source, folder: str, kind: str, count: int) -> list[str]:
-    """im0001.jpg and on; raises ValueError unless the folder holds exactly these, as many as joints.mat describes."""
+    """im0001.jpg and so on; raises ValueError unless the folder has exactly these, as many as joints.mat describes."""
     expected = LSP_COUNTS if kind == "LSP" else (LSPET_COUNT,)
     if count not in expected:
         raise ValueError(f"{source.path}: joints.mat describes {count} images, {kind} has {expected[0]}")
@@ -84,11 +81,11 @@ def prepare(args: argparse.Namespace) -> str:
     for number, name in enumerate(names, start=1):
         size_wh = source.image_size(f"{folder}/{name}")
         points, seen = xy_image[number - 1], visibility[number - 1]
-        beyond = outside(points, size_wh)  # counts as not labelled (one in LSPET, 145 px outside)
+        beyond = outside(points, size_wh)  # count as not labelled (one in LSPET, 145 px outside)
         dropped += int((beyond & (seen > 0)).sum())
         seen = np.where(beyond, 0, seen)
         images.append(image_entry(number, name, size_wh))
-        people.append(person_entry(number, number, points, seen, box_around(points[seen > 0], size_wh, BOX_PADDING)))
+        people.append(person_entry(number, number, points, seen, box_around(points[seen > 0], size_wh)))
 
     image_root = source.place_images(folder, names, args.out)
     halves = {"train": slice(None)} if kind == "LSPET" else {"train": slice(LSP_TRAIN), "test": slice(LSP_TRAIN, None)}
@@ -104,7 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="LSP or LSPET, as downloaded -> COCO-keypoint JSON")
     parser.add_argument("source", type=Path, help="lsp_dataset.zip, lspet_dataset.zip or a folder unpacked from one")
     parser.add_argument("--out", type=Path, required=True, help="folder for train.json, test.json and images/")
-    return command(prepare, parser, argv)
+    return run_script(prepare, parser, argv)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
     python data/prepare_mpii.py FOLDER --images FOLDER --head-boxes gt_valid.mat --out DIR
 
 Each person in train.json and valid.json has joints (16, 2), joints_vis (16), center, scale and image. Joints marked in
-joints_vis become visible (2), others not labelled (0): this layout does not say which are occluded.
+joints_vis become visible (2), others not labelled (0): this layout does not record occlusion.
 """
 
 import argparse
@@ -13,30 +13,29 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from source import Source, command
+from source import Source, run_script
 
+from unipose.core.metrics import HEAD_BOX_SHARE
 from unipose.core.skeleton import SKELETONS
-from unipose.core.types import Json
+from unipose.core.types import Float64, Json
 from unipose.datasets.coco_json import document, image_entry, person_entry, write_json
 
 SKELETON = SKELETONS["mpii16"]  # its keypoints are in MPII's order
 NECK, TOP = SKELETON.keypoints.index("upper_neck"), SKELETON.keypoints.index("head_top")
 SPLITS = ("train", "valid")
 
-# A person is about 200 px x `scale` tall around `center`, which lies above the body's middle: the box is a square of
-# that side, its centre lowered by 15 px x `scale`, as is usual, and clipped to the image.
-PERSON_SIDE, LOWERED = 200.0, 15.0
+# A person is about 200 px x `scale` tall around `center`, which lies above the middle of the body: the box is a square
+# with sides of that length, its centre moved down by 15 px x `scale`, as is usual, and clipped to the image.
+PERSON_SIDE, SHIFT_DOWN = 200.0, 15.0
 
-# PCKh's unit is 0.6 x the diagonal of the annotated head box. The layout leaves the box out, but the two head joints
-# were made from it: their distance is 0.8 x its diagonal. (In each of five people at hand (distance / 0.8)^2 is a
-# sum of two squares of whole numbers to within 0.03.) So head size = 0.6 / 0.8 x the distance of the head joints.
-HEAD_SIZE_PER_DIAGONAL = 0.6
-HEAD_SIZE_PER_JOINTS = 0.75
+# PCKh's unit is 0.6 x the diagonal of the annotated head box. The layout does not have the box, but the two head joints
+# were computed from it: their distance is 0.8 x its diagonal. (For each of five people (distance / 0.8)^2 is within
+# 0.03 of a sum of two squares of integers.) So the head size is 0.6 / 0.8 x the distance of the head joints.
+HEAD_SIZE_PER_JOINT_DISTANCE = 0.75
 
 
 class Person:
-    """One entry of the layout, coordinates counted from 0. Raises ValueError saying what is wrong with it."""
+    """One entry of the layout, with coordinates counted from 0. Raises ValueError for a malformed entry."""
 
     def __init__(self, entry: dict[str, Any], first_pixel: int) -> None:
         try:
@@ -54,9 +53,9 @@ class Person:
         self.xy_image -= first_pixel
         self.centre -= first_pixel
 
-    def box(self, size_wh: tuple[int, int]) -> NDArray[np.float64]:
-        """box_xyxy (4,)."""
-        middle = self.centre + (0.5, 0.5 + LOWERED * self.scale)  # + 1/2: from pixel centres to pixel edges
+    def box(self, size_wh: tuple[int, int]) -> Float64:
+        """box_xyxy (4,), clipped to the image. Raises ValueError where nothing is left of it."""
+        middle = self.centre + (0.5, 0.5 + SHIFT_DOWN * self.scale)  # + 1/2: from pixel centres to pixel edges
         half = PERSON_SIDE / 2 * self.scale
         low, high = (np.clip(middle + side, 0, size_wh) for side in (-half, half))
         if not (high > low).all():
@@ -64,24 +63,25 @@ class Person:
         return np.concatenate([low, high])
 
     def head_size(self) -> float | None:
+        """In pixels; None unless both head joints are labelled."""
         if not self.labelled[[NECK, TOP]].all():
             return None
-        return HEAD_SIZE_PER_JOINTS * float(np.hypot(*(self.xy_image[TOP] - self.xy_image[NECK])))
+        return HEAD_SIZE_PER_JOINT_DISTANCE * float(np.hypot(*(self.xy_image[TOP] - self.xy_image[NECK])))
 
 
-def head_sizes(path: Path, people: int) -> NDArray[np.float64]:
-    """(people,) from `headboxes_src` (2 corners, x and y, people), which the layout's gt_valid.mat has."""
+def head_sizes(path: Path, people: int) -> Float64:
+    """(people,) in pixels, from `headboxes_src` (2 corners, x and y, people) in the layout's gt_valid.mat."""
     corners = Source(path.parent).read_matrix(path.name, "headboxes_src")
     if corners.shape != (2, 2, people) or not np.isfinite(corners).all():
         raise ValueError(
             f"{path}: headboxes_src must be finite and (2, 2, {people}), one for each person of valid.json"
         )
-    diagonals: NDArray[np.float64] = np.hypot(*(corners[1] - corners[0]))
-    return HEAD_SIZE_PER_DIAGONAL * diagonals
+    diagonals: Float64 = np.hypot(*(corners[1] - corners[0]))
+    return HEAD_BOX_SHARE * diagonals
 
 
 def convert(labels: Source, pictures: Source, split: str, args: argparse.Namespace) -> str:
-    """One split; returns a line to print."""
+    """Convert one split -> a summary line."""
     name = labels.find(f"annotations/{split}.json")
     entries = labels.read_json(name)
     if not isinstance(entries, list) or not entries:
@@ -135,7 +135,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "conversions copy unchanged, or 0 for a conversion that has already subtracted 1",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, help="folder for train.json, valid.json and images/")
-    return command(prepare, parser, argv)
+    return run_script(prepare, parser, argv)
 
 
 if __name__ == "__main__":

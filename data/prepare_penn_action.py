@@ -2,8 +2,8 @@
 
 python data/prepare_penn_action.py Penn_Action --out DIR
 
-The source has frames/0001/000001.jpg and on, and labels/0001.mat: x, y and visibility (frames, 13), bbox (frames, 4) as
-x1, y1, x2, y2, and train, 1 for a training clip. A joint that is not visible is taken as not labelled.
+The source has frames/0001/000001.jpg and so on, and labels/0001.mat: x, y and visibility (frames, 13), bbox (frames, 4)
+as x1, y1, x2, y2, and train, 1 for a training clip. A joint that is not visible counts as not labelled.
 """
 
 import argparse
@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 from clip_set import ClipSet
-from source import Source, command
+from source import Source, run_script
 
 from unipose.core.skeleton import SKELETONS
 
@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="the number of the first pixel in the labels: 1 (default), as MATLAB's, in which the set is drawn, or 0",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, help="folder for train.json, test.json and images/")
-    return command(prepare, parser, argv)
+    return run_script(prepare, parser, argv)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,9 @@
-"""An official dataset as it was downloaded, zip or folder: find its files, measure its images, hand them on."""
+"""Official data sets as downloaded, zip or folder: find their files, read them, and place their images."""
 
 import argparse
 import io
 import json
 import os
-import sys
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
@@ -12,18 +11,17 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
+from PIL import ExifTags, Image
 from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
+from unipose.cli import exit_status
 from unipose.core.files import write_atomically
-
-EXIF_ORIENTATION = 0x0112
+from unipose.core.types import Float64
 
 
 class Source:
-    """Files below a zip or a folder, by their relative posix path; every error is a ValueError naming the file."""
+    """The files of a zip or folder, by their relative POSIX paths; every error is a ValueError that names the file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -40,11 +38,11 @@ class Source:
             raise ValueError(f"{path}: no such zip file or folder")
 
     def match(self, pattern: str) -> list[str]:
-        """The files whose path ends like `pattern` (as in PurePath.match), however deep they lie, in order."""
+        """The files at any depth whose path matches `pattern` from the right (as in PurePath.match), sorted."""
         return sorted(name for name in self.names if PurePosixPath(name).match(pattern))
 
     def find(self, pattern: str) -> str:
-        """The one file that matches."""
+        """The only file that matches."""
         found = self.match(pattern)
         if len(found) != 1:
             raise ValueError(f"{self.path}: needs exactly one {pattern}, found {', '.join(found[:3]) or 'none'}")
@@ -68,8 +66,8 @@ class Source:
         except json.JSONDecodeError as error:
             raise ValueError(f"{self.path}: {name} is not whole JSON ({error})") from error
 
-    def read_matrix(self, name: str, key: str) -> NDArray[np.float64]:
-        """The numbers of one variable of a MATLAB file."""
+    def read_matrix(self, name: str, key: str) -> Float64:
+        """A numeric variable of a MATLAB file."""
         try:
             return np.asarray(loadmat(io.BytesIO(self.read(name)))[key], np.float64)
         except (KeyError, TypeError, ValueError, NotImplementedError, MatReadError) as error:
@@ -78,12 +76,12 @@ class Source:
     def image_size(self, name: str) -> tuple[int, int]:
         """(width, height) from the image's header.
 
-        Images that EXIF says are to be turned are refused: labels count in stored pixels, readers show upright ones.
+        Raises ValueError for an EXIF orientation other than 1: labels refer to stored pixels, readers rotate them.
         """
         data = self.read(name)
         try:
             with Image.open(io.BytesIO(data)) as image:
-                orientation, size_wh = image.getexif().get(EXIF_ORIENTATION, 1), image.size
+                orientation, size_wh = image.getexif().get(ExifTags.Base.Orientation, 1), image.size
         except (OSError, SyntaxError, Image.DecompressionBombError) as error:
             raise ValueError(f"{self.path}: {name} is not a readable image ({error})") from error
         if orientation != 1:
@@ -91,9 +89,9 @@ class Source:
         return size_wh
 
     def place_images(self, folder: str, names: Sequence[str], out: Path, root: str = "images") -> str:
-        """Make the images `names` below `folder` reachable from a JSON file in `out`; returns its `info.image_root`.
+        """Make the images `names` in `folder` available to a JSON file in `out`; returns its `info.image_root`.
 
-        A folder's images stay where they are; a zip's are unpacked to `out`/`root`.
+        Images in a folder stay where they are; those in a zip are unpacked to `out`/`root`.
         """
         if self._zip is None:
             return Path(os.path.relpath(self.path / folder, out)).as_posix()
@@ -102,14 +100,9 @@ class Source:
         return root
 
 
-def command(
+def run_script(
     prepare: Callable[[argparse.Namespace], str], parser: argparse.ArgumentParser, argv: Sequence[str] | None
 ) -> int:
-    """Parse, prepare, print its summary; refused input is one line on stderr and exit status 2."""
+    """Parse the arguments, prepare the data and print the summary that `prepare` returns -> the exit status."""
     args = parser.parse_args(argv)
-    try:
-        print(prepare(args))
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_status(lambda: print(prepare(args)))

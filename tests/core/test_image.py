@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from tests.support.image_files import encoded
+from tests.support.image_files import encoded, exif_orientation
 from unipose.core.geometry import Affine
 from unipose.core.image import (
     DamagedImage,
@@ -81,9 +81,7 @@ def test_every_mode_becomes_rgb(data, expected):
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_orientation(kind, orientation):
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    data = encoded(Image.fromarray(PIXELS), kind, exif=exif)
+    data = encoded(Image.fromarray(PIXELS), kind, exif=exif_orientation(orientation))
     with Image.open(io.BytesIO(data)) as image:
         upright = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
     pixels = read_image(data)
@@ -99,9 +97,7 @@ def test_damaged_exif_data_is_ignored(kind, exif):
 
 @pytest.mark.parametrize("orientation", [1, 3, 6])
 def test_nothing_is_decoded_before_decode(monkeypatch, orientation):
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    data = encoded(Image.fromarray(PIXELS), "JPEG", exif=exif)
+    data = encoded(Image.fromarray(PIXELS), "JPEG", exif=exif_orientation(orientation))
     with monkeypatch.context() as context:
         context.setattr("PIL.ImageFile.ImageFile.load", lambda self: pytest.fail("decoded"))
         opened = open_image(data)

@@ -21,8 +21,8 @@ def record(tmp_path):
     return replace(read_records(train).records[0], labelled=np.ones(14, bool))
 
 
-def found(record, **moved):
-    """What a model says who knows the truth but for the keypoints that are `moved` by so many torsos."""
+def predicted(record, **moved):
+    """A perfect prediction, but for the keypoints that are `moved` by a number of torso lengths."""
     xy = record.xy_image.copy()
     for name, torsos in moved.items():
         xy[LSP.keypoints.index(name), 0] += torsos * clean_labels.torso(record, LSP)
@@ -30,26 +30,26 @@ def found(record, **moved):
 
 
 @pytest.mark.parametrize(
-    ("torsos", "score", "stays"), [(0.0, 0.9, True), (0.4, 0.9, True), (0.6, 0.9, False), (0.6, 0.2, True)]
+    ("torsos", "score", "kept"), [(0.0, 0.9, True), (0.4, 0.9, True), (0.6, 0.9, False), (0.6, 0.2, True)]
 )
-def test_a_label_goes_where_the_model_is_sure_and_far_from_it(record, torsos, score, stays):
-    pose = found(record, left_wrist=torsos)
+def test_a_label_far_from_a_confident_prediction_is_removed(record, torsos, score, kept):
+    pose = predicted(record, left_wrist=torsos)
     pose.score[WRIST] = score
     labelled, swapped = clean_labels.clean(record, pose, LSP)
-    assert labelled[WRIST] == stays and labelled.sum() == 13 + stays and not swapped
+    assert labelled[WRIST] == kept and labelled.sum() == 13 + kept and not swapped
 
 
-def test_exchanged_sides_are_exchanged_back(record):
+def test_swapped_sides_are_swapped_back(record):
     mirror = list(LSP.mirror)
     wrong = replace(record, xy_image=record.xy_image[mirror])
-    labelled, swapped = clean_labels.clean(wrong, found(record), LSP)
+    labelled, swapped = clean_labels.clean(wrong, predicted(record), LSP)
     assert swapped and labelled.all()
-    unsure = replace(found(record), score=np.full(14, 0.3))
+    unsure = replace(predicted(record), score=np.full(14, 0.3))
     labelled, swapped = clean_labels.clean(wrong, unsure, LSP)
     assert labelled.all() and not swapped
 
 
-def test_a_set_without_people_is_told(tmp_path, capsys):
+def test_a_set_without_people_is_refused(tmp_path, capsys):
     train, _ = draw_sample(tmp_path / "data", count=5, seed=0)
     content = json.loads(train.read_text())
     train.write_text(json.dumps(content | {"annotations": []}))
@@ -57,8 +57,8 @@ def test_a_set_without_people_is_told(tmp_path, capsys):
     assert "has no labelled keypoint" in capsys.readouterr().err and not (tmp_path / "clean.json").exists()
 
 
-def test_a_cleaned_set_is_a_set(tmp_path, capsys, monkeypatch):
-    """Of two people one has their sides exchanged, the other a wrist far away; the photos stay where they are."""
+def test_the_cleaned_set(tmp_path, capsys, monkeypatch):
+    """Of two people one has swapped sides, the other a wrist far away; the images stay where they are."""
     train, _ = draw_sample(tmp_path / "data", count=10, seed=0)
     content = json.loads(train.read_text())
     content["annotations"] = content["annotations"][:2]

@@ -11,7 +11,7 @@ from unipose.datasets.synthetic.images import draw_sample
 
 @pytest.fixture
 def halves(tmp_path):
-    """A drawn set in which test photographs 1 and 3 are a training one, smaller, and another, mirrored and darker."""
+    """A drawn set whose test images 1 and 3 are training images, one at half size, the other mirrored and darker."""
     train, test = draw_sample(tmp_path / "data", count=20, seed=0)
     trained, tested = (list(read_records(path).images.values()) for path in (train, test))
     with Image.open(trained[2]) as first, Image.open(trained[5]) as second:
@@ -20,7 +20,7 @@ def halves(tmp_path):
     return train, test
 
 
-def test_the_same_photograph_is_known_again(halves, tmp_path, capsys):
+def test_near_duplicates_are_removed(halves, tmp_path, capsys):
     train, test = halves
     out = tmp_path / "new" / "apart.json"
     assert leave_out_twins.main([str(test), "--train", str(train), "--count", "2", "--out", str(out)]) == 0
@@ -33,24 +33,24 @@ def test_the_same_photograph_is_known_again(halves, tmp_path, capsys):
     assert alike > 0.95 > other
 
 
-def test_resemblance_is_a_correlation():
+def test_similarity_is_a_correlation():
     rng = np.random.default_rng(0)
     test = rng.standard_normal((3, 24, 24)).astype(np.float32)
     test -= test.mean(axis=(1, 2), keepdims=True)
     test /= np.linalg.norm(test, axis=(1, 2), keepdims=True)
     train = np.stack([test[1], test[2, :, ::-1]])
-    assert leave_out_twins.resemblance(test, train) == pytest.approx([0, 1, 1], abs=0.15)
+    assert leave_out_twins.similarity(test, train) == pytest.approx([0, 1, 1], abs=0.15)
 
 
 @pytest.mark.parametrize("count", ["0", "999"])
-def test_some_must_stay_and_some_go(halves, tmp_path, capsys, count):
+def test_some_images_must_be_kept_and_some_removed(halves, tmp_path, capsys, count):
     train, test = halves
     out = tmp_path / "apart.json"
     assert leave_out_twins.main([str(test), "--train", str(train), "--count", count, "--out", str(out)]) == 2
     assert "--count must leave some" in capsys.readouterr().err and not out.exists()
 
 
-def test_a_set_that_is_not_there_is_told(tmp_path, capsys):
+def test_a_malformed_set_is_reported(tmp_path, capsys):
     (tmp_path / "a.json").write_text(json.dumps({}))
     arguments = [str(tmp_path / "a.json"), "--train", str(tmp_path / "a.json"), "--out", str(tmp_path / "b.json")]
     assert leave_out_twins.main(arguments) == 2

@@ -1,4 +1,4 @@
-"""Keypoints that no published set has, from one YAML file: prepared, trained, exported and served."""
+"""A user's own keypoints, from one YAML file: prepared, trained, exported and served."""
 
 import json
 
@@ -25,7 +25,7 @@ ARM = {
 TAKEN = [SKELETONS["lsp14"].keypoints.index(f"left_{name}") for name in ARM["keypoints"]]
 
 
-def test_prepared_trained_and_served(tmp_path):
+def test_an_own_skeleton_is_prepared_trained_and_served(tmp_path):
     official, out = tmp_path / "official", tmp_path / "prepared"
     path, _ = draw_sample(official, count=20, seed=6)
     content = json.loads(path.read_text())
@@ -51,7 +51,7 @@ def test_prepared_trained_and_served(tmp_path):
     assert [k["name"] for k in answer["poses"][0]["keypoints"]] == ARM["keypoints"]
 
 
-def test_a_wrong_skeleton_file_is_named(tmp_path, capsys):
+def test_a_wrong_skeleton_file_is_refused_by_name(tmp_path, capsys):
     (tmp_path / "s.yaml").write_text(yaml.safe_dump(ARM | {"torso": ["shoulder", "wirst"]}))
     (tmp_path / "person_keypoints_x.json").write_text("{}")
     assert prepare_coco.main([str(tmp_path), "--skeleton", str(tmp_path / "s.yaml"), "--out", str(tmp_path)]) == 2

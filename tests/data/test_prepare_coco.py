@@ -10,6 +10,8 @@ import pytest
 from PIL import Image
 from prepare_coco import main
 
+from tests.support.archives import zipped
+from tests.support.image_files import encoded
 from unipose.core.skeleton import SKELETONS
 from unipose.datasets.records import read_records
 from unipose.evaluation.summary import average_precision
@@ -37,19 +39,10 @@ def labels() -> dict:
 
 
 def jpeg(size_wh=(60, 80)) -> bytes:
-    file = io.BytesIO()
-    Image.new("RGB", size_wh).save(file, "JPEG")
-    return file.getvalue()
+    return encoded(Image.new("RGB", size_wh), "JPEG")
 
 
-def zipped(path: Path, content: dict[str, bytes]) -> Path:
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, data in content.items():
-            archive.writestr(name, data)
-    return path
-
-
-def test_every_person_stays_and_only_labelled_ones_train(tmp_path, capsys):
+def test_everyone_is_kept_and_those_with_labels_are_trained_on(tmp_path, capsys):
     source = zipped(tmp_path / "coco.zip", {LABELS: json.dumps(labels()).encode(), PICTURE: jpeg()})
     assert main([str(source), "--out", str(tmp_path / "out")]) == 0
     assert "val2017: 1 images, 3 persons, 1 with keypoints" in capsys.readouterr().out
@@ -65,8 +58,8 @@ def test_every_person_stays_and_only_labelled_ones_train(tmp_path, capsys):
     assert record.labelled.tolist() == [True, True] + [False] * 15
 
 
-def test_people_are_of_category_1_whatever_their_number_was(tmp_path):
-    """Results name category 1, so that pycocotools would match nobody of another."""
+def test_people_get_category_1_whatever_theirs_was(tmp_path):
+    """Results have category 1, and pycocotools matches only within a category."""
     content = labels()
     content["categories"][0]["id"] = 7
     for annotation in content["annotations"]:
@@ -77,8 +70,8 @@ def test_people_are_of_category_1_whatever_their_number_was(tmp_path):
     assert {person["category_id"] for person in written["annotations"]} == {1} == {written["categories"][0]["id"]}
 
 
-def test_labels_and_images_may_come_apart(tmp_path):
-    """As COCO publishes them: labels of both splits in one file, each split's images in another."""
+def test_labels_and_images_in_separate_files(tmp_path):
+    """As COCO publishes them: labels of both splits in one zip, each split's images in another."""
     text = json.dumps(labels()).encode()
     source = zipped(tmp_path / "annotations.zip", {LABELS: text, LABELS.replace("val", "train"): text})
     (tmp_path / "pictures" / "val2017").mkdir(parents=True)
@@ -138,7 +131,7 @@ def test_a_source_without_labels_is_refused(tmp_path, capsys):
 
 
 def ap(truth: Path, found: list[dict]) -> np.ndarray:
-    """COCO's ten numbers."""
+    """COCO's ten AP and AR values."""
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 

@@ -1,4 +1,3 @@
-import io
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +13,11 @@ SIZE_WH = (64, 48)
 
 
 def write_clip(root: Path, action: str, clip: str, frames: int, **changes) -> None:
-    """Joint k of frame t at (10.5 + 3 k + t, 8.5 + 2 k), counted in pixel edges."""
+    """Joint k of frame t at (10.5 + 3 k + t, 8.5 + 2 k), from a pixel edge."""
     folder = root / "Rename_Images" / action / clip
     folder.mkdir(parents=True)
     for t in range(1, frames + 1):
-        file = io.BytesIO()
-        Image.new("RGB", SIZE_WH).save(file, "PNG")
-        (folder / f"{t:05d}.png").write_bytes(file.getvalue())
+        Image.new("RGB", SIZE_WH).save(folder / f"{t:05d}.png")
     k, t = np.arange(15)[:, None], np.arange(frames)
     positions = np.stack([10.5 + 3 * k + t, np.broadcast_to(8.5 + 2 * k, (15, frames))])
     labels = root / "joint_positions" / action / clip

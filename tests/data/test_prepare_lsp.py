@@ -1,7 +1,5 @@
 import io
 import json
-import zipfile
-from pathlib import Path
 
 import numpy as np
 import prepare_lsp
@@ -9,6 +7,8 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
+from tests.support.archives import unzipped, zipped
+from tests.support.image_files import encoded, exif_orientation
 from unipose.datasets.records import read_records
 
 SIZE_WH = (40, 60)
@@ -16,17 +16,14 @@ SIZE_WH = (40, 60)
 
 @pytest.fixture
 def script(monkeypatch):
-    """The script, for sets of 4 images, the first 3 of them LSP's train half."""
+    """The script, for sets of 4 images, the first 3 of which are LSP's train half."""
     for name, value in (("LSP_COUNTS", (4,)), ("LSP_TRAIN", 3), ("LSPET_COUNT", 4)):
         monkeypatch.setattr(prepare_lsp, name, value)
     return prepare_lsp
 
 
 def jpeg(orientation: int = 1) -> bytes:
-    file, exif = io.BytesIO(), Image.Exif()
-    exif[0x0112] = orientation
-    Image.new("RGB", SIZE_WH).save(file, "JPEG", exif=exif)
-    return file.getvalue()
+    return encoded(Image.new("RGB", SIZE_WH), "JPEG", exif=exif_orientation(orientation))
 
 
 def mat(joints) -> bytes:
@@ -51,20 +48,6 @@ def lspet(values) -> bytes:
 
 def files(joints_mat: bytes, digits: int = 4) -> dict[str, bytes]:
     return {"set/joints.mat": joints_mat, **{f"set/images/im{i:0{digits}d}.jpg": jpeg() for i in range(1, 5)}}
-
-
-def zipped(path: Path, content: dict[str, bytes]) -> Path:
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, data in content.items():
-            archive.writestr(name, data)
-    return path
-
-
-def unzipped(path: Path, content: dict[str, bytes]) -> Path:
-    for name, data in content.items():
-        (path / name).parent.mkdir(parents=True, exist_ok=True)
-        (path / name).write_bytes(data)
-    return path
 
 
 @pytest.mark.parametrize("pack", [zipped, unzipped])
@@ -154,7 +137,7 @@ def test_a_damaged_zip_is_refused(script, tmp_path, capsys, damage, message):
     assert message in capsys.readouterr().err
 
 
-def test_what_is_not_there_is_refused(script, tmp_path, capsys):
+def test_a_missing_source_is_refused(script, tmp_path, capsys):
     assert script.main([str(tmp_path / "lsp.zip"), "--out", str(tmp_path / "out")]) == 2
     assert "lsp.zip: no such zip file or folder" in capsys.readouterr().err
 

@@ -1,4 +1,3 @@
-import io
 import json
 from pathlib import Path
 
@@ -19,9 +18,7 @@ def write_clip(root: Path, number: int, frames: int, train: int, **changes) -> N
     folder = root / "frames" / f"{number:04d}"
     folder.mkdir(parents=True)
     for t in range(1, frames + 1):
-        file = io.BytesIO()
-        Image.new("RGB", SIZE_WH).save(file, "JPEG")
-        (folder / f"{t:06d}.jpg").write_bytes(file.getvalue())
+        Image.new("RGB", SIZE_WH).save(folder / f"{t:06d}.jpg")
     k, t = np.arange(13), np.arange(frames)[:, None]
     visibility = np.ones((frames, 13), np.uint8)
     visibility[:, 0] = 0

@@ -1,11 +1,11 @@
-"""Image files made here, byte by byte where no library would write them so."""
+"""Image files, built byte by byte where no library would write them that way."""
 
 import io
 import struct
 import zlib
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image
 
 from tests.support.bright_service import SIZE, SPOT, spot
 
@@ -21,8 +21,14 @@ def encoded(image: Image.Image, kind: str, **options) -> bytes:
 PNG = encoded(PHOTO, "PNG")
 
 
+def exif_orientation(orientation: int) -> Image.Exif:
+    tags = Image.Exif()
+    tags[ExifTags.Base.Orientation] = orientation
+    return tags
+
+
 def whole(kind: str) -> bytes:
-    """The photo with enough noise that its bytes are spread over the whole file."""
+    """The photo with noise, so that its data are spread over the whole file."""
     noisy = np.asarray(PHOTO).astype(int) + np.random.default_rng(0).integers(0, 24, PHOTO.size[::-1])
     options = {"compression": "tiff_lzw"} if kind == "TIFF" else {}
     return encoded(Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).convert("RGB"), kind, **options)
@@ -33,7 +39,7 @@ def chunk(name: bytes, data: bytes = b"") -> bytes:
 
 
 def png(size_wh: tuple[int, int], *chunks: bytes, pixels: bytes | None = None) -> bytes:
-    """An RGB file with chunks before its pixels; black without `pixels`."""
+    """An RGB file with extra chunks before its pixels, which are black by default."""
     width, height = size_wh
     pixels = bytes((3 * width + 1) * height) if pixels is None else pixels
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
@@ -41,7 +47,9 @@ def png(size_wh: tuple[int, int], *chunks: bytes, pixels: bytes | None = None) -
 
 
 def tiff(pixels: bytes, *changes: tuple[int, int, int], size: int = 64) -> bytes:
-    """A square RGB file packed by zlib, with tags (number, kind, value) that replace the usual ones, or come twice."""
+    """A square RGB file compressed by zlib. `changes` are tags (number, type, value) that replace the usual ones; one
+    given twice is written twice.
+    """
     usual = {256: (4, size), 257: (4, size), 258: (3, 8), 259: (3, 8), 262: (3, 2), 273: (4, 0), 277: (3, 3)}
     usual |= {278: (4, size), 279: (4, 0), 284: (3, 1)}
     packed = zlib.compress(pixels)
@@ -56,7 +64,7 @@ def tiff(pixels: bytes, *changes: tuple[int, int, int], size: int = 64) -> bytes
 
 
 def bmp(size_wh: tuple[int, int], runs: bytes = b"", coding: int = 1) -> bytes:
-    """8 bits a pixel; `coding` 1 is by run lengths, 0 is none."""
+    """8 bits per pixel; `coding` 1 is run-length coding, 0 none."""
     head = struct.pack("<IiiHHIIiiII", 40, *size_wh, 1, 8, coding, 0, 0, 0, 256, 0)
     return b"BM" + struct.pack("<IHHI", 0, 0, 0, 14 + 40 + 1024) + head + bytes(1024) + runs
 
@@ -66,20 +74,20 @@ def segment(code: int, data: bytes) -> bytes:
 
 
 def jpeg(*segments: bytes, **options) -> bytes:
-    """With segments right after the start."""
+    """The photo with extra segments at the start of the file."""
     data = encoded(PHOTO, "JPEG", **options)
     return data[:2] + b"".join(segments) + data[2:]
 
 
 def scans(number: int) -> bytes:
-    """A progressive JPEG whose last scan comes over and over."""
+    """A progressive JPEG whose last scan is repeated."""
     data = encoded(Image.new("RGB", (400, 400)), "JPEG", progressive=True)
     last = data[data.rfind(b"\xff\xda") : -2]
     return data[:-2] + last * number + data[-2:]
 
 
 def exif(*entries: tuple[int, int, int, int], data: bytes = b"") -> bytes:
-    """(tag, kind, count, value) of the first directory, with bytes after it."""
+    """EXIF data whose first directory has these (tag, type, count, value), followed by more bytes."""
     rows = b"".join(struct.pack("<HHII", *entry) for entry in entries)
     return b"II*\0" + struct.pack("<IH", 8, len(entries)) + rows + bytes(4) + data
 
@@ -90,20 +98,18 @@ def animated(kind: str, frames: int, **options) -> bytes:
 
 
 def turned(orientation: int, kind: str, **options) -> bytes:
-    """The photo, stored as a camera held in that way does."""
+    """The photo as a camera held that way stores it, with its EXIF orientation."""
     back = {
         2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
         5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE,
         8: Image.Transpose.ROTATE_270,
     }  # fmt: skip
-    tags = Image.Exif()
-    tags[0x0112] = orientation
     stored = PHOTO.transpose(back[orientation]) if orientation in back else PHOTO
-    return encoded(stored, kind, exif=tags, **options)
+    return encoded(stored, kind, exif=exif_orientation(orientation), **options)
 
 
 def tiled_photo() -> bytes:
-    """In tiles that reach over the edges."""
+    """The photo as a TIFF whose tiles extend beyond its edges."""
     side, size = 64, 192
     photo = np.zeros((size, size + side, 3), np.uint8)
     photo[: SIZE[1], : SIZE[0]] = np.asarray(PHOTO)[:size, :, None]

@@ -18,6 +18,7 @@ from unipose.core.files import write_atomically
 from unipose.core.skeleton import SKELETONS, Skeleton
 from unipose.core.types import Bool, Float, Float64, Int, Json
 
+BOX_PADDING = 0.15  # of the box around a person's keypoints, in sets without boxes
 CLICK_TOLERANCE = 2.0  # pixels by which a label may lie outside its image
 
 
@@ -58,7 +59,7 @@ def person_entry(
     }
 
 
-def box_around(xy_image: Float, size_wh: tuple[int, int], padding: float) -> Float64:
+def box_around(xy_image: Float, size_wh: tuple[int, int], padding: float = BOX_PADDING) -> Float64:
     """`enclosing_box` of points (N, 2), clipped to the image.
 
     Without points, or with all of them in one place, it is the whole image.
