@@ -5,7 +5,7 @@ import onnx
 import onnxruntime
 import pytest
 
-from tests.support.networks import SMALL_NETWORK, WITH_MEMORY
+from tests.support.networks import SMALL_LSTM_NETWORK, SMALL_NETWORK
 from unipose.core.model_spec import METADATA_KEY, ModelSpec
 from unipose.export import BATCHES, STEPS, difference, main
 from unipose.modeling.checkpoint import build_network, read_model, save_model
@@ -52,7 +52,7 @@ def test_errors_are_one_line(trained, tmp_path, capsys, model, out, message):
 
 @pytest.fixture
 def remembering(spec, tmp_path):
-    spec = replace(spec, network=WITH_MEMORY)
+    spec = replace(spec, network=SMALL_LSTM_NETWORK)
     path = tmp_path / "r.safetensors"
     save_model(path, build_network(spec).state_dict(), spec)
     return path

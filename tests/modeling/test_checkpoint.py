@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from tests.support.networks import SMALL_NETWORK, WITH_MEMORY
+from tests.support.networks import SMALL_LSTM_NETWORK, SMALL_NETWORK
 from unipose.core.skeleton import SKELETONS
 from unipose.modeling.checkpoint import (
     build_network,
@@ -99,7 +99,7 @@ def test_another_network_cannot_be_started_from(spec, tmp_path):
 
 
 def test_a_network_with_memory_comes_back_and_starts_from_either_kind(spec, tmp_path):
-    plain, remembering = (replace(spec, network=network) for network in (SMALL_NETWORK, WITH_MEMORY))
+    plain, remembering = (replace(spec, network=network) for network in (SMALL_NETWORK, SMALL_LSTM_NETWORK))
     single, whole = build_network(plain), build_network(remembering)
     for name, network, of in (("s", single, plain), ("w", whole, remembering)):
         save_model(tmp_path / f"{name}.safetensors", network.state_dict(), of)
@@ -121,7 +121,7 @@ def test_a_network_with_memory_comes_back_and_starts_from_either_kind(spec, tmp_
 
 
 def test_another_skeleton_gets_a_fresh_memory(spec, tmp_path):
-    spec = replace(spec, network=WITH_MEMORY)
+    spec = replace(spec, network=SMALL_LSTM_NETWORK)
     other = replace(spec, skeleton=SKELETONS["coco17"])
     save_model(tmp_path / "o.safetensors", build_network(other).state_dict(), other)
     network = build_network(spec)

@@ -3,15 +3,16 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 import torch
 
-from tests.support.networks import SMALL_NETWORK, WITH_MEMORY
+from tests.support.networks import SMALL_LSTM_NETWORK, SMALL_NETWORK
 from unipose.export import export
 from unipose.modeling.checkpoint import build_network, deployed, load_model, save_model
-from unipose.runtime.engines import ENGINES, Copies, no_state, open_runtime
+from unipose.runtime.engines import ENGINES, DeviceCopies, no_state, open_runtime
 from unipose.weights import default_model
 
 ROOT = Path(__file__).parents[2]
@@ -174,16 +175,16 @@ assert signal_stack() == before
 
 
 def test_nothing_is_reported_to_the_makers_of_an_engine(tmp_path):
-    code = f"from unipose.runtime import open_runtime; open_runtime({str(default_model())!r})"
+    code = f"from unipose.runtime.engines import open_runtime; open_runtime({str(default_model())!r})"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, env={"HOME": str(tmp_path)}).returncode == 0
     assert not list(tmp_path.iterdir())  # where ONNX Runtime's reports wait for a network
 
 
 @pytest.mark.parametrize("engine", ALONE)
 def test_every_engine_steps_through_clips(files, tmp_path, engine):
-    """`run` is the first step; a later one depends on the state; without memory the state passes by."""
+    """`run` is the first step; a later one depends on the state; a plain model leaves the state as it is."""
     _, plain = files
-    spec = replace(plain, network=WITH_MEMORY)
+    spec = replace(plain, network=SMALL_LSTM_NETWORK)
     network = build_network(spec)
     torch.nn.init.normal_(network.refine[-1].weight)
     save_model(tmp_path / "small.safetensors", network.state_dict(), spec)
@@ -191,7 +192,7 @@ def test_every_engine_steps_through_clips(files, tmp_path, engine):
     runtime = open_engine(tmp_path, engine)
     first, state = runtime.step(batch(3), no_state(spec, 3))
     np.testing.assert_allclose(runtime.run(batch(3)), first, atol=1e-6)
-    later, carried = Copies([runtime]).step(batch(3, seed=1), state)
+    later, carried = DeviceCopies([runtime]).step(batch(3, seed=1), state)
     _, fresh = runtime.step(batch(3, seed=1), no_state(spec, 3))
     assert np.abs(carried - fresh).max() > 1e-2
     with torch.inference_mode():
@@ -199,15 +200,22 @@ def test_every_engine_steps_through_clips(files, tmp_path, engine):
         expected = network.activation(network.eval()(window)[:, 1])
     np.testing.assert_allclose(later, expected, atol=1e-5)
 
-    without = open_engine(files[0], engine)
-    maps, state = without.step(batch(2), no_state(plain, 2))
-    np.testing.assert_allclose(maps, without.run(batch(2)), atol=1e-6)
+    without_state = open_engine(files[0], engine)
+    maps, state = without_state.step(batch(2), no_state(plain, 2))
+    np.testing.assert_allclose(maps, without_state.run(batch(2)), atol=1e-6)
     assert state.shape == (2, 0, 24, 16)
 
 
-@pytest.mark.parametrize(("suffix", "able"), [(".onnx", {"onnxruntime", "openvino"}), (".safetensors", {"torch"})])
-def test_the_fastest_is_one_of_those_that_read_the_file_and_is_told(files, suffix, able, capsys):
+@pytest.mark.parametrize("engine", ALONE)
+def test_a_plain_model_runs_without_a_state(files, engine, monkeypatch):
+    runtime = open_engine(files[0], engine)
+    monkeypatch.setattr("unipose.runtime.engines.no_state", Mock(side_effect=AssertionError))
+    assert runtime.run(batch(2)).shape == (2, 14, 24, 16)
+
+
+@pytest.mark.parametrize(("suffix", "names"), [(".onnx", {"onnxruntime", "openvino"}), (".safetensors", {"torch"})])
+def test_the_fastest_is_one_of_those_that_read_the_file_and_is_named(files, suffix, names, capsys):
     runtime = open_runtime(files[0] / f"small{suffix}", "fastest", threads=1)
-    assert runtime.engine in able
-    said = capsys.readouterr().err
-    assert all(f"{name} " in said for name in able) and f"taken: {runtime.engine}" in said
+    assert runtime.engine in names
+    printed = capsys.readouterr().err
+    assert all(f"{name} " in printed for name in names) and f"taken: {runtime.engine}" in printed

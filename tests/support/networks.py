@@ -11,4 +11,4 @@ SMALL_NETWORK = {
     "dropout": 0.1,
     "activation": "softmax",
 }
-WITH_MEMORY = SMALL_NETWORK | {"lstm_channels": 4, "lstm_kernel": 3}
+SMALL_LSTM_NETWORK = SMALL_NETWORK | {"lstm_channels": 4, "lstm_kernel": 3}

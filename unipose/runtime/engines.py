@@ -1,6 +1,6 @@
-"""Runtime: (B, 3, H, W) float32 -> (B, K, h, w) float32, on ONNX Runtime, OpenVINO or PyTorch.
+"""Runtime: a loaded model, (B, 3, H, W) float32 -> (B, K, h, w) float32, on ONNX Runtime, OpenVINO or PyTorch.
 
-Engines are optional, so each is imported where it is used.
+Each engine is an optional dependency, so it is imported where it is used.
 """
 
 import queue
@@ -31,67 +31,69 @@ class Runtime(Protocol):
 
     @property
     def engine(self) -> str:
-        """The row of `ENGINES` that runs it."""
+        """The row of `ENGINES` that runs the model."""
         ...
 
     @property
     def copies(self) -> int:
-        """How many calls of `run` are worth making at once."""
+        """How many calls are worth making at the same time."""
         ...
 
     def run(self, batch: Float32) -> Float32:
-        """(B, 3, H, W) prepared pixels -> (B, K, h, w) heatmaps, any B from 1 up."""
+        """(B, 3, H, W) normalised pixels -> (B, K, h, w) heatmaps, any B from 1 up; a recurrent model's first frame."""
         ...
 
     def step(self, batch: Float32, state: Float32) -> tuple[Float32, Float32]:
-        """A frame of each of B clips and the states that their last frames left, `no_state` before the first -> their
-        heatmaps and the states that these leave.
+        """A recurrent model's step: the next frame of B clips and their states (`no_state` before the first frame) ->
+        heatmaps and next states. Any other model returns the states as they are.
         """
         ...
 
 
 def no_state(spec: ModelSpec, count: int) -> Float32:
-    """What `count` clips start with: zeros (count, state_channels, h, w), empty for a model without memory."""
+    """The state of `count` clips before their first frame: zeros (count, state_channels, h, w)."""
     width, height = spec.heatmap_wh
     return np.zeros((count, spec.state_channels, height, width), np.float32)
 
 
 class Engine(ABC):
-    """What all engines share: a model without memory takes images, one with memory images and state."""
+    """What all engines share: a model takes images, a recurrent one images and state."""
 
     spec: ModelSpec
 
     def run(self, batch: Float32) -> Float32:
-        return self.step(batch, no_state(self.spec, len(batch)))[0]
+        if self.spec.state_channels:
+            return self.step(batch, no_state(self.spec, len(batch)))[0]
+        [maps] = self._infer(batch)
+        return maps
 
     def step(self, batch: Float32, state: Float32) -> tuple[Float32, Float32]:
         if not self.spec.state_channels:
-            [maps] = self._infer(batch)
-            return maps, state
+            return self.run(batch), state
         maps, state = self._infer(batch, state)
         return maps, state
 
     @abstractmethod
     def _infer(self, *inputs: Float32) -> Sequence[Float32]:
-        """The model's inputs -> its outputs."""
+        """All inputs of the model -> all its outputs."""
 
 
 class OnnxRuntime(Engine):
     """An ONNX file on ONNX Runtime."""
 
     engine = "onnxruntime"
-    copies = 2  # its threads wait for the slowest of them at every layer: a second call uses those pauses
+    copies = 2  # its threads wait for the slowest of them at every layer; a second call uses that time
 
     def __init__(self, path: str | Path, device: str = "cpu", threads: int = 0, precision: str = "auto"):
-        """Raises ValueError as `open_session` does, for a file without a spec, and for another precision than fp32."""
+        """Raises what `open_session` raises, and ValueError for a file without a spec or a precision but fp32."""
         if precision not in ("auto", "fp32"):
             raise ValueError(f"ONNX Runtime runs a file as it is, not as {precision}; OpenVINO and PyTorch can")
         self._session = open_session(path, device, threads)
         self.spec = _spec(path, metadata(self._session))
-        self._inputs = [put.name for put in self._session.get_inputs()]
+        self._input_names = [item.name for item in self._session.get_inputs()]
 
     def _infer(self, *inputs: Float32) -> Sequence[Float32]:
-        outputs: Sequence[Float32] = self._session.run(None, dict(zip(self._inputs, inputs, strict=True)))
+        outputs: Sequence[Float32] = self._session.run(None, dict(zip(self._input_names, inputs, strict=True)))
         return outputs
 
 
@@ -104,20 +106,20 @@ class OpenVino(Engine):
     def __init__(self, path: str | Path, device: str = "cpu", threads: int = 0, precision: str = "auto"):
         import openvino
 
-        self.spec = _spec(path, metadata(open_session(path)))  # OpenVINO's own reader does not show it
+        self.spec = _spec(path, metadata(open_session(path)))  # OpenVINO does not give a file's metadata
         settings: dict[str, Any] = {
             "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
             "INFERENCE_NUM_THREADS": threads or cores(),
         }
-        # OpenVINO gives the thread that compiles a signal stack, and frees it with the model: in a thread that lives
-        # on, Python's next signal handler would run on freed memory.
-        with ThreadPoolExecutor(1) as apart:
-            self._model = apart.submit(openvino.Core().compile_model, str(path), device.upper(), settings).result()
+        # OpenVINO gives the compiling thread a signal stack, and frees it with the model: in a thread that lives on,
+        # Python's next signal handler would run on freed memory.
+        with ThreadPoolExecutor(1) as compiler:
+            self._model = compiler.submit(openvino.Core().compile_model, str(path), device.upper(), settings).result()
 
     def _infer(self, *inputs: Float32) -> Sequence[Float32]:
-        request = self._model.create_infer_request()  # a request is not thread-safe, the model is
-        found = request.infer(list(inputs))
-        return [found[output] for output in self._model.outputs]
+        request = self._model.create_infer_request()  # the model is thread-safe, a request is not
+        results = request.infer(list(inputs))
+        return [results[output] for output in self._model.outputs]
 
 
 class Torch(Engine):
@@ -147,20 +149,20 @@ class Torch(Engine):
     def _wrap(self, module: Any, device: str, precision: str) -> None:
         import torch
 
-        from unipose.runtime.cuda_graph import Replay
+        from unipose.runtime.cuda_graph import GraphedModule
 
-        where = torch.device(device)
-        bf16 = precision == "bf16" or (precision == "auto" and where.type == "cuda")
-        self._replay = Replay(module, where, torch.bfloat16 if bf16 else torch.float32)
+        torch_device = torch.device(device)
+        bf16 = precision == "bf16" or (precision == "auto" and torch_device.type == "cuda")
+        self._network = GraphedModule(module, torch_device, torch.bfloat16 if bf16 else torch.float32)
 
     def _infer(self, *inputs: Float32) -> Sequence[Float32]:
         import torch
 
-        return [output.numpy() for output in self._replay(*map(torch.from_numpy, inputs))]
+        return [output.numpy() for output in self._network(*map(torch.from_numpy, inputs))]
 
 
-class Copies:
-    """The same model on several devices; a call takes one that is free, or waits for it."""
+class DeviceCopies:
+    """A Runtime of the same model on several devices: a call runs on one that is free, or waits for it."""
 
     def __init__(self, runtimes: Sequence[Runtime]):
         self.spec, self.engine = runtimes[0].spec, runtimes[0].engine
@@ -170,15 +172,15 @@ class Copies:
             self._free.put(runtime)
 
     def run(self, batch: Float32) -> Float32:
-        with self._one() as runtime:
+        with self._borrow() as runtime:
             return runtime.run(batch)
 
     def step(self, batch: Float32, state: Float32) -> tuple[Float32, Float32]:
-        with self._one() as runtime:
+        with self._borrow() as runtime:
             return runtime.step(batch, state)
 
     @contextmanager
-    def _one(self) -> Iterator[Runtime]:
+    def _borrow(self) -> Iterator[Runtime]:
         runtime = self._free.get()
         try:
             yield runtime
@@ -187,20 +189,19 @@ class Copies:
 
 
 def installed(path: Path) -> list[str]:
-    """The engines that are installed and read this kind of file."""
+    """The engines that are installed and read files with this suffix."""
     return [name for name, suffix in _READS.items() if suffix == path.suffix and find_spec(name)]
 
 
 def _fastest(path: Path, device: str, threads: int, precision: str) -> Runtime:
-    """By trying, among those that are `installed`."""
-    able = installed(path)
-    if not able:
+    """On the engine that runs an image fastest here, among those that are `installed`."""
+    names = installed(path)
+    if not names:
         raise ValueError(f"no engine that is installed reads {path.name}; engines read {_READS}")
-    runtimes = {name: ENGINES[name](path, device, threads, precision) for name in able}
-    width, height = runtimes[able[0]].spec.input_wh
+    runtimes = {name: ENGINES[name](path, device, threads, precision) for name in names}
+    width, height = runtimes[names[0]].spec.input_wh
     image = np.zeros((1, 3, height, width), np.float32)
-    state = no_state(runtimes[able[0]].spec, 1)
-    return runtimes[fastest({name: partial(runtime.step, image, state) for name, runtime in runtimes.items()})]
+    return runtimes[fastest({name: partial(runtime.run, image) for name, runtime in runtimes.items()})]
 
 
 ENGINES: dict[str, Callable[..., Runtime]] = {
@@ -221,12 +222,11 @@ PRECISIONS = {
 def open_runtime(
     path: str | Path, engine: str | None = None, device: str = "cpu", threads: int = 0, precision: str = "auto"
 ) -> Runtime:
-    """Load a model file (.onnx or .safetensors) on an engine, by default the one for its kind of file; `fastest` is the
-    one that turns out to be, of those installed.
+    """Load a model file (.onnx or .safetensors) on an engine: a row of `ENGINES`, by default the one for its suffix.
 
-    `device`: cpu or cuda; several, as "cuda:0,cuda:1", get a copy each. `threads`: inside one call on a CPU; 0 means
-    one per core. `precision`: a row of `PRECISIONS`. Raises FileNotFoundError, and ValueError for an engine that does
-    not exist or does not read this kind of file.
+    `device`: cpu or cuda; with several, as "cuda:0,cuda:1", each gets a copy of the model. `threads`: of one call on a
+    CPU; 0 means one per core. `precision`: a row of `PRECISIONS`. Raises FileNotFoundError, and ValueError for an
+    engine that does not exist or does not read such a file.
     """
     path = Path(path)
     if not path.is_file():
@@ -237,8 +237,8 @@ def open_runtime(
     if _READS.get(engine, path.suffix) != path.suffix:
         raise ValueError(f"{engine} reads {_READS[engine]} files, not {path.name}; `unipose export` converts")
     choose(PRECISIONS, precision, "precision")
-    runtimes = [ENGINES[engine](path, one, threads, precision) for one in device.split(",")]
-    return Copies(runtimes) if len(runtimes) > 1 else runtimes[0]
+    runtimes = [ENGINES[engine](path, name, threads, precision) for name in device.split(",")]
+    return DeviceCopies(runtimes) if len(runtimes) > 1 else runtimes[0]
 
 
 def _spec(path: str | Path, metadata: Mapping[str, str]) -> ModelSpec:

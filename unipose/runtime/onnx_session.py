@@ -1,4 +1,4 @@
-"""An ONNX file opened by ONNX Runtime, which is imported where it is used."""
+"""ONNX Runtime sessions. ONNX Runtime is an optional dependency, so it is imported where it is used."""
 
 from pathlib import Path
 from typing import Any
@@ -7,9 +7,9 @@ from unipose.core.hardware import cores
 
 
 def open_session(path: str | Path, device: str = "cpu", threads: int = 0) -> Any:
-    """Any ONNX file on ONNX Runtime. `device`: cpu, cuda or cuda:N. `threads`: inside one call; 0 means one per core.
+    """Open an ONNX file. `device`: cpu, cuda or cuda:N. `threads`: of one call; 0 means one per core.
 
-    Raises ValueError for a file that is not sound, or a device that is not there.
+    Raises ValueError for a file that is not valid ONNX, or a device that is not there.
     """
     import onnxruntime
     from onnxruntime.capi import onnxruntime_pybind11_state as errors
@@ -20,7 +20,7 @@ def open_session(path: str | Path, device: str = "cpu", threads: int = 0) -> Any
         raise ValueError(f"ONNX Runtime has no device {device!r} here; use one of: {', '.join(providers)}")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or cores()
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # others need the cores in its pauses
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # spinning threads would keep the cores
     provider = (providers[kind], {"device_id": index} if index else {})
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=[provider])
@@ -29,6 +29,6 @@ def open_session(path: str | Path, device: str = "cpu", threads: int = 0) -> Any
 
 
 def metadata(session: Any) -> dict[str, str]:
-    """What the file says of itself."""
+    """The file's custom metadata."""
     found: dict[str, str] = session.get_modelmeta().custom_metadata_map
     return found
