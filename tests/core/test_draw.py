@@ -13,7 +13,7 @@ def pose(score):
     return Pose(xy, np.full(14, score), np.array([0.0, 0, 200, 120]))
 
 
-def test_a_copy_with_dots_where_the_keypoints_are():
+def test_keypoints_are_drawn_on_a_copy():
     image = np.full((120, 200, 3), 30, np.uint8)
     drawn = draw_poses(image, [pose(0.9)], LSP)
     assert (image == 30).all()
@@ -21,13 +21,13 @@ def test_a_copy_with_dots_where_the_keypoints_are():
         assert (drawn[y, x] == 255).all()
 
 
-def test_unsure_keypoints_are_not_drawn():
+def test_keypoints_with_low_scores_are_not_drawn():
     image = np.full((120, 200, 3), 30, np.uint8)
     assert np.array_equal(draw_poses(image, [pose(0.05)], LSP), image)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e12, -1e12])
-def test_far_and_missing_points_do_no_harm(value):
+def test_distant_and_missing_points_are_harmless(value):
     broken = pose(0.9)
     broken.xy_image[3] = value
     assert draw_poses(np.zeros((120, 200, 3), np.uint8), [broken], LSP).any()

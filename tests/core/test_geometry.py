@@ -72,7 +72,7 @@ def test_zoom_is_how_lengths_grow(affine):
 
 
 def test_resize_agrees_with_opencv():
-    """A linear ramp resized by OpenCV holds, at every inner pixel, the source coordinate that the inverse gives."""
+    """A linear ramp resized by OpenCV has, at every inner pixel, the source coordinate that the inverse map gives."""
     ramp = np.tile(np.arange(40, dtype=np.float32), (30, 1))
     resized = cv2.resize(ramp, (100, 60), interpolation=cv2.INTER_LINEAR)
     back = Affine.resize((40, 30), (100, 60)).inverse()

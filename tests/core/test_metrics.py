@@ -4,11 +4,11 @@ import pytest
 from unipose.core.metrics import auroc, oks, pck, pckh, reliability
 from unipose.core.skeleton import SKELETONS, Skeleton
 
-# Four keypoints; the torso reaches from 0 to 1.
+# Four keypoints; the torso runs from 0 to 1.
 TOY = Skeleton(
     "toy", ("left_shoulder", "right_hip", "nose", "tail"), (0, 1, 2, 3), ((0, 1),), (0.1, 0.1, 0.05, 0.2), (0, 1), (3,)
 )
-TRUTH = np.array([[[0, 0], [30, 40], [10, 90], [200, 7]]], np.float64)  # torso 50 long: PCK@0.2 reaches 10
+TRUTH = np.array([[[0, 0], [30, 40], [10, 90], [200, 7]]], np.float64)  # torso 50 long: PCK@0.2 allows 10
 ALL = np.ones((1, 4), bool)
 
 
@@ -16,7 +16,7 @@ ALL = np.ones((1, 4), bool)
     ("moved", "right"),
     [((9.9, 0), True), ((0, 10), True), ((10.1, 0), False), ((0, -10.1), False), ((7.2, 7.2), False), ((7, 7), True)],
 )
-def test_pck_is_round_and_measured_in_torsos(moved, right):
+def test_pck_allows_a_euclidean_distance_of_a_fifth_of_the_torso(moved, right):
     xy = TRUTH.copy()
     xy[0, 2] += moved
     result = pck(xy, TRUTH, ALL, TOY)
@@ -31,7 +31,7 @@ def test_pck_uses_each_persons_own_torso():
     assert result.per_keypoint.tolist() == [0.5] * 4
 
 
-def test_uncounted_keypoints_are_not_judged():
+def test_keypoints_that_are_not_counted_are_not_evaluated():
     counted = np.array([[True, True, False, False]])
     result = pck(TRUTH + [[[0, 0], [11, 0], [99, 99], [99, 99]]], TRUTH, counted, TOY)
     assert result.mean == 0.5 and result.instances == 2
@@ -39,14 +39,14 @@ def test_uncounted_keypoints_are_not_judged():
 
 
 @pytest.mark.parametrize("hidden", [0, 1])
-def test_without_a_torso_there_is_no_unit(hidden):
+def test_pck_needs_both_ends_of_the_torso(hidden):
     counted = ALL.copy()
     counted[0, hidden] = False
     assert np.isnan(pck(TRUTH, TRUTH, counted, TOY).mean)
 
 
 @pytest.mark.parametrize(("distance", "right"), [(10, True), (10.1, False)])
-def test_pckh_is_measured_in_heads_and_leaves_the_excluded_out_of_the_mean(distance, right):
+def test_pckh_allows_half_the_head_size_and_leaves_the_excluded_out_of_the_mean(distance, right):
     xy = TRUTH.copy()
     xy[0, 0, 1] += distance
     xy[0, 3] += 500
@@ -55,13 +55,13 @@ def test_pckh_is_measured_in_heads_and_leaves_the_excluded_out_of_the_mean(dista
     assert result.mean == pytest.approx(1 if right else 2 / 3)
 
 
-def test_pckh_leaves_people_without_a_head_out():
+def test_pckh_leaves_out_people_without_a_head_size():
     both = np.concatenate([TRUTH, TRUTH])
     result = pckh(both + [[[0]], [[99]]], both, np.ones((2, 4), bool), np.array([20, np.nan]), TOY)
     assert result.mean == 1 and result.instances == 3
 
 
-def test_oks_by_hand():
+def test_oks_computed_by_hand():
     xy = TRUTH + [[[0, 0], [3, 4], [0, 0], [0, 0]]]
     expected = (3 + np.exp(-25 / (2 * 400 * 0.2**2))) / 4
     assert oks(xy, TRUTH, ALL, np.array([400.0]), TOY) == pytest.approx([expected])
@@ -97,7 +97,7 @@ def test_oks_agrees_with_pycocotools():
     assert oks(xy, truth, counted, np.array([area]), skeleton)[0] == pytest.approx(judge.computeOks(1, 1)[0, 0])
 
 
-def test_reliability_is_counted_by_tenths_of_the_score():
+def test_reliability_has_a_row_for_each_tenth_of_the_scores():
     score, right = np.array([0.05, 0.72, 0.78, 0.71, 1.0]), np.array([False, True, True, False, True])
     rows = reliability(score, right)
     assert rows == [(1, 0.05, 0.0), (3, pytest.approx(2.21 / 3), pytest.approx(2 / 3)), (1, 1.0, 1.0)]
@@ -107,5 +107,5 @@ def test_reliability_is_counted_by_tenths_of_the_score():
     ("positive", "negative", "expected"),
     [([3, 4], [1, 2], 1.0), ([1], [2], 0.0), ([2, 2], [2], 0.5), ([1, 3], [2, 0], 0.75)],
 )
-def test_auroc_is_how_often_the_positive_is_above(positive, negative, expected):
+def test_auroc_is_how_often_a_positive_exceeds_a_negative(positive, negative, expected):
     assert auroc(np.array(positive, float), np.array(negative, float)) == expected

@@ -19,7 +19,7 @@ def test_json_round_trip():
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"skeleton": 3}', SPEC.to_json().replace("sigma", "sugma")])
-def test_what_is_not_a_spec_is_refused(text):
+def test_malformed_specs_are_refused(text):
     with pytest.raises(ValueError, match="not a UniPose model spec"):
         ModelSpec.from_json(text)
 
@@ -27,6 +27,6 @@ def test_what_is_not_a_spec_is_refused(text):
 @pytest.mark.parametrize(
     "change", [{"input_wh": (96, 130)}, {"input_wh": (0, 128)}, {"stride": 0}, {"sigma": 0}, {"std": (1, 0, 1)}]
 )
-def test_sizes_that_do_not_fit_are_refused(change):
+def test_sizes_that_do_not_match_are_refused(change):
     with pytest.raises(ValueError, match="must be"):
         replace(SPEC, **change)

@@ -60,7 +60,7 @@ def test_the_service_offers_every_document(ramp_reader):
     assert offered["enum"] == list(DOCUMENTS)
 
 
-def test_native_says_who_is_where():
+def test_native_lines_have_track_ids_and_named_keypoints():
     [line] = map(json.loads, lines("native", PEOPLE))
     assert (line["frame"], line["time"]) == (7, 0.28)
     assert [pose["track_id"] for pose in line["poses"]] == [3, 4]
@@ -72,7 +72,7 @@ def test_coco_lines_are_a_result_files_entries():
     assert [(e["image_id"], e["track_id"], len(e["keypoints"])) for e in entries] == [(7, 3, 42), (7, 4, 42)]
 
 
-def test_openpose_has_the_id():
+def test_openpose_lines_have_track_ids():
     [line] = map(json.loads, lines("openpose", PEOPLE))
     assert [person["person_id"] for person in line["people"]] == [[3], [4]]
 

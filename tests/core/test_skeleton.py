@@ -36,7 +36,7 @@ def test_torso_is_left_shoulder_to_right_hip(skeleton):
     assert [skeleton.keypoints[i] for i in skeleton.torso] == ["left_shoulder", "right_hip"]
 
 
-def test_coco_order_and_sigmas_are_cocos():
+def test_coco17_has_cocos_order_and_sigmas():
     cocoeval = pytest.importorskip("pycocotools.cocoeval", reason="pycocotools comes with the [train] extra")
     assert SKELETONS["coco17"].oks_sigmas == pytest.approx(cocoeval.Params(iouType="keypoints").kpt_oks_sigmas)
     assert SKELETONS["coco17"].keypoints[:3] == ("nose", "left_eye", "right_eye")
@@ -63,12 +63,12 @@ def test_dict_round_trip_through_json(skeleton):
         ({"torso": (-1, 2)}, "below 14"),
     ],
 )
-def test_parts_that_do_not_fit_are_refused(change, message):
+def test_contradictory_skeletons_are_refused(change, message):
     with pytest.raises(ValueError, match=message):
         replace(LSP, **change)
 
 
-def test_a_skeleton_said_in_names():
+def test_a_skeleton_from_names():
     keypoints = ["left_ear", "right_ear", "tail", "hump", "bump"]
     skeleton = skeleton_from_names(
         "cat",
@@ -93,7 +93,7 @@ def test_a_skeleton_said_in_names():
         ({"mirror": {"a": "b"}}, "pair"),
     ],
 )
-def test_wrong_names_are_named(change, message):
+def test_unknown_names_are_reported(change, message):
     with pytest.raises(ValueError, match=message):
         skeleton_from_names(
             **({"name": "s", "keypoints": ["a", "b"], "limbs": [["a", "b"]], "torso": ["a", "b"]} | change)

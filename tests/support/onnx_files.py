@@ -1,6 +1,4 @@
-"""ONNX files in the layouts that detectors read, whose answers are known: some say the same of every image, some find
-what is red in it.
-"""
+"""ONNX detectors in the supported formats with known outputs: some return constants, some find the red pixels."""
 
 from pathlib import Path
 
@@ -17,7 +15,7 @@ INPUTS = {
     "rtdetr": "float[N, 3, 128, 64] images, int64[N, 2] orig_target_sizes",
     "transformers": "float[N, C, 128, 64] pixel_values",
 }
-# Column and row of the red pixels' edges in the input, (1, 1) each, and from these centre and size.
+# The edges of the red rectangle in the input, each (1, 1), and from these its centre and size.
 FIND_RED = """
   plane = Gather <axis = 1> (PIXELS, red)  seen = Greater (plane, least)  mask = Cast <to = 1> (seen)
   columns = ReduceMax <axes = [1, 2], keepdims = 0> (mask)  rows = ReduceMax <axes = [1, 3], keepdims = 0> (mask)
@@ -27,7 +25,7 @@ FIND_RED = """
   last_int = Concat <axis = 1> (r, b)  last = Cast <to = 1> (last_int)  end = Add (last, one)
   sum = Add (corner, end)  centre = Div (sum, two)  size = Sub (end, corner)
 """
-# What each layout makes of them. YOLOX's is the first cell, in the corner, at stride 8.
+# Each format's outputs, computed from them. In YOLOX's they are those of the first cell, in the corner, at stride 8.
 ANSWERS = {
     "yolox": """logarithm = Log (size)  width_height = Exp (logarithm)
         row = Concat <axis = 1> (centre, width_height, rest)  flat = Pad (row, pads)  output = Reshape (flat, shape)""",
@@ -56,7 +54,7 @@ CONSTANTS = {
 
 
 def save(path: Path, inputs: str, outputs: str, body: str, constants: dict[str, np.ndarray]) -> str:
-    """Write a graph, given in ONNX's text syntax, with those constants that it uses."""
+    """Write a graph, given in ONNX's text syntax, with the constants it uses -> the path."""
     text = f'<ir_version: 8, opset_import: ["": 17]> detector ({inputs}) => ({outputs}) {{ {body} }}'
     model = parser.parse_model(text)
     used = {name for node in model.graph.node for name in node.input}
@@ -68,8 +66,8 @@ def save(path: Path, inputs: str, outputs: str, body: str, constants: dict[str, 
 
 
 def red_finder(path: Path, layout: str) -> str:
-    """A file that finds the rectangle whose red is above the middle of 40 and 255, in the channel where red should be
-    and on the scale that the pixels should have.
+    """A file that finds the rectangle with red above 147.5, midway between 40 and 255, given the format's order of
+    channels and scale of pixels.
     """
     channel, least = (2, 147.5) if layout.startswith("yolox") else (0, 147.5 / 255)
     body = FIND_RED.replace("PIXELS", INPUTS[layout].split()[-1] if layout != "rtdetr" else "images") + ANSWERS[layout]
@@ -78,7 +76,7 @@ def red_finder(path: Path, layout: str) -> str:
 
 
 def constant(path: Path, inputs: str, exp: bool = False, **outputs: np.ndarray) -> str:
-    """A file that gives these outputs whatever it is shown. `exp`: the graph has that operator."""
+    """A file with these outputs for every image. `exp`: its graph has an Exp operator."""
     kinds = {"float32": "float", "int64": "int64"}
     described = ", ".join(f"{kinds[str(v.dtype)]}{list(v.shape)} {name}" for name, v in outputs.items())
     body = "".join(f"{name} = Identity (value_{name})  " for name in outputs)
@@ -88,7 +86,7 @@ def constant(path: Path, inputs: str, exp: bool = False, **outputs: np.ndarray) 
 
 
 def yolox_rows(*rows: tuple[list[float], float, np.ndarray]) -> np.ndarray:
-    """(1, CELLS, 85) from (edges in the input, objectness, classes), decoded: centres and sizes."""
+    """Decoded YOLOX output (1, CELLS, 85) from rows (edges in the input, objectness, class scores)."""
     output = np.zeros((1, CELLS, 85), np.float32)
     for row, (edges, objectness, classes) in zip(output[0], rows, strict=False):
         begin, end = np.array(edges[:2]), np.array(edges[2:])
