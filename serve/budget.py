@@ -27,7 +27,7 @@ class Budget:
 
     @asynccontextmanager
     async def hold(self, part: int) -> AsyncIterator[None]:
-        """Wait for `part`, first come first served, and return it at the end; more than the whole is the whole."""
+        """Wait for `part`, first come first served, and return it at the end. `part` is cut to the whole amount."""
         part = min(part, self.amount)
         granted = asyncio.get_running_loop().create_future()
         self._waiting.append((part, granted))

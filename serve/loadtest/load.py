@@ -53,17 +53,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def measure(
-    service: ServiceProcess, process: SeparateProcess, workload: Workload, clients: Sequence[int], seconds: float
+    service: ServiceProcess, process: SeparateProcess, workload: Workload, counts: Sequence[int], seconds: float
 ) -> LoadRound:
     """One round: the baseline while the service is idle, then the service with each of these numbers of clients."""
     predict_times = process.run(baseline.predict_times, workload, seconds)
     image_times = process.run(baseline.image_times, workload, seconds / 4)
     runtime_rates = process.run(baseline.runtime_rates, workload, seconds)
     metrics_request = encode_request("GET", "/metrics", headers=service.headers)
-    load = Clients(service.port, _pose_request(service, workload), metrics_request)
+    clients = Clients(service.port, _pose_request(service, workload), metrics_request)
     stats, usage = {}, {}
-    for count in clients:
-        stats[count] = asyncio.run(load.run(count, seconds))
+    for count in counts:
+        stats[count] = asyncio.run(clients.run(count, seconds))
         usage[count] = service.usage()
     return LoadRound(predict_times, image_times, runtime_rates, stats, usage)
 

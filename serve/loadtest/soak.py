@@ -122,7 +122,7 @@ async def _not_ready(process: ServiceProcess) -> str | None:
 
 
 def _stop(process: ServiceProcess) -> Iterator[str]:
-    """The faults of its end."""
+    """Stop the service -> what was wrong with that."""
     if status := process.stop():
         yield f"it ended with status {status}"
     if process.tracebacks:

@@ -135,7 +135,7 @@ class WebSocketProtocol(_SlowReaderTimeout, WebSocketsSansIOProtocol):
                 self.transport.abort()
 
     async def send(self, message: ASGISendEvent) -> None:
-        """Raises ClientDisconnected once the stream is closed, or closing because of what the client sent last."""
+        """Once the stream is closed or closing, a close is dropped and anything else raises ClientDisconnected."""
         await self.writable.wait()
         if not self.disconnected and not self.close_sent:
             await super().send(message)

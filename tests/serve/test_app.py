@@ -203,7 +203,7 @@ def test_simultaneous_requests_share_one_model_thread(spec):
 
 @pytest.mark.filterwarnings("ignore:.*SpooledTemporaryFile")  # Starlette drops the file of a form that ends early
 def test_damaged_requests_get_documented_answers(client):
-    """Bits flipped anywhere in a form with an image: an answer or a refusal, never a fault."""
+    """Bits flipped anywhere in a form with an image: an answer or a refusal, never a 500."""
     whole = client.build_request("POST", "/pose", **form(boxes=json.dumps(BOXES)))
     body, random = bytearray(whole.read()), np.random.default_rng(1)
     for _ in range(150):

@@ -9,7 +9,7 @@ from serve.metrics import Metrics
 
 
 class Gated:
-    """Doubles its inputs, at the latest when the gate opens; refuses negative ones."""
+    """Doubles its inputs, waits while the gate is closed, and raises ValueError for negative inputs."""
 
     copies = 1
 
@@ -47,7 +47,7 @@ def drive(use, max_batch=4, max_wait=0.0, runtime=None):
 
 
 async def while_busy(batcher, runtime):
-    """Occupy the model with person 0, so that those who come after must wait."""
+    """Occupy the model with person 0, so that all later ones must wait."""
     runtime.gate.clear()
     first = asyncio.create_task(batcher.run(people(0)))
     await asyncio.sleep(0.02)

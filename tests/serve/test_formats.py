@@ -96,7 +96,7 @@ def test_a_batch_of_images_shares_runs_of_the_model(spec):
     with serving(runtime, max_batch=16, max_wait_ms=1000) as client:
         runtime.batches.clear()
         client.post("/pose/batch", files=[("images", PNG)] * 4)
-    assert sum(runtime.batches) == 12  # three looks each
+    assert sum(runtime.batches) == 12  # three passes each
     assert len(runtime.batches) < 12
 
 

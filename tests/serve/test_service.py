@@ -17,7 +17,7 @@ from unipose.inference.predictor import Predictor
 
 
 class Gated(Reader):
-    """Waits at the gate, once it is closed."""
+    """Waits while the gate is closed."""
 
     def __init__(self, spec):
         super().__init__(spec)
@@ -90,7 +90,7 @@ def test_past_the_deadline_is_504_and_what_was_not_run_is_never_run(spec):
 
 @pytest.mark.parametrize(("budget", "batches"), [(100_000, 3), (300_000, 2)])
 def test_decoded_pixels_wait_for_their_budget(spec, budget, batches):
-    """While the first is in the model the others would queue for a batch of two, if their pixels fitted."""
+    """While the model runs the first, the others would queue for a batch of two if the budget had room for both."""
 
     async def use(service, runtime):
         runtime.gate.clear()

@@ -13,7 +13,7 @@ def test_a_chunked_body_is_counted_as_it_comes(spec):
         status, _, answer = await ask(app, chunks)
         assert status == 413
         assert "more than 431,072 bytes" in answer["detail"]
-        assert len(chunks) == 95  # the fifth was too much; nobody asked for more
+        assert len(chunks) == 95  # the fifth was too much; no further chunk was read
 
     with_app(Reader(spec), use)
 
@@ -52,7 +52,7 @@ def test_all_bodies_together_have_a_budget_which_comes_back(spec):
 
 @pytest.mark.parametrize("path", ["/pose", "/pose/batch"])
 def test_slow_bodies_take_no_place_from_quick_ones(spec, path):
-    """Many more bodies under way than images may be: the quick one is answered before any of them."""
+    """Many more bodies arrive than images are accepted: the quick one is answered before any of them."""
 
     async def use(app):
         slow = [asyncio.create_task(ask(app, [PNG[:50], PNG[50:]], pause=0.5, path=path)) for _ in range(20)]

@@ -97,7 +97,7 @@ def test_a_client_that_leaves_takes_its_work_along(spec):
         assert status == 400
         runtime.gate.set()
         assert (await stays)[0] == 200
-        assert runtime.batches == [1, 1, 1]  # the looks of the one who stayed
+        assert runtime.batches == [1, 1, 1]  # the three passes of the client that stayed
 
     with_app(runtime, use)
 
@@ -113,10 +113,10 @@ def test_numbers_add_up(spec):
     assert grown['unipose_requests_total{path="/pose",status="415"}'] == 1
     assert grown['unipose_request_seconds_count{path="/pose"}'] == 3
     assert grown['unipose_stage_seconds_count{stage="decode"}'] == 2
-    assert grown['unipose_stage_seconds_count{stage="model"}'] == 6  # three looks each
+    assert grown['unipose_stage_seconds_count{stage="model"}'] == 6  # three passes each
     assert grown["unipose_batch_people_sum"] == 6
     assert after["unipose_queue_people"] == 0
-    assert after["unipose_requests_in_flight"] == 1  # the one that asks
+    assert after["unipose_requests_in_flight"] == 1  # the request for the metrics
 
 
 def _numbers(client):

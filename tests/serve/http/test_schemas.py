@@ -32,7 +32,7 @@ for kind in ("image/jpeg", "image/png", "image/webp", "image/bmp", "image/tiff",
 
 
 class Fresh:
-    """An app that is made anew each time it is started: schemathesis starts and stops it for each operation."""
+    """Makes a new app at every start: schemathesis starts and stops it for each operation."""
 
     def __init__(self, **changes):
         self.changes = changes
@@ -50,11 +50,11 @@ def described(**changes):
 
 
 def check(case, **options):
-    """Every check; of /pose not that what fits the schema is accepted: it cannot say that the boxes lie in the image,
-    nor that they come once, in the query or in the form.
+    """All checks, except for /pose that valid data is accepted: its schema cannot say that the boxes lie in the image,
+    nor that they are given only once, in the query or in the form.
     """
-    free = [positive_data_acceptance] if case.operation.label == "POST /pose" else []
-    return case.call_and_validate(excluded_checks=free, **options)
+    excluded = [positive_data_acceptance] if case.operation.label == "POST /pose" else []
+    return case.call_and_validate(excluded_checks=excluded, **options)
 
 
 open_to_all, with_keys, of_a_process = described(), described(api_keys=(KEY,)), described()

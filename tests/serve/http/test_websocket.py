@@ -23,7 +23,7 @@ def test_each_frame_gets_its_native_answer(client):
             answer = stream.receive_json()
             assert answer["frame"] == number
             assert (answer["width"], answer["height"]) == size
-            assert abs(joints(answer["poses"][0]) - ramp_joints(size)).max() < 0.6  # averages round up
+            assert abs(joints(answer["poses"][0]) - ramp_joints(size)).max() < 0.6  # averages are rounded up
 
 
 def test_the_query_counts_for_every_frame(client):
@@ -60,7 +60,7 @@ def test_the_latest_frame_wins(spec):
         assert runtime.entered.wait(20)  # frame 0 is in the model
         for _ in range(5):
             stream.send_bytes(PNG)
-        client.get("/healthz")  # by now the loop has read them
+        client.get("/healthz")  # by its response the loop has read them
         runtime.gate.set()
         assert [stream.receive_json()["frame"] for _ in range(2)] == [0, 5]
 

@@ -40,8 +40,8 @@ def test_a_process_answers_refuses_and_stops(bright_model):
         chunked = talk(port, b"Transfer-Encoding: chunked", repeat(chunk, 40))
         assert chunked.startswith("HTTP/1.1 413")
         assert "more than 331,072 bytes" in chunked
-        talk(port, b"Content-Length: 5000", [photo()[:100]])  # promises more than it sends, and leaves
-        talk(port, b"Content-Length: 5", [photo()])  # sends more than it promised
+        talk(port, b"Content-Length: 5000", [photo()[:100]])  # declares more than it sends, and disconnects
+        talk(port, b"Content-Length: 5", [photo()])  # sends more than it declares
         assert httpx.get(f"{url}/healthz").status_code == 200
 
 

@@ -1,4 +1,4 @@
-"""The page for every hand, eye and ear: pointer, keyboard, screen reader, light and dark."""
+"""Accessibility of the page: pointer, keyboard, screen reader, light and dark colour schemes."""
 
 import re
 
@@ -14,7 +14,7 @@ def test_a_joint_is_named_with_its_score_by_pointer_and_by_keyboard(service, vis
     scores = {k["name"]: k["score"] for k in answer["poses"][0]["keypoints"]}
     label = page.locator("#joint-label")
     expect(label).to_be_hidden()
-    page.mouse.move(*(centre(page, "[data-joint=left_wrist]") + [9, 5]))  # near is near enough
+    page.mouse.move(*(centre(page, "[data-joint=left_wrist]") + [9, 5]))  # close to the joint is enough
     expect(label).to_have_text(f"left wrist, score {scores['left_wrist']:.2f}")
     expect(page.locator("tr.seen")).to_have_count(1)
     expect(page.locator("tr.seen")).to_contain_text("left wrist")

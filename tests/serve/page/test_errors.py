@@ -1,4 +1,4 @@
-"""The page where something is wrong: with the photo, the service, the network or the key."""
+"""The page's error messages: for the photo, the service, the network and the key."""
 
 import json
 

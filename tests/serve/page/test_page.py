@@ -1,4 +1,4 @@
-"""The page in a browser, through the service as a process of its own: from a photo's bytes to the screen's pixels."""
+"""The page in a browser, end to end with a service process: from a photo's bytes to the screen's pixels."""
 
 import json
 import re
@@ -18,7 +18,7 @@ SPOTTED = np.tile(np.add(SPOT, 0.5), (14, 1))  # every joint, in the overlay's e
 
 
 def assert_shown(page, answer):
-    """The overlay has the answer's joints, and both it and they lie on the photo where they belong on the screen."""
+    """The overlay has the answer's joints and covers the photo, and the joints are at the right places on the screen."""
     xy_image = np.array([[k["x"], k["y"]] for pose in answer["poses"] for k in pose["keypoints"]])
     np.testing.assert_allclose(joints(page), xy_image + 0.5, atol=1e-9)
     left, top, width, height = on_screen(page, "#photo")
@@ -30,7 +30,7 @@ def assert_shown(page, answer):
 
 
 def saved(page, button):
-    """The file that a button lets one download, and its name."""
+    """Content and name of the file that a button downloads."""
     with page.expect_download() as waiting:
         page.get_by_role("button", name=button).click()
     return Path(waiting.value.path()).read_bytes(), waiting.value.suggested_filename
@@ -85,7 +85,7 @@ def test_a_photo_stands_upright_as_the_service_sees_it(service, visit, figure, o
     assert (answer["width"], answer["height"]) == (384, 480)[:: 1 if orientation < 5 else -1]
     assert_shown(page, answer)
     png, _ = saved(page, "Download PNG")
-    assert np.median(np.abs(read_image(png).astype(int) - read_image(data))) <= 2  # most pixels are the photo's
+    assert np.median(np.abs(read_image(png).astype(int) - read_image(data))) <= 2  # most pixels are unchanged
 
 
 def test_what_a_browser_cannot_show_still_gets_its_joints(bright, visit):

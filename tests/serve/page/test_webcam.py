@@ -1,4 +1,4 @@
-"""The page and a webcam, before which a film made here is played."""
+"""The page with a webcam that plays a generated film."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def test_the_webcam_is_followed_and_its_picture_taken(bright, visit, shoot, devi
     expect(page.get_by_role("button", name="Take the picture")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_role("row", name="left wrist")).to_be_visible()
-    place = joints(page)[0] - 0.5  # as it was in front of the camera, not mirrored
+    place = joints(page)[0] - 0.5  # in the camera's picture, which is not mirrored
     assert np.hypot(*(np.array(CAMERA_SPOTS) - place).T).min() < 2
 
 

@@ -175,7 +175,7 @@ def test_a_worker_that_dies_is_replaced_under_load(quick):
         os.kill(second, signal.SIGKILL)
         answered = len(flood.responses)
         async with asyncio.timeout(TIMEOUT):
-            while len(flood.responses) < answered + 20:  # the third has them all
+            while len(flood.responses) < answered + 20:  # all by the third worker
                 await asyncio.sleep(0.05)
         assert await stop(process) == 0
         await asyncio.gather(*clients)
