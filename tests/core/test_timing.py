@@ -6,7 +6,7 @@ STEP = 0.25  # seconds that each call takes on the fake clock; exact in binary
 
 
 class Clock:
-    """Stands still but for `call`, which takes a STEP."""
+    """Advanced only by `call`, by STEP."""
 
     now = 7.0
     calls = 0

@@ -1,7 +1,7 @@
 """Affine maps between frames: image, network input, heatmap.
 
 Points are (x, y) with whole numbers at pixel centres, so an image covers (-1/2, -1/2) to (width - 1/2, height - 1/2).
-Boxes and sizes speak of pixel edges: the whole image is the box (0, 0, width, height).
+Boxes and sizes refer to pixel edges: the whole image is the box (0, 0, width, height).
 """
 
 from dataclasses import dataclass

@@ -68,11 +68,13 @@ class VideoWriter:
     @staticmethod
     def _resized(image: RGB, stream: av.VideoStream) -> RGB:
         width, height = stream.width, stream.height
-        below, beside = height - image.shape[0], width - image.shape[1]
-        if (below, beside) == (0, 0):
+        pad_bottom, pad_right = height - image.shape[0], width - image.shape[1]
+        if (pad_bottom, pad_right) == (0, 0):
             return image
-        if 0 <= below <= 1 and 0 <= beside <= 1:
-            return cv2.copyMakeBorder(image, 0, below, 0, beside, cv2.BORDER_REPLICATE).astype(np.uint8, copy=False)
+        if 0 <= pad_bottom <= 1 and 0 <= pad_right <= 1:
+            return cv2.copyMakeBorder(image, 0, pad_bottom, 0, pad_right, cv2.BORDER_REPLICATE).astype(
+                np.uint8, copy=False
+            )
         return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
 
     def __enter__(self) -> "VideoWriter":
