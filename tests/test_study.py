@@ -6,7 +6,7 @@ import torch
 import yaml
 
 from unipose.datasets.synthetic.images import draw_sample
-from unipose.modeling.flops import parameters
+from unipose.modeling.flops import count_parameters
 from unipose.modeling.trunk import ZOO, Trunk
 from unipose.modeling.unipose import UniPose
 from unipose.study import main, read_variants
@@ -23,7 +23,7 @@ def test_the_designs_have_equal_parameters():
         trunk = configure([str(CONFIGS / "study.yaml"), *overrides]).model.trunk
         with torch.device("meta"):
             network = UniPose(Trunk(ZOO[trunk], 16), 14, wasp_channels=64, decoder_stride=4, decoder_channels=64)
-        sizes.append(parameters(network))
+        sizes.append(count_parameters(network))
     assert len(sizes) == 7 and max(sizes) < 1.05 * min(sizes)
 
 

@@ -5,7 +5,7 @@ import argparse
 import torch
 
 from unipose.modeling.classifier import Classifier
-from unipose.modeling.flops import cost, parameters
+from unipose.modeling.flops import count_macs, count_parameters
 from unipose.modeling.trunk import ZOO, Row, Trunk
 from unipose.modeling.unipose import LOW_STRIDE, UniPose
 
@@ -33,13 +33,13 @@ def measured(
                 decoder_stride=decoder_stride,
                 decoder_channels=decoder_channels,
             )
-            macs, maps = cost(network, size_wh)
+            macs, maps = count_macs(network, size_wh)
             gives = f"{maps.shape[3]}x{maps.shape[2]}"
         else:
             network = Classifier(Trunk(row, row.strides[-1], multi_grid=(1,)), SMALL_CLASSES)
-            macs, logits = cost(network, SMALL_WH)
+            macs, logits = count_macs(network, SMALL_WH)
             gives = f"{logits.shape[1]} classes"
-    own, whole = parameters(network.trunk), parameters(network)
+    own, whole = count_parameters(network.trunk), count_parameters(network)
     return f"{own / 1e6:7.2f} {whole / 1e6:7.2f} {macs / 1e9:7.2f}  {gives}"
 
 

@@ -19,7 +19,7 @@ from rich.console import Console
 from unipose.benchmark.throughput import measure_in_turn, step
 from unipose.cli import exit_status
 from unipose.modeling.checkpoint import build_network, load_model
-from unipose.modeling.flops import cost, parameters
+from unipose.modeling.flops import count_macs, count_parameters
 from unipose.training import distributed
 from unipose.training.build import compose, configure, read_data
 from unipose.training.config import Config
@@ -125,8 +125,8 @@ def _cost(run: Path) -> tuple[float, float]:
     _, spec = load_model(run / "last.safetensors")
     with torch.device("meta"):
         network = build_network(spec)
-    macs, _ = cost(network, spec.input_wh)
-    return parameters(network) / 1e6, macs / 1e9
+    macs, _ = count_macs(network, spec.input_wh)
+    return count_parameters(network) / 1e6, macs / 1e9
 
 
 def _lines(run: Path) -> list[dict[str, Any]]:

@@ -98,29 +98,29 @@ def test_another_network_cannot_be_started_from(spec, tmp_path):
         start_from(other, tmp_path / "m.safetensors", spec.skeleton)
 
 
-def test_a_network_with_memory_comes_back_and_starts_from_either_kind(spec, tmp_path):
-    plain, remembering = (replace(spec, network=network) for network in (SMALL_NETWORK, SMALL_LSTM_NETWORK))
-    single, whole = build_network(plain), build_network(remembering)
-    for name, network, of in (("s", single, plain), ("w", whole, remembering)):
+def test_a_recurrent_network_is_loaded_and_starts_from_either_kind(spec, tmp_path):
+    plain, recurrent = (replace(spec, network=network) for network in (SMALL_NETWORK, SMALL_LSTM_NETWORK))
+    single, whole = build_network(plain), build_network(recurrent)
+    for name, network, of in (("s", single, plain), ("w", whole, recurrent)):
         save_model(tmp_path / f"{name}.safetensors", network.state_dict(), of)
     module, found = load_model(tmp_path / "w.safetensors")
-    assert found.state_channels == sum(module.network.parts) == 2 * 4 + 14 + 1 and plain.state_channels == 0
+    assert found.state_channels == sum(module.network.state_parts) == 2 * 4 + 14 + 1 and plain.state_channels == 0
 
     def equal(a, b):
         return all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
 
     for name, same in (("s", single), ("w", whole.frame)):
-        fresh = build_network(remembering)
-        memory = [weight.clone() for weight in fresh.lstm.state_dict().values()]
+        fresh = build_network(recurrent)
+        untrained = [weight.clone() for weight in fresh.lstm.state_dict().values()]
         start_from(fresh, tmp_path / f"{name}.safetensors", spec.skeleton)
         assert equal(fresh.frame, same)
-        kept = all(map(torch.equal, memory, fresh.lstm.state_dict().values()))
+        kept = all(map(torch.equal, untrained, fresh.lstm.state_dict().values()))
         assert kept == (name == "s") and equal(fresh, whole) == (name == "w")
     with pytest.raises(ValueError, match="is of another network"):
         start_from(single, tmp_path / "w.safetensors", spec.skeleton)
 
 
-def test_another_skeleton_gets_a_fresh_memory(spec, tmp_path):
+def test_another_skeleton_gets_a_new_recurrent_part(spec, tmp_path):
     spec = replace(spec, network=SMALL_LSTM_NETWORK)
     other = replace(spec, skeleton=SKELETONS["coco17"])
     save_model(tmp_path / "o.safetensors", build_network(other).state_dict(), other)

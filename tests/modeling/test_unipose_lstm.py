@@ -5,7 +5,7 @@ from torch.nn import functional
 
 from unipose.modeling.trunk import ZOO, Trunk
 from unipose.modeling.unipose import SpatialSoftmax, UniPose
-from unipose.modeling.unipose_lstm import ConvLSTM, Streamed, UniPoseLSTM, centre_map
+from unipose.modeling.unipose_lstm import ConvLSTM, DeployedStep, UniPoseLSTM, centre_map
 
 SIZE = (64, 48)  # height, width
 
@@ -27,7 +27,7 @@ def clip(count: int, frames: int) -> torch.Tensor:
 
 
 def first(network: UniPoseLSTM, count: int) -> torch.Tensor:
-    return torch.zeros(count, sum(network.parts), SIZE[0] // 4, SIZE[1] // 4)
+    return torch.zeros(count, sum(network.state_parts), SIZE[0] // 4, SIZE[1] // 4)
 
 
 @torch.inference_mode()
@@ -53,7 +53,7 @@ def test_what_came_before_matters_and_what_comes_after_does_not(network):
 
 @torch.inference_mode()
 def test_a_batch_mixes_first_frames_with_later_ones(network):
-    """Tracks begin when they like: an item does not feel what the others of its batch remember."""
+    """Clips of a batch may start at different times: the state of one does not change the others' maps."""
     images = clip(2, 2)
     _, later = network.step(images[:, 0], first(network, 2))
     mixed = torch.cat([later[:1], first(network, 1)])
@@ -62,7 +62,7 @@ def test_a_batch_mixes_first_frames_with_later_ones(network):
     torch.testing.assert_close(maps[1:], network(images[1:, 1:])[:, 0], rtol=1e-4, atol=1e-4)
 
 
-def test_untrained_it_answers_as_its_frame_network():
+def test_untrained_it_returns_what_its_frame_network_does():
     frame = UniPose(Trunk(ZOO["res2net_s"]), 2, wasp_channels=8, wasp_rates=(1,), decoder_stride=4, decoder_channels=8)
     network = UniPoseLSTM(frame, nn.Identity(), channels=4, kernel=5).eval()
     images = clip(1, 2)
@@ -92,7 +92,7 @@ def test_the_gates_are_the_papers():
 @torch.inference_mode()
 def test_the_deployed_form_gives_heatmaps(network):
     images = clip(2, 2)
-    maps, state = Streamed(network)(images[:, 0], first(network, 2))
+    maps, state = DeployedStep(network)(images[:, 0], first(network, 2))
     torch.testing.assert_close(maps, network.activation(network(images)[:, 0]), rtol=1e-4, atol=1e-4)
     assert torch.equal(state[:, 12:17], maps)
     assert torch.equal(state[:, 17], torch.ones(2, 16, 12))
@@ -106,7 +106,7 @@ def test_the_centre_map_is_highest_in_the_middle():
 
 
 class Spots(nn.Module):
-    """A frame network that sees what is bright: the raw maps are the images, four times smaller."""
+    """A frame network that finds what is bright: its raw maps are the images, four times smaller."""
 
     keypoints = 1
 
@@ -115,7 +115,7 @@ class Spots(nn.Module):
 
 
 def moving_spots(count: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    """Clips (B, 4, 3, 40, 56) of a spot that moves straight and is not seen in the last frame; its cells (B, 4)."""
+    """Clips (B, 4, 3, 40, 56) of a spot that moves straight and is hidden in the last frame; its cells (B, 4)."""
     start = torch.stack([torch.randint(*span, (count,), generator=generator) for span in ((4, 6), (4, 10))], dim=1)
     velocity = torch.randint(-1, 2, (count, 2), generator=generator)
     rows, columns = (start[:, None] + velocity[:, None] * torch.arange(4)[:, None]).unbind(2)
@@ -125,8 +125,8 @@ def moving_spots(count: int, generator: torch.Generator) -> tuple[torch.Tensor, 
     return images.repeat_interleave(4, 3).repeat_interleave(4, 4).expand(-1, -1, 3, -1, -1), cells
 
 
-def test_it_learns_where_something_went_that_is_no_longer_seen():
-    """Only a memory of two frames knows where the spot is in the last one, which shows nothing."""
+def test_it_learns_where_a_hidden_spot_went():
+    """Only the state of two frames tells where the spot is in the last one, which shows nothing."""
     generator = torch.Generator().manual_seed(0)
     torch.manual_seed(0)
     network = UniPoseLSTM(Spots(), SpatialSoftmax(1.0), channels=12, kernel=3)  # type: ignore[arg-type]
@@ -145,13 +145,13 @@ def test_it_learns_where_something_went_that_is_no_longer_seen():
     assert (alone == cells[:, -1]).float().mean() < 0.2
 
 
-def test_frozen_only_the_memory_changes():
+def test_after_freeze_only_the_recurrent_part_changes():
     frame = UniPose(Trunk(ZOO["res2net_s"]), 2, wasp_channels=8, wasp_rates=(1,), decoder_stride=4, decoder_channels=8)
     network = UniPoseLSTM(frame, nn.Identity(), channels=4, kernel=3)
     network.freeze()
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     optimizer = torch.optim.AdamW(network.parameters(), 0.1, weight_decay=0.5)
-    for _ in range(2):  # the last convolution begins at zero, so the first step reaches no other
+    for _ in range(2):  # the last convolution starts at zero, so the first step changes no other
         network.train()(clip(1, 2)).square().sum().backward()
         optimizer.step()
     changed = {name for name, tensor in network.state_dict().items() if not torch.equal(tensor, before[name])}

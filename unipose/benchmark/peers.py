@@ -15,7 +15,7 @@ from torch import nn
 
 from unipose.core.hardware import cores
 from unipose.modeling.checkpoint import load_model
-from unipose.modeling.flops import cost
+from unipose.modeling.flops import count_macs
 from unipose.runtime.engines import Runtime, Torch, installed, open_runtime
 
 SECONDS = 1.0  # spent on each measure in each round
@@ -36,7 +36,7 @@ def ours(weights: Path, exported: Path, int8: Path | None) -> Iterator[Contender
     """A model's file for PyTorch, the same exported, and quantized; on the engines that are installed."""
     module, spec = load_model(weights)
     width, height = spec.input_wh
-    flops = 2 * cost(module, spec.input_wh)[0]
+    flops = 2 * count_macs(module, spec.input_wh)[0]
     rng = np.random.default_rng(0)
 
     def contender(engine: str, precision: str, runtime: Runtime) -> Contender:
@@ -62,7 +62,7 @@ def peers() -> Iterator[Contender]:
             continue
         module = build().eval()
         image = torch.randn(1, 3, height, width)
-        flops = 2 * cost(module, (width, height))[0]
+        flops = 2 * count_macs(module, (width, height))[0]
         batches = {1: image, 8: image.expand(8, -1, -1, -1).contiguous()}
         yield Contender(name, "PyTorch", "fp32", flops, partial(_forward, module, batches))
         if find_spec("openvino") and name not in NO_TRACE:

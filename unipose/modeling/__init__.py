@@ -1,1 +1,1 @@
-"""Networks in PyTorch: residual units, trunks, the pose network, and their files."""
+"""The networks in PyTorch: residual units, trunks, pose networks, and the files that hold their weights."""

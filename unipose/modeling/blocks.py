@@ -1,4 +1,4 @@
-"""Branches: the convolutions of a residual unit, with norm and ReLU between them."""
+"""Branches: the convolutions of a residual unit, beside its shortcut, with norm and ReLU between them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Ops = tuple[str, ...]
 
 
 class Place(NamedTuple):
-    """Where a unit stands: its input channels, its stage's planes, stride, dilation, and whether it opens the stage."""
+    """A unit's place in the network: input channels, its stage's planes, stride, dilation, whether first in it."""
 
     in_channels: int
     planes: int
@@ -22,7 +22,7 @@ class Place(NamedTuple):
 
 
 def layers(ops: Ops, channels: int) -> list[nn.Module]:
-    """Modules of a row of operations. No ReLU works in place: a pre-activated unit adds its untouched input."""
+    """The modules of some operations. ReLU never works in place, because a pre-activated unit adds its input later."""
     make: dict[str, Callable[[], nn.Module]] = {NORM: lambda: nn.BatchNorm2d(channels), RELU: nn.ReLU}
     return [make[op]() for op in ops]
 
@@ -30,13 +30,13 @@ def layers(ops: Ops, channels: int) -> list[nn.Module]:
 def conv(
     in_channels: int, out_channels: int, kernel: int, stride: int = 1, dilation: int = 1, groups: int = 1
 ) -> nn.Conv2d:
-    """Convolution of an odd kernel without bias, which at stride 1 keeps the map's size."""
+    """A convolution with an odd kernel and no bias, padded so that stride 1 keeps the map's size."""
     padding = dilation * (kernel // 2)
     return nn.Conv2d(in_channels, out_channels, kernel, stride, padding, dilation, groups, bias=False)
 
 
 class Branch(Protocol):
-    """A frozen row that builds the convolutions of a unit for its place; they give `planes * expansion` channels."""
+    """A kind of branch: builds the convolutions of the unit at a place, which return `planes * expansion` channels."""
 
     @property
     def expansion(self) -> int: ...
@@ -46,7 +46,7 @@ class Branch(Protocol):
 
 @dataclass(frozen=True)
 class Basic:
-    """Two 3x3 convolutions (He et al. 2015), with dropout between them in a wide net (Zagoruyko & Komodakis 2016)."""
+    """Two 3x3 convolutions (He et al. 2015), in wide nets with dropout between (Zagoruyko & Komodakis 2016)."""
 
     dropout: float = 0.0
     expansion: int = 1
@@ -81,9 +81,9 @@ class Bottleneck:
 
 @dataclass(frozen=True)
 class Res2:
-    """Bottleneck whose 3x3 is a chain over `scale` parts of the channels (Res2Net and Res2NeXt: Gao et al. 2019).
+    """A bottleneck whose 3x3 is a chain over `scale` parts of the channels (Res2Net and Res2NeXt: Gao et al. 2019).
 
-    A part has `groups` groups of `base_width` channels per 64 planes.
+    Each part has `groups` groups of `base_width` channels per 64 planes.
     """
 
     base_width: int = 26
@@ -102,10 +102,10 @@ class Res2:
 
 
 class Res2Chain(nn.Module):
-    """3x3 convolution, norm and ReLU over each part of the channels but the last, each part fed by the one before.
+    """3x3 convolution, norm and ReLU of each part of the channels but the last, on the part plus the result before it.
 
-    The last part passes. In the unit that opens a stage the parts are not chained and the last one passes a 3x3 average
-    pool, as in the published networks.
+    The last part is passed on. As in the published networks, the first unit of a stage adds no result to the next part
+    and sends the last one through a 3x3 average pool.
     """
 
     def __init__(self, width: int, scale: int, place: Place, groups: int = 1) -> None:
@@ -122,6 +122,6 @@ class Res2Chain(nn.Module):
         *parts, last = x.chunk(len(self.convs) + 1, dim=1)
         done: list[Tensor] = []
         for part, convolve, norm in zip(parts, self.convs, self.norms, strict=True):
-            fed = part + done[-1] if self.chained and done else part
-            done.append(self.relu(norm(convolve(fed))))
+            x = part + done[-1] if self.chained and done else part
+            done.append(self.relu(norm(convolve(x))))
         return torch.cat([*done, self.last(last)], dim=1)

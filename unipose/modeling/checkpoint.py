@@ -1,4 +1,4 @@
-"""Checkpoints: model files (weights and spec, safetensors) and training states (everything a resumed run needs)."""
+"""Files of networks: model files (weights and spec, safetensors) and training states, from which a run resumes."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,23 +9,22 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from unipose.core.choice import choose
 from unipose.core.files import write_atomically
 from unipose.core.model_spec import METADATA_KEY, ModelSpec
 from unipose.core.skeleton import Skeleton
 from unipose.modeling.trunk import ZOO, Trunk
 from unipose.modeling.unipose import ACTIVATIONS, UniPose, deployable
-from unipose.modeling.unipose_lstm import Streamed, UniPoseLSTM
+from unipose.modeling.unipose_lstm import DeployedStep, UniPoseLSTM
 
-KNOW_KEYPOINTS = ("decoder.maps.", "frame.decoder.maps.", "lstm.", "refine.")  # weights for these and no others
+KEYPOINT_WEIGHTS = ("decoder.maps.", "frame.decoder.maps.", "lstm.", "refine.")  # those that depend on the skeleton
 
 
 def build_network(spec: ModelSpec) -> UniPose | UniPoseLSTM:
-    """The spec's network with fresh weights, giving raw maps. Raises ValueError for a network that cannot be built."""
+    """The spec's network, newly initialised, which returns raw maps. Raises ValueError if it cannot be built."""
     arguments = dict(spec.network)
-    name = arguments.pop("trunk")
-    if name not in ZOO:
-        raise ValueError(f"no trunk {name!r}; `unipose models` lists them: {', '.join(ZOO)}")
-    trunk = Trunk(ZOO[name], arguments.pop("output_stride"), arguments.pop("multi_grid"))
+    row = choose(ZOO, arguments.pop("trunk"), "trunk")
+    trunk = Trunk(row, arguments.pop("output_stride"), arguments.pop("multi_grid"))
     activation = ACTIVATIONS[arguments.pop("activation")](spec.sigma)
     channels, kernel = arguments.pop("lstm_channels", 0), arguments.pop("lstm_kernel", 0)
     frame = UniPose(trunk, len(spec.skeleton.keypoints), decoder_stride=spec.stride, **arguments)
@@ -33,22 +32,22 @@ def build_network(spec: ModelSpec) -> UniPose | UniPoseLSTM:
 
 
 def deployed(network: nn.Module, spec: ModelSpec) -> nn.Module:
-    """The network with its final activation: images (and state) to heatmaps (and state), what runtimes run."""
+    """The network with its final activation, as runtimes run it: images (and states) -> heatmaps (and next states)."""
     if isinstance(network, UniPoseLSTM):
-        return Streamed(network)
+        return DeployedStep(network)
     return deployable(network, spec.network["activation"], spec.sigma)
 
 
 def save_model(path: Path, weights: Mapping[str, Tensor], spec: ModelSpec, dtype: torch.dtype = torch.float32) -> None:
-    """Write a network's weights and its spec, whole or not at all."""
+    """Write a model file atomically."""
     cast = {name: tensor.to(dtype) if tensor.is_floating_point() else tensor for name, tensor in weights.items()}
     save_weights(path, cast, {METADATA_KEY: spec.to_json()})
 
 
 def save_weights(path: Path, weights: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write tensors and what the file says of them, whole or not at all."""
+    """Write tensors and metadata atomically, as safetensors."""
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in weights.items()}
-    write_atomically(path, save(tensors, metadata))  # save_file would make it readable by its owner only
+    write_atomically(path, save(tensors, metadata))  # save_file would make it readable for its owner only
 
 
 def load_model(path: str | Path) -> tuple[nn.Module, ModelSpec]:
@@ -73,16 +72,16 @@ def read_model(path: str | Path) -> tuple[dict[str, Tensor], ModelSpec]:
 
 
 def start_from(network: UniPose | UniPoseLSTM, path: str | Path, skeleton: Skeleton) -> None:
-    """Take over a model file's weights; where its skeleton is another one, all but those that know its keypoints.
+    """Load a model file's weights; from one with another skeleton all but those that depend on the skeleton.
 
-    These are the last convolution's and the memory's. A network with memory also takes those of a network of single
-    frames, for its frames. Raises ValueError for a file of another network.
+    These are the last convolution's and the recurrent part's. A recurrent network also starts from a network of single
+    frames, which becomes its `frame`. Raises ValueError for a file of another network.
     """
     weights, spec = read_model(path)
     if isinstance(network, UniPoseLSTM) and not spec.state_channels:
         network = network.frame
     if spec.skeleton.keypoints != skeleton.keypoints:
-        weights |= {name: own for name, own in network.state_dict().items() if name.startswith(KNOW_KEYPOINTS)}
+        weights |= {name: own for name, own in network.state_dict().items() if name.startswith(KEYPOINT_WEIGHTS)}
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:
@@ -90,7 +89,7 @@ def start_from(network: UniPose | UniPoseLSTM, path: str | Path, skeleton: Skele
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
-    """Write a training state, whole or not at all."""
+    """Write a training state atomically."""
     write_atomically(path, lambda part: torch.save(state, part))
 
 

@@ -1,4 +1,4 @@
-"""The classifier: what trains a trunk on images of classes, before it learns poses."""
+"""The image classifier, by which a trunk is pretrained before it learns poses."""
 
 from torch import Tensor, nn
 
@@ -6,9 +6,9 @@ from unipose.modeling.trunk import Trunk
 
 
 class Classifier(nn.Module):
-    """Images (B, 3, H, W) -> raw scores (B, classes): the mean of the trunk's high features, dropout, one linear layer.
+    """Images (B, 3, H, W) -> logits (B, classes): the mean of the trunk's high features, dropout, one linear layer.
 
-    Classifiers are trained without dilation: give a trunk of the row's last output stride.
+    Classifiers are trained without dilation: build the trunk with the last output stride of its row.
     """
 
     def __init__(self, trunk: Trunk, classes: int, dropout: float = 0.0) -> None:
@@ -19,5 +19,5 @@ class Classifier(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         _, high = self.trunk(images)
-        scores: Tensor = self.head(self.dropout(high.mean(dim=(2, 3))))
-        return scores
+        logits: Tensor = self.head(self.dropout(high.mean(dim=(2, 3))))
+        return logits

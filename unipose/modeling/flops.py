@@ -1,4 +1,4 @@
-"""What a network costs: parameters and multiply-accumulates."""
+"""The size of a network: parameters and multiply-accumulates."""
 
 from typing import Any
 
@@ -7,12 +7,12 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 
-def parameters(network: nn.Module) -> int:
+def count_parameters(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def cost(network: nn.Module, size_wh: tuple[int, int]) -> tuple[int, Any]:
-    """-> multiply-accumulates of one image, and the output, of a network on whatever device."""
+def count_macs(network: nn.Module, size_wh: tuple[int, int]) -> tuple[int, Any]:
+    """-> the multiply-accumulates of one image, and the network's output, on the device the network is on."""
     width, height = size_wh
     device = next(network.parameters()).device
     with FlopCounterMode(display=False) as counter, torch.no_grad():

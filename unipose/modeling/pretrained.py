@@ -1,4 +1,4 @@
-"""Pretrained trunks: weights published by torchvision and timm, or trained here, under our names."""
+"""Pretrained weights for trunks: torchvision's, timm's or a file's, under the names they have here."""
 
 import hashlib
 import pickle
@@ -16,7 +16,7 @@ from unipose.modeling.trunk import ZOO, Row, Trunk
 Names = dict[str, str]  # a module's name here -> its published name
 State = Mapping[str, Tensor]
 
-# torchvision's resnets, which timm's resnets and Res2Nets follow: what is outside of the stages, a stage, a unit.
+# torchvision's ResNets, whose names timm's ResNets and Res2Nets share: outside the stages, and in a unit.
 RESNET_STEMS: dict[str, Names] = {
     "7x7": {"stem.0": "conv1", "stem.1": "bn1"},
     "3x3x3": {f"stem.{i}": f"conv1.{i}" for i in (0, 1, 3, 4, 6)} | {"stem.7": "bn1"},
@@ -32,25 +32,25 @@ RESNETV2_UNITS: dict[type[Branch], Names] = {
     Basic: {"0": "conv1", "1": "norm2", "4": "conv2"},
     Bottleneck: {"0": "conv1", "1": "norm2", "3": "conv2", "4": "norm3", "6": "conv3"},
 }
-HEADS = ("fc.", "head.")  # the classifiers of both libraries, which a trunk has no use for
-OWN = "trunk."  # of the names in the files that a training here writes
-COUNTER = "num_batches_tracked"  # of batch norm: it weighs nothing, and the oldest files lack it
-WRAPPERS = ("state_dict", "model")  # entries under which training scripts put the weights
+HEADS = ("fc.", "head.")  # the classifiers of both libraries, which a trunk does not need
+OWN_PREFIX = "trunk."  # of the names in files trained here
+COUNTER = "num_batches_tracked"  # of batch norm: no weight, and missing from the oldest files
+WRAPPERS = ("state_dict", "model")  # keys under which training scripts save the weights
 
 
 def map_weights(name: str, state: State) -> dict[str, Tensor]:
-    """Weights published for the row `name` of the zoo, or of a network trained here -> a trunk's state.
+    """Weights published for the row `name` of the zoo, or of a network trained here -> a trunk's state dict.
 
-    Of the file's tensors the classifier's, or of a network trained here all but the trunk's, are dropped; every other
-    one has its place. Raises ValueError where names or shapes do not fit, and for a row that nobody publishes.
+    The classifier's tensors, or of a network trained here all but the trunk's, are dropped; every other one must be
+    used. Raises ValueError where names or shapes do not fit, and for a row that neither library publishes.
     """
     if name not in ZOO:
         raise ValueError(f"no trunk {name!r}; choose from {', '.join(ZOO)}")
     row = ZOO[name]
     with torch.device("meta"):
         expected = Trunk(row, row.strides[-1]).state_dict()
-    if "stem.0.weight" in state or OWN + "stem.0.weight" in state:
-        prefix = "" if "stem.0.weight" in state else OWN
+    if "stem.0.weight" in state or OWN_PREFIX + "stem.0.weight" in state:
+        prefix = "" if "stem.0.weight" in state else OWN_PREFIX
         names = {ours: prefix + ours for ours in expected}
         found = {theirs: tensor for theirs, tensor in state.items() if theirs.startswith(prefix)}
     else:
@@ -64,7 +64,7 @@ def map_weights(name: str, state: State) -> dict[str, Tensor]:
 
 
 def published(name: str, row: Row, ours: str) -> str:
-    """The published name of a tensor. Raises ValueError for a kind of row that neither library has."""
+    """A trunk's tensor under its published name. Raises ValueError for a kind of row that neither library has."""
     kind = type(row.branch)
     if row.order == "original" and row.scheme == "euler" and row.stem in RESNET_STEMS:
         outside, unit, stage = RESNET_STEMS[row.stem], RESNET_UNITS[kind], "layer{:d}.{}."
@@ -89,7 +89,7 @@ def renamed(tensor: str, names: Names) -> str:
 
 
 def check(name: str, expected: Mapping[str, torch.Size], found: State) -> None:
-    """Raise ValueError that tells which tensors are missing, left over or of another shape."""
+    """Raise a ValueError that names the tensors that are missing, left over or of another shape."""
     shapes = {key: tuple(found[key].shape) for key in expected if key in found}
     complaints = {
         "missing": [key for key in expected if key not in found],
@@ -100,22 +100,22 @@ def check(name: str, expected: Mapping[str, torch.Size], found: State) -> None:
             if shape != tuple(expected[key])
         ],
     }
-    misfits = [f"{what} {len(keys)} ({some(keys)})" for what, keys in complaints.items() if keys]
+    misfits = [f"{what} {len(keys)} ({shortened(keys)})" for what, keys in complaints.items() if keys]
     if misfits:
         raise ValueError(f"these weights are not of {name}. Tensors {'; '.join(misfits)}")
 
 
-def some(keys: Sequence[str], at_most: int = 3) -> str:
+def shortened(keys: Sequence[str], at_most: int = 3) -> str:
     return ", ".join(keys[:at_most]) + (" ..." if len(keys) > at_most else "")
 
 
 def load_pretrained(trunk: Trunk, row_name: str, source: str | Path) -> None:
-    """Fill a trunk, of any output stride, with pretrained weights.
+    """Load pretrained weights into a trunk of any output stride.
 
-    `source` is a file (.safetensors, or what torch.save wrote), "torchvision:ResNet50_Weights.IMAGENET1K_V2" or
-    "timm:res2net50_26w_4s.in1k"; the libraries keep what they downloaded, checked by its hash. The weights expect the
-    mean and std they were trained with: ImageNet's, but for timm's ResNetV2 0.5. Raises ValueError for a source that is
-    not there or does not fit.
+    `source` is a file (.safetensors, or written by torch.save), "torchvision:ResNet50_Weights.IMAGENET1K_V2" or
+    "timm:res2net50_26w_4s.in1k"; the libraries cache their downloads, whose hash is checked. Inputs must be normalised
+    as in the weights' training: by ImageNet's mean and std, or 0.5 for timm's ResNetV2. Raises ValueError for a source
+    that does not exist or does not fit.
     """
     library, _, weights = str(source).partition(":")
     state = LIBRARIES[library](weights) if library in LIBRARIES else read_weights(Path(source))
@@ -126,7 +126,7 @@ def load_pretrained(trunk: Trunk, row_name: str, source: str | Path) -> None:
 
 
 def read_weights(path: Path) -> State:
-    """The tensors of a file, by name. Raises ValueError for a missing file or one that holds something else."""
+    """A file's tensors by name. Raises ValueError for a missing file, or one that holds anything else."""
     if not path.is_file():
         raise ValueError(
             f"no file {path}; the names of published weights begin with {' or '.join(LIBRARIES)} and a colon"
@@ -158,7 +158,7 @@ def from_torchvision(name: str) -> State:
 
 
 def from_timm(name: str) -> State:
-    """Published weights by name, as res2net50_26w_4s.in1k, from the hub that timm keeps them on."""
+    """Published weights by name, as res2net50_26w_4s.in1k, from the Hugging Face hub."""
     try:
         import timm
         from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
@@ -173,7 +173,7 @@ def from_timm(name: str) -> State:
         raise ValueError(f"timm has no weights {name!r}; a name is res2net50_26w_4s.in1k")
     file = config.hf_hub_filename or "model.safetensors"
     path = Path(hf_hub_download(config.hf_hub_id, file))
-    # The hub tags a large file with its SHA-256.
+    # The hub's etag of a large file is its SHA-256.
     expected = get_hf_file_metadata(hf_hub_url(config.hf_hub_id, file)).etag
     with path.open("rb") as opened:
         digest = hashlib.file_digest(opened, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""Residual units: a branch, in an order of norm and ReLU, stepped by a Runge-Kutta scheme."""
+"""Residual units: branches with an order of norm and ReLU, combined as a step of a Runge-Kutta method."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from unipose.modeling.runge_kutta import Tableau
 
 @dataclass(frozen=True)
 class Order:
-    """Where norm and ReLU sit around a branch: `before` it, `last` in it, `after` the addition.
+    """Where norm and ReLU stand: `before` a branch, `last` in it, `after` the addition.
 
-    `projection` follows a shortcut's 1x1, which reads what the branch reads if `shared`, the unit's input if not. The
-    network's `stem` and `end` complete what its units leave undone.
+    `projection` follows the 1x1 of a shortcut, whose input is the branch's if `shared`, else the unit's. `stem`
+    follows the last convolution of the network's stem, `end` its last unit.
     """
 
     stem: Ops
@@ -42,7 +42,7 @@ UNITS = ("original", "bn_after_add", "relu_before_add", "relu_only_preact", "ful
 
 
 class Pad(nn.Module):
-    """Parameter-free change of dimension: every stride-th pixel, new channels zero (option A of He et al. 2015)."""
+    """A shortcut without parameters: every stride-th pixel, new channels zero (option A of He et al. 2015)."""
 
     def __init__(self, stride: int, new_channels: int) -> None:
         super().__init__()
@@ -53,12 +53,12 @@ class Pad(nn.Module):
         return functional.pad(x[..., :: self.stride, :: self.stride], (0, 0, 0, 0, front, self.new_channels - front))
 
 
-# Ways to change dimension: (place, output channels, operations after a convolution) -> module.
+# Shortcuts that change size or channels: (place, output channels, operations after the convolution) -> module.
 SHORTCUTS: dict[str, Callable[[Place, int, Ops], nn.Module]] = {
     "projection": lambda place, channels, ops: nn.Sequential(
         conv(place.in_channels, channels, 1, place.stride), *layers(ops, channels)
     ),
-    # Res2Net v1b, after He et al., "Bag of tricks" (2019): average, so that no pixel is dropped, then change channels.
+    # Res2Net v1b, after He et al., "Bag of tricks" (2019): an average pool uses every pixel, a strided 1x1 does not.
     "average": lambda place, channels, ops: nn.Sequential(
         nn.AvgPool2d(place.stride, ceil_mode=True, count_include_pad=False),
         conv(place.in_channels, channels, 1),
@@ -69,7 +69,7 @@ SHORTCUTS: dict[str, Callable[[Place, int, Ops], nn.Module]] = {
 
 
 def advance(start: Tensor, weights: Sequence[float], slopes: Sequence[Tensor]) -> Tensor:
-    """`start` moved along the weighted slopes."""
+    """`start` plus the weighted sum of the slopes."""
     for weight, slope in zip(weights, slopes, strict=True):
         if weight:
             start = start + (slope if weight == 1 else weight * slope)
@@ -77,9 +77,9 @@ def advance(start: Tensor, weights: Sequence[float], slopes: Sequence[Tensor]) -
 
 
 class Residual(nn.Module):
-    """One Runge-Kutta step of slopes with weights of their own; one Euler slope is the usual residual unit.
+    """A residual unit: one Runge-Kutta step, each of whose slopes has a branch of its own; Euler's is the usual unit.
 
-    With shortcut S: k_1 = f_1(x), k_j = f_j(S(x) + sum_i a_ji k_i), output = after(S(x) + sum_i b_i k_i); f_1 alone
+    With shortcut S: k_1 = f_1(x), k_j = f_j(S(x) + sum_i a_ji k_i), output = after(S(x) + sum_i b_i k_i); only f_1
     strides and changes channels (Luo et al., arXiv 2103.15244).
     """
 
@@ -89,7 +89,7 @@ class Residual(nn.Module):
         inner = Place(channels, place.planes, stride=1, dilation=place.dilation, first=False)
         places = [place] + [inner] * (tableau.slopes - 1)
         self.shared = order.shared
-        # Weights of the slopes in the point where each slope is taken, then in the step.
+        # The slopes' weights at the point of each slope, then in the step.
         self.rows = [[float(weight) for weight in row] for row in (*tableau.a, tableau.b)]
         self.before = nn.ModuleList(nn.Sequential(*layers(order.before, p.in_channels)) for p in places)
         self.branches = nn.ModuleList(nn.Sequential(*branch.build(p), *layers(order.last, channels)) for p in places)
@@ -108,9 +108,9 @@ class Residual(nn.Module):
         return end
 
     def start_as_shortcut(self) -> None:
-        """Zero the scale of the norm that ends a branch, if one does: the unit then begins as its shortcut.
+        """Set the scale of a branch's norm to zero where the norm is last, so that the unit starts as its shortcut.
 
-        Not of a norm with a ReLU behind it: the gradient of ReLU at 0 is 0 and the branch would never wake.
+        Not where a ReLU follows the norm: its gradient at 0 is 0, and the branch would never learn.
         """
         for branch in self.branches:
             *_, last = branch.children()

@@ -1,4 +1,4 @@
-"""Explicit Runge-Kutta tableaux: how the slopes inside one residual unit are combined."""
+"""Butcher tableaux of explicit Runge-Kutta methods: how the slopes of a residual unit are combined."""
 
 import re
 from dataclasses import dataclass
@@ -24,11 +24,11 @@ ZERO, ONE = Number(), Number(Fraction(1))
 
 @dataclass(frozen=True)
 class Tableau:
-    """Butcher tableau of an explicit method, in exact numbers.
+    """The Butcher tableau of an explicit method, in exact numbers.
 
-    `a[j]` holds the weights of slopes 0..j-1 in the point where slope j is taken (so `a[0]` is empty), `b` those of the
-    step. Raises ValueError for a tableau that is not explicit or not consistent (`sum(b) == 1`), or has a slope that
-    nothing reads: its weights would never learn.
+    `a[j]` holds the weights of slopes 0..j-1 at the point of slope j (so `a[0]` is empty), `b` those of the step.
+    Raises ValueError for a tableau that is not explicit or not consistent (`sum(b) == 1`), or has an unused slope,
+    whose branch would never learn.
     """
 
     a: tuple[tuple[Number, ...], ...]
@@ -49,7 +49,7 @@ class Tableau:
 
 
 def number(text: str) -> Number:
-    """Read "1/3" or, with a root, "1/3-1/6√2". Raises ValueError for anything else."""
+    """Parse "1/3" or, with a root, "1/3-1/6√2". Raises ValueError for anything else."""
     match = re.fullmatch(r"([+-]?[\d/]+)(?:([+-][\d/]+)√2)?", text)
     if match is None:
         raise ValueError(f"{text!r} is no number like 1/3 or 1/3-1/6√2")
@@ -57,13 +57,13 @@ def number(text: str) -> Number:
 
 
 def tableau(*rows: str) -> Tableau:
-    """Tableau written as one string of numbers per row: the rows of `a` after the empty first one, then `b`."""
+    """A tableau from one string of numbers per row: the rows of `a` after the empty first one, then `b`."""
     *a, b = [tuple(number(text) for text in row.split()) for row in rows]
     return Tableau(((), *a), b)
 
 
 # Up to Gill's: Hairer, Norsett & Wanner, "Solving Ordinary Differential Equations I", section II.1. The digit is the
-# order. Of the two embedded pairs the solution of higher order is taken: it alone reads all six slopes of Fehlberg's.
+# order. Of the two embedded pairs the solution of higher order is taken, as only it uses all six slopes of Fehlberg's.
 TABLEAUX = {
     "euler": tableau("1"),
     "midpoint": tableau("1/2", "0 1"),
@@ -101,7 +101,7 @@ TABLEAUX = {
         "358/41 -2079/82 501/41 417/41 -227/41 -9/82 36/41",
         "41/840 0 9/35 9/280 34/105 9/280 9/35 41/840",
     ),
-    # Verner, SIAM J. Numer. Anal. 15 (1978), the pair 7(8) without slope 11 of 13, which only its error estimate reads.
+    # Verner, SIAM J. Numer. Anal. 15 (1978), the pair 7(8) without slope 11 of 13, which only its error estimate uses.
     "verner8": tableau(
         "1/4",
         "5/72 1/72",

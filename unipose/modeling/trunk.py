@@ -1,4 +1,4 @@
-"""Trunks: a stem and stages of residual units, as rows of numbers in one dict."""
+"""Trunks (backbones): a stem and stages of residual units. Each network is a row of `ZOO`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from unipose.modeling.runge_kutta import TABLEAUX
 
 @dataclass(frozen=True)
 class Row:
-    """One network: the branch of its units, branches and planes per stage, and the other axes by name.
+    """One network: its kind of branch, branches and planes per stage, and the names of its other parts.
 
-    `depths` counts branches: a scheme of p slopes makes depth / p units of a stage, at equal parameters. Raises
-    ValueError for a depth that is no multiple of p.
+    `depths` counts branches: a Runge-Kutta method (`scheme`) of p slopes makes depth / p units of a stage, with as many
+    parameters in all. Raises ValueError for a depth that is no multiple of p.
     """
 
     branch: Branch
@@ -39,12 +39,12 @@ class Row:
 
     @property
     def strides(self) -> list[int]:
-        """The output strides of a trunk: the last one dilates nothing."""
+        """The output strides a trunk can have; the last one needs no dilation."""
         return [STEMS[self.stem].stride * 2**i for i in range(len(self.depths))]
 
 
 class Stem(NamedTuple):
-    """The stride of a stem, and what builds it from its channels and the operations after its last convolution."""
+    """The first layers: their stride, and what builds them from channels and operations after the last convolution."""
 
     stride: int
     build: Callable[[int, Ops], list[nn.Module]]
@@ -64,13 +64,13 @@ STEMS = {
 
 
 def cifar(branch: Branch, depth: int, order: str, width: int = 16, stem_channels: int = 16, **axes: str) -> Row:
-    """Row of a net for images of 32x32: three stages of `depth` branches; `width` planes, then twice and four times."""
+    """Row of a net for images of 32x32: three stages of `depth` branches, with `width` planes, 2 and 4 times that."""
     return Row(
         branch, (depth,) * 3, (width, 2 * width, 4 * width), order, stem="3x3", stem_channels=stem_channels, **axes
     )
 
 
-# The ResNets for ImageNet, by how many convolutions lie between image and classes, the last layer counted.
+# The ResNets for ImageNet, by the number of layers with weights.
 DEPTHS: dict[int, tuple[Branch, tuple[int, ...]]] = {
     18: (Basic(), (2, 2, 2, 2)),
     34: (Basic(), (3, 4, 6, 3)),
@@ -78,7 +78,7 @@ DEPTHS: dict[int, tuple[Branch, tuple[int, ...]]] = {
     101: (Bottleneck(), (3, 4, 23, 3)),
     152: (Bottleneck(), (3, 8, 36, 3)),
 }
-# Branches per stage of a Runge-Kutta net: four, or one step of a scheme that does not divide four.
+# Branches per stage of a Runge-Kutta net: four, or the slopes of a method where they do not divide four.
 STEPS = {name: 4 if 4 % method.slopes == 0 else method.slopes for name, method in TABLEAUX.items()}
 SMALL_PLANES = (18, 36, 72, 144)
 
@@ -101,7 +101,7 @@ ZOO = {
     "res2net50_v1b_26w_4s": Row(Res2(26, 4), (3, 4, 6, 3), shortcut="average", stem="3x3x3"),
     "res2net101_v1b_26w_4s": Row(Res2(26, 4), (3, 4, 23, 3), shortcut="average", stem="3x3x3"),
     "res2next50": Row(Res2(4, 4, groups=8), (3, 4, 6, 3)),
-    # Equal parameters, 1.88 M within 5 %, for comparisons on small budgets (`unipose study`).
+    # Of equal size, 1.88 M parameters within 5 %, for comparisons on small budgets (`unipose study`).
     "small_resnet": Row(Basic(), (4, 4, 4, 4), SMALL_PLANES, stem_channels=18),
     "small_resnetv2": Row(Basic(), (4, 4, 4, 4), SMALL_PLANES, "full_preact", stem_channels=18),
     "small_wrn": Row(Basic(dropout=0.1), (2, 2, 2, 2), (26, 52, 104, 208), "full_preact", stem_channels=26),
@@ -109,7 +109,7 @@ ZOO = {
     "small_res2net": Row(Res2(24, 4), (2, 2, 2, 2), (24, 48, 96, 192), stem_channels=24),
     "small_ho_midpoint": Row(Basic(), (4, 4, 4, 4), SMALL_PLANES, "relu_after_step", "midpoint", stem_channels=18),
     "small_ho_rk4": Row(Basic(), (4, 4, 4, 4), SMALL_PLANES, "relu_after_step", "rk4", stem_channels=18),
-    # The embedded model's, and the same with fewer and more scales at about equal parameters.
+    # The default model's, and the same with fewer and more scales at about as many parameters.
     "res2net_s": Row(Res2(32, 4), (1, 2, 3, 2), planes=(32, 64, 128, 160), stem_channels=32),
     "res2net_s_62w_2s": Row(Res2(62, 2), (1, 2, 3, 2), planes=(32, 64, 128, 160), stem_channels=32),
     "res2net_s_17w_8s": Row(Res2(17, 8), (1, 2, 3, 2), planes=(32, 64, 128, 160), stem_channels=32),
@@ -117,7 +117,7 @@ ZOO = {
         f"ho_{scheme}_{8 * depth + 2}": Row(Basic(), (depth,) * 4, order="relu_after_step", scheme=scheme)
         for scheme, depth in STEPS.items()
     },
-    # For images of 32x32: classifiers, for the pose network reads low features at stride 4.
+    # For images of 32x32, as classifiers alone: the pose network needs low features at stride 4.
     **{f"cifar_resnetv2_110_{unit}": cifar(Basic(), 18, unit, shortcut="pad") for unit in UNITS},
     **{f"cifar_resnetv2_164_{unit}": cifar(Bottleneck(), 18, unit) for unit in UNITS},
     **{
@@ -134,12 +134,13 @@ ZOO = {
 
 
 class Trunk(nn.Module):
-    """Images (B, 3, H, W) -> low (B, low_channels, H/4, W/4) of the first stage, high (B, high_channels, H/s, W/s).
+    """A backbone: images (B, 3, H, W) -> the features of its first stage (low) and its last one (high).
 
-    Past `output_stride` s dilation replaces striding; `multi_grid` multiplies the dilations of the last stage's units,
-    starting over where they are more, and (1, 1, 1) turns it off (Chen et al., DeepLabv3, 2017). Convolutions start by
-    He et al. 2015; with `zero_init` a unit whose branch ends in a norm starts as its shortcut (Goyal et al. 2017). The
-    stem 3x3, for images of 32x32, gives low features at stride 1. Raises ValueError for an output stride out of reach.
+    Low features are (B, low_channels, H/4, W/4), or at stride 1 with the 3x3 stem, for images of 32x32; high ones
+    (B, high_channels, H/s, W/s). Beyond the output stride s dilation replaces striding. `multi_grid` multiplies the
+    dilations of the last stage's units, repeated where they are more; (1, 1, 1) turns it off (Chen et al., DeepLabv3,
+    2017). Initialisation: He et al. 2015; with `zero_init` units whose branch ends in a norm start as their shortcut
+    (Goyal et al. 2017). Raises ValueError for an output stride that the row cannot have.
     """
 
     def __init__(
@@ -172,7 +173,7 @@ class Trunk(nn.Module):
 
 
 def build_stage(row: Row, i: int, in_channels: int, stride: int, dilations: Sequence[int]) -> nn.Sequential:
-    """Units of stage i; the first one strides and changes channels."""
+    """The units of stage i; the first one strides and changes channels."""
     tableau, channels = TABLEAUX[row.scheme], row.planes[i] * row.branch.expansion
     units = nn.Sequential()
     for j in range(row.depths[i] // tableau.slopes):

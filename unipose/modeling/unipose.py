@@ -1,4 +1,4 @@
-"""The pose network: WASP and decoder on a trunk, and what a deployed network adds to the maps."""
+"""UniPose, the pose network: a trunk, WASP and a decoder, and the final activation of a deployed network."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ from torch.nn import functional
 from unipose.modeling.blocks import NORM, RELU, conv, layers
 from unipose.modeling.trunk import Trunk
 
-LOW_STRIDE = 4  # of the features that the decoder joins to WASP's output
+LOW_STRIDE = 4  # of the low features, which the decoder concatenates to WASP's output
 
 
 def conv_norm_relu(in_channels: int, out_channels: int, kernel: int, dilation: int = 1) -> nn.Sequential:
@@ -20,12 +20,12 @@ def conv_norm_relu(in_channels: int, out_channels: int, kernel: int, dilation: i
 
 
 def resize(maps: Tensor, like: Tensor) -> Tensor:
-    """Bilinear, moving pixel edges: x -> (x + 1/2) * f - 1/2."""
+    """Bilinear, on pixel edges: x -> (x + 1/2) * f - 1/2."""
     return functional.interpolate(maps, like.shape[-2:], mode="bilinear", align_corners=False)
 
 
 class PooledNorm(nn.BatchNorm2d):
-    """Batch norm of 1x1 maps; a training batch of one has no spread of its own and takes the running statistics."""
+    """Batch norm of 1x1 maps; a training batch of one has no variance, so it uses the running statistics."""
 
     def forward(self, x: Tensor) -> Tensor:
         if self.training and x.shape[0] == 1:
@@ -36,8 +36,9 @@ class PooledNorm(nn.BatchNorm2d):
 class WASP(nn.Module):
     """Waterfall atrous spatial pooling (Artacho & Savakis 2020): (B, in_channels, h, w) -> (B, channels, h, w).
 
-    A 1x1 entry, then one 3x3 convolution per dilation rate, each reading the previous; all are kept, pass two 1x1
-    convolutions (one for all, applied twice, if `shared`; else two for each) and join the pooled image in a last 1x1.
+    A 1x1 convolution, then one 3x3 per dilation rate, each on the result before it. Each result goes through two 1x1
+    convolutions (if `shared` one for all, applied twice; else two for each). A last 1x1 joins them with the pooled
+    input.
     """
 
     def __init__(
@@ -59,20 +60,20 @@ class WASP(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        kept, falling = [], x
-        for i, fall in enumerate(self.waterfall):
-            falling = fall(falling)
-            first, second = (self.mixes[(2 * i + turn) % len(self.mixes)] for turn in (0, 1))
-            kept.append(second(first(falling)))
-        kept.append(self.pool(x).expand_as(falling))
-        joined: Tensor = self.dropout(self.join(torch.cat(kept, dim=1)))
+        outputs, flow = [], x
+        for i, convolution in enumerate(self.waterfall):
+            flow = convolution(flow)
+            first, second = (self.mixes[(2 * i + j) % len(self.mixes)] for j in (0, 1))
+            outputs.append(second(first(flow)))
+        outputs.append(self.pool(x).expand_as(flow))
+        joined: Tensor = self.dropout(self.join(torch.cat(outputs, dim=1)))
         return joined
 
 
 class Decoder(nn.Module):
     """Low features and WASP's output -> raw maps (B, keypoints, H/stride, W/stride) of an image (H, W).
 
-    `stride` 8 is the paper's (it pools the low features); 4 suits small inputs. Raises ValueError for another one.
+    `stride` is 8 in the paper, with pooled low features; 4 suits small inputs. Raises ValueError for another one.
     """
 
     def __init__(
@@ -107,8 +108,8 @@ class Decoder(nn.Module):
 class UniPose(nn.Module):
     """UniPose (Artacho & Savakis 2020): images (B, 3, H, W) -> raw maps (B, keypoints, H/stride, W/stride).
 
-    `wasp_rates` None takes the paper's for the trunk's output stride (18, 12, 6 at 16), chosen for inputs of 368x368:
-    give smaller ones to smaller inputs, for a rate past the map's size reads nothing but padding.
+    `wasp_rates` None means the paper's for the trunk's output stride (18, 12, 6 at 16), chosen for inputs of 368x368.
+    Smaller inputs need smaller rates: one beyond the map's size reads nothing but padding.
     """
 
     def __init__(
@@ -150,7 +151,7 @@ class UniPose(nn.Module):
 
 
 class SpatialSoftmax(nn.Module):
-    """Logits (B, K, h, w) -> softmax over each map times 2 pi sigma^2: an ideal Gaussian of sigma pixels peaks at 1."""
+    """Logits (B, K, h, w) -> softmax over each map times 2 pi sigma^2: a Gaussian of sigma cells peaks at 1."""
 
     def __init__(self, sigma: float) -> None:
         super().__init__()
@@ -164,5 +165,5 @@ ACTIVATIONS: dict[str, Callable[[float], nn.Module]] = {"none": lambda sigma: nn
 
 
 def deployable(network: nn.Module, activation: str, sigma: float) -> nn.Module:
-    """`network` followed by its maps' final activation, the form to export; `sigma` in heatmap pixels."""
+    """`network` with its final activation, a row of `ACTIVATIONS`, as it is exported; `sigma` in heatmap cells."""
     return nn.Sequential(network, ACTIVATIONS[activation](sigma))
