@@ -45,8 +45,8 @@ def test_images_that_are_no_clips_are_told(tmp_path, capsys):
 
 def test_engines_are_timed_against_the_peak(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setattr("unipose.inference.SECONDS", 0.0)
-    monkeypatch.setattr("unipose.throughput.ROUNDS", 1)
+    monkeypatch.setattr("unipose.benchmark.peers.SECONDS", 0.0)
+    monkeypatch.setattr("unipose.benchmark.throughput.ROUNDS", 1)
     monkeypatch.setattr("torch.compile", lambda module: module)  # which takes a minute
     assert main(["infer", "--no-peers", "--int8", "int8"]) == 0
     out = capsys.readouterr().out

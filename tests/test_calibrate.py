@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unipose.calibrate import LAST, TEMPERATURES, best, heights, main
+from unipose.calibrate import LAST, TEMPERATURES, best_column, main, peak_scores
 from unipose.core.image import read_image
 from unipose.core.skeleton import SKELETONS
 from unipose.datasets.records import read_records
@@ -30,18 +30,18 @@ def softmax(logits, sigma):
 
 
 @given(seed=st.integers(0, 99), which=st.integers(20, 90))
-def test_heights_are_those_of_scaled_logits(seed, which):
+def test_peak_scores_are_those_of_scaled_logits(seed, which):
     logits = np.random.default_rng(seed).normal(0, 3, (2, 3, 12, 12))
     scaled = np.minimum(softmax(logits / TEMPERATURES[which], 1.0).max(axis=(-2, -1)), 1)
-    np.testing.assert_allclose(heights(softmax(logits, 1.0), 1.0)[..., which], scaled, rtol=1e-3)
+    np.testing.assert_allclose(peak_scores(softmax(logits, 1.0), 1.0)[..., which], scaled, rtol=1e-3)
 
 
-def test_the_best_is_the_one_that_tells_how_often_it_is_right():
+def test_the_best_column_says_how_often_keypoints_are_right():
     rng = np.random.default_rng(0)
-    scores = heights(softmax(rng.normal(0, 1, (4000, 12, 12)) * rng.uniform(1, 6, (4000, 1, 1)), 1.0), 1.0)
+    scores = peak_scores(softmax(rng.normal(0, 1, (4000, 12, 12)) * rng.uniform(1, 6, (4000, 1, 1)), 1.0), 1.0)
     for which in (40, 70):
         right = rng.random(4000) < scores[:, which]
-        assert abs(best(scores, right) - which) <= 4
+        assert abs(best_column(scores, right) - which) <= 4
 
 
 def test_a_calibrated_model_finds_the_same_and_scores_truly(people, tmp_path, capsys):

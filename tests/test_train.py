@@ -16,7 +16,7 @@ from unipose.evaluate import main as evaluate
 from unipose.export import main as export
 from unipose.modeling.checkpoint import load_model
 from unipose.train import main
-from unipose.training.build import SAMPLE_CONFIG, compose, read_data
+from unipose.training.build import SAMPLE_CONFIG, build_run, read_data
 from unipose.training.config import read_config
 
 SMALL = [
@@ -122,10 +122,10 @@ def test_a_small_network_can_learn_a_few_images_by_heart(sample, tmp_path):
     config = read_config(None, arguments(sample, tmp_path, *few), SAMPLE_CONFIG)
     [training], _ = read_data(config.data, tmp_path, None)  # type: ignore[arg-type]
     eight = replace(training, records=training.records[:8])
-    job = compose(config, [eight], eight, torch.device("cpu"))
+    run = build_run(config, [eight], eight, torch.device("cpu"))
     seen: list[float] = []
     for epoch in range(60):
-        line = job.epoch(lambda loss, images: seen.append(loss), validate=epoch == 59)
+        line = run.train_epoch(lambda loss, images: seen.append(loss), validate=epoch == 59)
     assert seen[-1] < 0.25 * seen[0]
     assert line["validation"] > 90
     assert {path.name for path in tmp_path.iterdir()} >= {"predictions.jpg", "curves.png", "log.jsonl", "tensorboard"}
@@ -133,7 +133,7 @@ def test_a_small_network_can_learn_a_few_images_by_heart(sample, tmp_path):
 
 def test_a_loss_that_is_not_finite_names_the_images(sample, tmp_path, capsys, monkeypatch):
     nan = lambda image, mean, std: np.full((3, 64, 64), np.nan, np.float32)  # noqa: E731
-    monkeypatch.setattr("unipose.dataset.normalise", nan)
+    monkeypatch.setattr("unipose.training.dataset.normalise", nan)
     assert main(arguments(sample, tmp_path / "nan")) == 2
     error = capsys.readouterr().err
     assert "the loss is nan" in error and error.count(".jpg") == 8

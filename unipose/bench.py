@@ -14,8 +14,8 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from unipose.benchmark.peers import Contender, ours, peak, peers, seconds
-from unipose.benchmark.throughput import both, loader, measure_in_turn, step
+from unipose.benchmark.peers import Candidate, matmul_flops, median_time, model_candidates, peer_candidates
+from unipose.benchmark.throughput import loading_rate, measure_in_turn, step_rate, training_rate
 from unipose.cli import exit_status
 from unipose.core.metrics import pck
 from unipose.core.types import Float64
@@ -27,7 +27,7 @@ from unipose.inference.predictor import Predictor
 from unipose.runtime.engines import Runtime, open_runtime
 from unipose.tracking.one_euro import OneEuro
 from unipose.training import distributed
-from unipose.training.build import compose, configure, read_data
+from unipose.training.build import build_run, configure, read_data
 from unipose.training.config import Config, DataConfig
 from unipose.weights import MODEL_HELP, default_weights, named_model
 
@@ -36,47 +36,51 @@ PHOTO_WH = (640, 480)
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="unipose bench", description=__doc__)
-    what = parser.add_subparsers(dest="what", required=True)
-    train = what.add_parser("train", help="images/s of loader, training step and both, as ratios in one run")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    train = verbs.add_parser("train", help="images/s of loader, training step and both, as ratios in one run")
     train.add_argument("config", nargs="*", help="as `unipose train` takes them; without data: drawn 640x480 JPEGs")
     train.add_argument("--batches", type=int, default=12, help="batches in each of the rounds")
-    infer = what.add_parser("infer", help="ms per person of a model on every engine, and of the peers' architectures")
+    infer = verbs.add_parser("infer", help="ms per person of a model on every engine, and of the peers' architectures")
     infer.add_argument("--weights", type=Path, default=default_weights(), help="its .safetensors file, for PyTorch")
     infer.add_argument("--exported", type=named_model, default="default", help="its .onnx file")
     infer.add_argument("--int8", type=named_model, help="the same, quantized: a file, or int8")
     infer.add_argument("--no-peers", action="store_true", help="leave the peers out, which take minutes")
-    calm = what.add_parser("calm", help="what smoothing does to labelled clips: trembling, lag and PCK")
-    calm.add_argument("sets", nargs="+", type=Path, metavar="SET.json", help="clips with a person in each frame")
-    calm.add_argument("--model", type=named_model, default="default", help=MODEL_HELP)
-    calm.add_argument("--rate", type=float, default=25.0, help="frames per second (default 25)")
+    jitter = verbs.add_parser("calm", help="what smoothing does to labelled clips: trembling, lag and PCK")
+    jitter.add_argument("sets", nargs="+", type=Path, metavar="SET.json", help="clips with a person in each frame")
+    jitter.add_argument("--model", type=named_model, default="default", help=MODEL_HELP)
+    jitter.add_argument("--rate", type=float, default=25.0, help="frames per second (default 25)")
     a = parser.parse_args(argv)
     actions = {
         "train": lambda: bench_train(configure(a.config), a.batches),
-        "infer": lambda: bench_infer([*ours(a.weights, a.exported, a.int8), *([] if a.no_peers else peers())]),
+        "infer": lambda: bench_infer(
+            [*model_candidates(a.weights, a.exported, a.int8), *([] if a.no_peers else peer_candidates())]
+        ),
         "calm": lambda: bench_jitter(a.sets, open_runtime(a.model), a.rate),
     }
-    return exit_status(actions[a.what])
+    return exit_status(actions[a.verb])
 
 
 def bench_train(config: Config, batches: int) -> None:
-    """Print images/s of the loader alone, the step alone, and both together."""
+    """Print images/s of the loader alone, the training step alone, and both together."""
     console = _console()
-    with tempfile.TemporaryDirectory() as folder, distributed.joined(config.train.device) as device:
+    with tempfile.TemporaryDirectory() as folder, distributed.process_group(config.train.device) as device:
         if not config.data.train:
             train, _ = draw_sample(Path(folder), count=10 * config.train.batch_size, seed=0, size_wh=PHOTO_WH)
             config = replace(config, data=DataConfig(train=(train,)))
         training, _ = read_data(config.data, Path(folder), console)
-        job = compose(config, training, None, device)
-        parts = {"loader alone": loader, "step alone": step, "both": both}
-        speeds = measure_in_turn({name: partial(part, job, batches) for name, part in parts.items()})
-    rates = {name: median(values) for name, values in speeds.items()}
+        run = build_run(config, training, None, device)
+        parts = {"loader alone": loading_rate, "step alone": step_rate, "both": training_rate}
+        measured = measure_in_turn({name: partial(part, run, batches) for name, part in parts.items()})
+    rates = {name: median(values) for name, values in measured.items()}
     width, height = config.model.input_wh
     workers = max(1, config.train.workers)
-    out = Table(title=f"{config.model.trunk} at {width}x{height}, batches of {job.batches.batch_size}, {device.type}")
+    out = Table(
+        title=f"{config.model.trunk} at {width}x{height}, batches of {run.batch_sampler.batch_size}, {device.type}"
+    )
     out.add_column("")
     for column in ("images/s", "min", "max"):
         out.add_column(column, justify="right")
-    for name, values in speeds.items():
+    for name, values in measured.items():
         out.add_row(name, *(f"{value:.1f}" for value in (rates[name], min(values), max(values))))
     out.caption = (
         f"loader: {rates['loader alone'] / workers:.0f} images/s per worker ({workers})\n"
@@ -85,17 +89,17 @@ def bench_train(config: Config, batches: int) -> None:
     console.print(out)
 
 
-def bench_infer(contenders: Sequence[Contender]) -> None:
-    """Print milliseconds per person, people/s and the share of a matrix product's FLOP/s, all in one run, in turn."""
+def bench_infer(candidates: Sequence[Candidate]) -> None:
+    """Print milliseconds per person, people/s and the share of a matrix product's FLOP/s, all measured in turn."""
     dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16}
-    measures = {f"peak {name}": partial(peak, dtype) for name, dtype in dtypes.items()}
-    calls = {(i, batch): partial(c.run, batch) for i, c in enumerate(contenders) for batch in (1, 8)}
-    values = measure_in_turn({**measures, **{key: partial(seconds, call) for key, call in calls.items()}})
+    measures = {f"peak {name}": partial(matmul_flops, dtype) for name, dtype in dtypes.items()}
+    calls = {(i, batch): partial(c.run, batch) for i, c in enumerate(candidates) for batch in (1, 8)}
+    values = measure_in_turn({**measures, **{key: partial(median_time, call) for key, call in calls.items()}})
     peaks = {name: median(values[f"peak {name}"]) for name in dtypes}
     out = Table(title=", ".join(f"matrix product {name}: {value / 1e9:.0f} GFLOP/s" for name, value in peaks.items()))
     for column in ("network", "engine", "", "GFLOP", "ms, one", "ms each of 8", "people/s", "GFLOP/s", "of the peak"):
         out.add_column(column, justify="left" if column in ("network", "engine", "") else "right")
-    for i, c in enumerate(contenders):
+    for i, c in enumerate(candidates):
         one, eight = (median(values[i, batch]) / batch for batch in (1, 8))
         speed = c.flops / eight
         share = f"{speed / peaks[c.precision]:.0%}" if c.precision in peaks else ""
@@ -105,8 +109,8 @@ def bench_infer(contenders: Sequence[Contender]) -> None:
 
 
 def bench_jitter(paths: Sequence[Path], runtime: Runtime, rate: float) -> None:
-    """Print, for each set, PCK@0.2, the acceleration of keypoints at rest and the lag of those in motion, of what the
-    model finds in each frame by itself, in the annotated box, and of the same smoothed.
+    """Print PCK@0.2, the acceleration of keypoints at rest and the lag of those in motion, for each set, of the model's
+    poses in the annotated boxes, frame by frame and smoothed.
     """
     out = Table(title=f"{runtime.spec.name}, {OneEuro()}")
     for column in ("set", "", "PCK@0.2", "at rest: acceleration, % of the body", "in motion: lag, frames"):
@@ -120,7 +124,7 @@ def bench_jitter(paths: Sequence[Path], runtime: Runtime, rate: float) -> None:
 
 
 def jitter_rows(record_set: RecordSet, runtime: Runtime, rate: float) -> tuple[Float64, Float64]:
-    """PCK, acceleration and lag before and after smoothing: the means over the clips, in (3,)."""
+    """PCK, acceleration and lag, each a mean over the clips, before and after smoothing: (3,) twice."""
     predictor, skeleton = Predictor(runtime), runtime.spec.skeleton
     names = record_set.skeleton.keypoints
     shared = [names.index(name) if name in names else -1 for name in skeleton.keypoints]
@@ -149,7 +153,7 @@ def jitter_rows(record_set: RecordSet, runtime: Runtime, rate: float) -> tuple[F
 
 
 def _console() -> Console:
-    """Whole lines in a file or pipe, where there is no window to fit them into."""
+    """Standard output, with lines of 160 characters where there is no terminal to fit them into."""
     return Console(width=None if sys.stdout.isatty() else 160)
 
 

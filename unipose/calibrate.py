@@ -1,4 +1,4 @@
-"""`unipose calibrate MODEL.safetensors OUT.safetensors --data SET.json`: scores that say how often they are right."""
+"""`unipose calibrate MODEL.safetensors OUT.safetensors --data SET.json`: scores as probabilities of being right."""
 
 import argparse
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from unipose.runtime.engines import Torch
 
 TEMPERATURES = 1.02 ** np.arange(-55, 56)
 BATCH = 16
-LAST = "decoder.maps."  # the convolution that gives the logits
+LAST = "decoder.maps."  # the convolution whose output is the logits
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -36,49 +36,49 @@ def main(argv: list[str] | None = None) -> int:
 
 def calibrate(model: Path, out: Path, record_set: RecordSet) -> str:
     """Write the model with its logits divided by a temperature (Guo et al., On calibration of modern neural networks,
-    ICML 2017) -> what it did.
+    ICML 2017) -> lines that say what it changed.
 
-    Keypoints stay where they are: their maps' logarithms are scaled, which moves no peak of a parabola. The temperature
+    Keypoints stay where they are: the maps' logarithms are scaled, which moves no peak of a parabola. The temperature
     is fitted on every second person, in annotated boxes without flip test, and judged on the others. Raises ValueError
-    for a model whose maps are no softmax, or that has a memory, and where nobody can be judged.
+    for a model without softmax or with a recurrent state, and if there are too few people.
     """
     weights, spec = read_model(model)
     if spec.network["activation"] != "softmax" or spec.state_channels:
         raise ValueError(f"{model} is not a network of single frames trained with a cross-entropy")
-    poses, scores = look(Predictor(Torch(model)), record_set.records)
-    judge = score_pckh if default_metric(record_set) == "pckh" else score_pck
-    score = judge(record_set.records, poses, record_set)
+    poses, scores = predict_scores(Predictor(Torch(model)), record_set.records)
+    metric = score_pckh if default_metric(record_set) == "pckh" else score_pck
+    score = metric(record_set.records, poses, record_set)
     fitting = score.counted & (np.arange(len(poses)) % 2 == 0)[:, None]
     judging = score.counted & ~fitting
     if not (fitting.any() and judging.any()):
         raise ValueError(f"{record_set.path} has too few people whom PCK can judge: two at least")
-    chosen = best(scores[fitting], score.right[fitting])
+    chosen = best_column(scores[fitting], score.right[fitting])
     temperature = float(TEMPERATURES[chosen])
     scaled = {name: tensor / temperature if name.startswith(LAST) else tensor for name, tensor in weights.items()}
     provenance = {**spec.provenance, "temperature": spec.provenance.get("temperature", 1.0) * temperature}
     save_model(out, scaled, replace(spec, provenance=provenance), weights[f"{LAST}weight"].dtype)
     lines = [f"temperature {temperature:.2f}, fitted on {fitting.sum()} keypoints; the other {judging.sum()}:"]
     for when, i in (("before", TEMPERATURES.tolist().index(1.0)), ("after", chosen)):
-        lines.append(f"{when}: {table(scores[judging][:, i], score.right[judging])}")
+        lines.append(f"{when}: {reliability_line(scores[judging][:, i], score.right[judging])}")
     return "\n".join(lines)
 
 
-def look(predictor: Predictor, records: Sequence[Record]) -> tuple[list[Pose], Float64]:
+def predict_scores(predictor: Predictor, records: Sequence[Record]) -> tuple[list[Pose], Float64]:
     """-> a pose for each record, and their scores at each of TEMPERATURES (N, K, T)."""
     poses: list[Pose] = []
-    found = []
-    groups = [records[start : start + BATCH] for start in range(0, len(records), BATCH)]
-    for group in track(groups, console=Console(stderr=True), transient=True):
-        prepared = [predictor.prepare(read_image(r.image_path), r.box_xyxy, predictor.spec.margin) for r in group]
+    scores = []
+    batches = [records[start : start + BATCH] for start in range(0, len(records), BATCH)]
+    for batch in track(batches, console=Console(stderr=True), transient=True):
+        prepared = [predictor.prepare(read_image(r.image_path), r.box_xyxy, predictor.spec.margin) for r in batch]
         maps = predictor.runtime.run(np.stack([pixels for pixels, _ in prepared]))
-        poses += predictor.read(maps, [affine for _, affine in prepared], np.array([r.box_xyxy for r in group]))
-        found.append(heights(maps, predictor.spec.sigma))
-    return poses, np.concatenate(found)
+        poses += predictor.read(maps, [affine for _, affine in prepared], np.array([r.box_xyxy for r in batch]))
+        scores.append(peak_scores(maps, predictor.spec.sigma))
+    return poses, np.concatenate(scores)
 
 
-def heights(maps: Float32, sigma: float) -> Float64:
-    """What maps (..., h, w), softmax times 2 pi sigma^2, would score if their logits were divided by each of
-    TEMPERATURES -> (..., T).
+def peak_scores(maps: Float32, sigma: float) -> Float64:
+    """The scores of maps (..., h, w), softmax times 2 pi sigma^2, if their logits were divided by each of TEMPERATURES
+    -> (..., T).
     """
     flat = np.log(np.maximum(maps.reshape(*maps.shape[:-2], -1).astype(np.float64), 1e-30))
     below = flat - flat.max(axis=-1, keepdims=True)
@@ -87,12 +87,12 @@ def heights(maps: Float32, sigma: float) -> Float64:
     return clipped
 
 
-def best(scores: Float64, right: Bool) -> int:
-    """Which column of scores (N, T) tells best what is right (N,): the least Brier score, its mean squared error."""
+def best_column(scores: Float64, right: Bool) -> int:
+    """The column of scores (N, T) with the least Brier score, the mean squared error, against what is right (N,)."""
     return int(((scores - right[:, None]) ** 2).mean(axis=0).argmin())
 
 
-def table(score: Float64, right: Bool) -> str:
+def reliability_line(score: Float64, right: Bool) -> str:
     brier = float(((score - right) ** 2).mean())
     tenths = ", ".join(f"{mean:.2f}: {100 * share:.0f} %" for _, mean, share in reliability(score, right))
     return f"Brier score {brier:.4f}; of each tenth of the scores the mean, and how many are right: {tenths}"

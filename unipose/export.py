@@ -18,7 +18,7 @@ from unipose.runtime.engines import Runtime, Torch, no_state, open_runtime
 
 TOLERANCE = 2e-4  # of maps whose peaks are near 1: float32 sums in another order differ by less
 BATCHES = (1, 5)
-STEPS = 4  # frames that a network with memory is followed over
+STEPS = 4  # frames that a recurrent network is compared over
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -37,11 +37,11 @@ def _run(model: Path, out: Path) -> None:
 
 
 def export(module: nn.Module, spec: ModelSpec, out: Path) -> list[str]:
-    """Write a deployed module as ONNX with any batch size -> a line per comparison made.
+    """Write a deployed module as ONNX for any batch size -> a line for each comparison.
 
-    A network with memory has its state as a second input and output. Every engine installed here runs random inputs at
-    several batch sizes, with memory over several frames, each on its own states; where one differs from PyTorch by more
-    than TOLERANCE, ValueError is raised and nothing is written.
+    A recurrent network has its state as second input and output. Every engine installed here runs random inputs at
+    several batch sizes, a recurrent network several frames, each on its own states. If one differs from PyTorch by more
+    than TOLERANCE, raises ValueError and writes nothing.
     """
     model = to_onnx(module, spec)
     reference = Torch.of_module(module, spec)
@@ -63,7 +63,7 @@ def export(module: nn.Module, spec: ModelSpec, out: Path) -> list[str]:
 
 
 def to_onnx(module: nn.Module, spec: ModelSpec) -> onnx.ModelProto:
-    """Traced at batch 2, because at 1 the batch would become a constant."""
+    """A deployed module as ONNX with its spec. It is traced with a batch of 2: of 1, the batch would be a constant."""
     width, height = spec.input_wh
     inputs = {"images": torch.zeros(2, 3, height, width)}
     outputs = ["heatmaps"]
@@ -72,8 +72,8 @@ def to_onnx(module: nn.Module, spec: ModelSpec) -> onnx.ModelProto:
         outputs.append("next_state")
     batch = torch.export.Dim("batch")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", (DeprecationWarning, FutureWarning))  # the exporter's own, of its own parts
-        warnings.filterwarnings("ignore", "# The axis name: batch")  # both inputs have the same: that is meant
+        warnings.simplefilter("ignore", (DeprecationWarning, FutureWarning))  # the exporter's, about itself
+        warnings.filterwarnings("ignore", "# The axis name: batch")  # both inputs share it, on purpose
         program = torch.onnx.export(
             module.eval(),
             tuple(inputs.values()),
@@ -86,14 +86,14 @@ def to_onnx(module: nn.Module, spec: ModelSpec) -> onnx.ModelProto:
     assert program is not None  # with dynamo there always is one
     model: onnx.ModelProto = program.model_proto
     for part in (*model.graph.node, *model.graph.value_info, *model.graph.initializer, *model.graph.output):
-        del part.metadata_props[:]  # stack traces, which name the folders of the machine that exported
+        del part.metadata_props[:]  # stack traces with this machine's paths
     del model.graph.metadata_props[:]
     onnx.helper.set_model_props(model, {METADATA_KEY: spec.to_json()})
     return model
 
 
 def difference(reference: Runtime, other: Runtime) -> float:
-    """The largest difference between two runtimes' maps and states, over random inputs at each of BATCHES."""
+    """The largest difference between two runtimes' maps and states for random inputs, over all BATCHES."""
     rng = np.random.default_rng(0)
     spec, found = reference.spec, []
     width, height = spec.input_wh

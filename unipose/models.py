@@ -1,4 +1,4 @@
-"""`unipose models`: size and cost of UniPose on every trunk of the zoo; trunks for images of 32x32 as classifiers."""
+"""`unipose models`: parameters and GMAC of UniPose on each trunk of the zoo; trunks for 32x32 images as classifiers."""
 
 import argparse
 
@@ -12,7 +12,7 @@ from unipose.modeling.unipose import LOW_STRIDE, UniPose
 SMALL_WH, SMALL_CLASSES = (32, 32), 10
 
 
-def measured(
+def table_row(
     row: Row,
     *,
     size_wh: tuple[int, int],
@@ -22,7 +22,7 @@ def measured(
     wasp_channels: int,
     decoder_channels: int,
 ) -> str:
-    """The cells of one row."""
+    """The cells behind a trunk's name."""
     network: UniPose | Classifier
     with torch.device("meta"):
         if row.strides[0] == LOW_STRIDE:
@@ -34,13 +34,13 @@ def measured(
                 decoder_channels=decoder_channels,
             )
             macs, maps = count_macs(network, size_wh)
-            gives = f"{maps.shape[3]}x{maps.shape[2]}"
+            output = f"{maps.shape[3]}x{maps.shape[2]}"
         else:
             network = Classifier(Trunk(row, row.strides[-1], multi_grid=(1,)), SMALL_CLASSES)
             macs, logits = count_macs(network, SMALL_WH)
-            gives = f"{logits.shape[1]} classes"
+            output = f"{logits.shape[1]} classes"
     own, whole = count_parameters(network.trunk), count_parameters(network)
-    return f"{own / 1e6:7.2f} {whole / 1e6:7.2f} {macs / 1e9:7.2f}  {gives}"
+    return f"{own / 1e6:7.2f} {whole / 1e6:7.2f} {macs / 1e9:7.2f}  {output}"
 
 
 def size(text: str) -> tuple[int, int]:
@@ -67,7 +67,7 @@ def main(argv: list[str] | None = None) -> int:
             parser.error(f"no trunk {name!r}; choose from {', '.join(ZOO)}")
     print(f"{'trunk':<36} {'its M':>7} {'M':>7} {'GMAC':>7}  maps")
     for name in names or ZOO:
-        print(f"{name:<36} {measured(ZOO[name], **options)}")
+        print(f"{name:<36} {table_row(ZOO[name], **options)}")
     return 0
 
 

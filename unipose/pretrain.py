@@ -19,62 +19,26 @@ from torchvision import datasets
 from torchvision.transforms import v2
 
 from unipose.cli import exit_status
+from unipose.core.choice import choose
 from unipose.modeling.checkpoint import save_weights
 from unipose.modeling.classifier import Classifier
 from unipose.modeling.trunk import ZOO, Trunk
-from unipose.training.distributed import has_bf16
-from unipose.training.optim import OPTIMIZERS, factor, parameter_groups
-from unipose.training.run import ema
+from unipose.pipelines.options import read_options
+from unipose.training.optim import OPTIMIZERS, ema, lr_factor, parameter_groups
+from unipose.training.precision import has_bf16
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 Images = Dataset[tuple[Tensor, int]]
 
 
-@dataclass(frozen=True, eq=False)
-class ImageSet:
-    train: Images
-    val: Images
-    classes: int
-
-
-def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="unipose pretrain", description=__doc__)
-    parser.add_argument("data", type=Path, help="a folder with train/CLASS/*.jpg and val/CLASS/*.jpg, or CIFAR's files")
-    parser.add_argument("--trunk", required=True, metavar="NAME", help="a row of the zoo (`unipose models`)")
-    parser.add_argument("--out", type=Path, required=True, help="file.safetensors, for model.pretrained=")
-    parser.add_argument("--size", type=int, help="of the square images (default 32 for CIFAR, else 128)")
-    parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--lr", type=float, default=2e-3)
-    parser.add_argument("--optimizer", choices=tuple(OPTIMIZERS), default="adamw")
-    parser.add_argument("--weight-decay", type=float, default=0.05)
-    parser.add_argument("--mixup", type=float, default=0.2, help="alpha of mixup's beta distribution; 0: none")
-    parser.add_argument("--dropout", type=float, default=0.0)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    a = parser.parse_args(argv)
-    options = PretrainOptions(
-        trunk=a.trunk, out=a.out, epochs=a.epochs, batch_size=a.batch_size, lr=a.lr, optimizer=a.optimizer,
-        weight_decay=a.weight_decay, mixup=a.mixup, dropout=a.dropout, seed=a.seed, workers=a.workers, device=a.device,
-    )  # fmt: skip
-    return exit_status(lambda: _run(a.data, a.size, options))
-
-
-def _run(data: Path, size: int | None, options: "PretrainOptions") -> None:
-    if options.out.suffix != ".safetensors":
-        raise ValueError(f"the output must end in .safetensors, got {options.out}")
-    if options.trunk not in ZOO:
-        raise ValueError(f"no trunk {options.trunk!r}; `unipose models` lists them")
-    pretrain(options, read_images(data, size), Console())
-
-
 @dataclass(frozen=True)
 class PretrainOptions:
-    """How a trunk, a row of the zoo, is trained as a classifier and written to `out`, a .safetensors file."""
+    """How a trunk is trained as a classifier. Raises ValueError for values that cannot be."""
 
     trunk: str
+    """A row of the zoo."""
     out: Path
+    """The .safetensors file to write."""
     epochs: int = 30
     batch_size: int = 64
     lr: float = 2e-3
@@ -85,11 +49,54 @@ class PretrainOptions:
     dropout: float = 0.0
     seed: int = 0
     workers: int = 1
-    device: str = "cpu"
+    device: str = "cuda" if torch.cuda.is_available() else "cpu"
+
+    def __post_init__(self) -> None:
+        if self.out.suffix != ".safetensors":
+            raise ValueError(f"the output must end in .safetensors, got {self.out}")
+        choose(ZOO, self.trunk, "trunk")
+        choose(OPTIMIZERS, self.optimizer, "optimizer")
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """Images of classes, to train and to validate on."""
+
+    train: Images
+    val: Images
+    classes: int
+
+
+def main(argv: list[str] | None = None) -> int:
+    defaults = PretrainOptions
+    parser = argparse.ArgumentParser(prog="unipose pretrain", description=__doc__)
+    parser.add_argument("data", type=Path, help="a folder with train/CLASS/*.jpg and val/CLASS/*.jpg, or CIFAR's files")
+    parser.add_argument("--trunk", required=True, metavar="NAME", help="a row of the zoo (`unipose models`)")
+    parser.add_argument("--out", type=Path, required=True, help="file.safetensors, for model.pretrained=")
+    parser.add_argument("--size", type=int, help="of the square images (default 32 for CIFAR, else 128)")
+    parser.add_argument("--epochs", type=int, default=defaults.epochs)
+    parser.add_argument("--batch-size", type=int, default=defaults.batch_size)
+    parser.add_argument("--lr", type=float, default=defaults.lr)
+    parser.add_argument("--optimizer", choices=tuple(OPTIMIZERS), default=defaults.optimizer)
+    parser.add_argument("--weight-decay", type=float, default=defaults.weight_decay)
+    parser.add_argument(
+        "--mixup", type=float, default=defaults.mixup, help="alpha of mixup's beta distribution; 0: none"
+    )
+    parser.add_argument("--dropout", type=float, default=defaults.dropout)
+    parser.add_argument("--seed", type=int, default=defaults.seed)
+    parser.add_argument("--workers", type=int, default=defaults.workers)
+    parser.add_argument("--device", default=defaults.device)
+    arguments = parser.parse_args(argv)
+
+    def run() -> None:
+        options = read_options(PretrainOptions, arguments)
+        pretrain(options, read_images(arguments.data, arguments.size), Console())
+
+    return exit_status(run)
 
 
 def read_images(path: Path, size: int | None) -> ImageSet:
-    """An image folder, or a folder with cifar-10-batches-py or cifar-100-python. Raises ValueError for others."""
+    """Read an image folder, or one with cifar-10-batches-py or cifar-100-python. Raises ValueError for any other."""
     for folder, kind in (("cifar-10-batches-py", datasets.CIFAR10), ("cifar-100-python", datasets.CIFAR100)):
         if (path / folder).is_dir():
             try:
@@ -107,7 +114,10 @@ def read_images(path: Path, size: int | None) -> ImageSet:
 
 
 def transform(size: int, train: bool, crop: bool) -> Callable[[object], Tensor]:
-    """Photographs are cropped at random; CIFAR's small images are padded and shifted by four pixels."""
+    """Image -> normalised tensor (3, size, size), in training with a random crop and mirroring.
+
+    Photographs are cropped if `crop`; CIFAR's small images are padded by an eighth before.
+    """
     resize = v2.Compose([v2.Resize(size, antialias=True), v2.CenterCrop(size)])
     if train and crop:
         resize = v2.RandomResizedCrop(size, scale=(0.35, 1.0), antialias=True)
@@ -124,60 +134,59 @@ def transform(size: int, train: bool, crop: bool) -> Callable[[object], Tensor]:
 
 
 def pretrain(o: PretrainOptions, images: ImageSet, console: Console) -> float:
-    """Train, printing a line per epoch, and write the averaged weights -> their accuracy on val, in percent."""
+    """Train a trunk, print a line per epoch, and write the averaged weights -> their accuracy on val, in percent."""
     torch.manual_seed(o.seed)
     device = torch.device(o.device)
     row = ZOO[o.trunk]
     network = Classifier(Trunk(row, row.strides[-1]), images.classes, o.dropout)
     network = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     load = partial(DataLoader, batch_size=o.batch_size, num_workers=o.workers)
-    loader, checking = load(images.train, shuffle=True, drop_last=True), load(images.val)
+    loader, val_loader = load(images.train, shuffle=True, drop_last=True), load(images.val)
     if not len(loader):
         raise ValueError(f"the training images do not fill a batch of {o.batch_size}: lower --batch-size")
     optimizer = OPTIMIZERS[o.optimizer](parameter_groups(network, o.weight_decay), o.lr, 0.9)
     total = o.epochs * len(loader)
-    schedule = LambdaLR(optimizer, partial(factor, course="cosine", warmup=max(1, total // 20), total=total))
+    scheduler = LambdaLR(optimizer, partial(lr_factor, schedule="cosine", warmup=max(1, total // 20), total=total))
     average = AveragedModel(network, avg_fn=partial(ema, 0.999), use_buffers=True)
-    right = 0.0
+    percent = 0.0
     for epoch in range(o.epochs):
         network.train()
         began, losses = perf_counter(), []
         for image, label in track(loader, f"epoch {epoch + 1}", console=console, disable=not console.is_terminal):
-            loss = step(
-                network, image.to(device), functional.one_hot(label.to(device), images.classes).float(), o.mixup
-            )
+            target = functional.one_hot(label.to(device), images.classes).float()
+            loss = mixup_loss(network, image.to(device), target, o.mixup)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
-            schedule.step()
+            scheduler.step()
             average.update_parameters(network)
             losses.append(loss.detach())
         speed = len(loader) * o.batch_size / (perf_counter() - began)
         mean = float(torch.stack(losses).mean())
         if mean != mean:
             raise ValueError("the loss is not a number; try a lower --lr")
-        right = accuracy(average.module, checking, device)
+        percent = accuracy(average.module, val_loader, device)
         console.print(
-            f"epoch {epoch + 1}  loss {mean:.4f}  accuracy {right:.2f} %  images_per_s {speed:.1f}", highlight=False
+            f"epoch {epoch + 1}  loss {mean:.4f}  accuracy {percent:.2f} %  images_per_s {speed:.1f}", highlight=False
         )
-        save_weights(o.out, average.module.state_dict(), {"trunk": o.trunk, "accuracy": f"{right:.2f}"})
-    return right
+        save_weights(o.out, average.module.state_dict(), {"trunk": o.trunk, "accuracy": f"{percent:.2f}"})
+    return percent
 
 
-def step(network: nn.Module, images: Tensor, wanted: Tensor, mixup: float) -> Tensor:
-    """The loss of a batch blended with itself in another order (Zhang et al., ICLR 2018)."""
+def mixup_loss(network: nn.Module, images: Tensor, target: Tensor, mixup: float) -> Tensor:
+    """The loss of a batch mixed with itself in another order (mixup: Zhang et al., ICLR 2018)."""
     if mixup:
         share = float(torch.distributions.Beta(mixup, mixup).sample())
         order = torch.randperm(len(images), device=images.device)
-        images, wanted = images.lerp(images[order], share), wanted.lerp(wanted[order], share)
+        images, target = images.lerp(images[order], share), target.lerp(target[order], share)
     with torch.autocast(images.device.type, torch.bfloat16, enabled=has_bf16(images.device)):
-        scores = network(images.contiguous(memory_format=torch.channels_last))
-    return functional.cross_entropy(scores.float(), wanted)
+        logits = network(images.contiguous(memory_format=torch.channels_last))
+    return functional.cross_entropy(logits.float(), target)
 
 
 @torch.inference_mode()
 def accuracy(network: nn.Module, loader: DataLoader[tuple[Tensor, int]], device: torch.device) -> float:
-    """In percent."""
+    """Percent of the images that are classified correctly."""
     network.eval()
     right = [network(image.to(device)).argmax(dim=1).cpu() == label for image, label in loader]
     return 100 * float(torch.cat(right).float().mean())

@@ -42,11 +42,11 @@ def _run(model: Path, out: Path, images: Path, count: int) -> None:
 
 
 def quantize(model: Path, out: Path, records: Sequence[Record], count: int) -> list[str]:
-    """Write the model with 8-bit convolutions -> a line per engine of how it compares.
+    """Write the model with 8-bit convolutions -> a line for each engine that compares it with the original.
 
-    The first one, which OpenVINO gets wrong in 8 bits, and the last with what follows it stay as they are. Activations'
-    ranges are those that `count` people, half of the sample drawn, show; the other half says by how far keypoints move,
-    on every engine installed here. Raises ValueError, and writes nothing, where the median is more than WORST cells.
+    The first convolution, which OpenVINO computes wrongly in 8 bits, the last one and what follows it stay as they are.
+    Of the people, 2 `count` are drawn: half give the ranges of activations, half tell how far keypoints move on each
+    engine installed here. Raises ValueError, and writes nothing, if the median is more than WORST cells.
     """
     if len(records) < 2 * count:
         raise ValueError(
@@ -61,14 +61,14 @@ def quantize(model: Path, out: Path, records: Sequence[Record], count: int) -> l
             yield predictor.prepare(read_image(record.image_path), record.box_xyxy, full.spec.margin)[0][None]
 
     with tempfile.TemporaryDirectory() as folder:
-        ready, part = Path(folder) / "ready.onnx", Path(folder) / "int8.onnx"
-        quant_pre_process(model, ready)
-        graph = onnx.load(ready)
-        nodes = graph.graph.node
+        simplified, part = Path(folder) / "simplified.onnx", Path(folder) / "int8.onnx"
+        quant_pre_process(model, simplified)
+        graph = onnx.load(simplified).graph
+        nodes = graph.node
         convolutions = [i for i, node in enumerate(nodes) if node.op_type == "Conv"]
         first, last = convolutions[0], convolutions[-1]
         quantize_static(
-            ready, part, Reader(graph.graph.input[0].name, inputs(chosen[:count])), quant_format=QuantFormat.QDQ,
+            simplified, part, Reader(graph.input[0].name, inputs(chosen[:count])), quant_format=QuantFormat.QDQ,
             per_channel=True, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
             nodes_to_exclude=[node.name for node in [nodes[first], *nodes[last:]]],
         )  # fmt: skip
@@ -76,27 +76,27 @@ def quantize(model: Path, out: Path, records: Sequence[Record], count: int) -> l
         spec = replace(full.spec, provenance={**full.spec.provenance, "int8": f"static, calibrated on {count} people"})
         onnx.helper.set_model_props(small, {METADATA_KEY: spec.to_json()})
         onnx.save(small, part)
-        apart, lines = list(inputs(chosen[count:])), []
+        held_out, lines = list(inputs(chosen[count:])), []
         for engine in installed(part):
-            moved = moves(full, open_runtime(part, engine), apart)
-            said = f"{engine}: keypoints move by {np.median(moved):.2f} heatmap cells in the median, 95 % by less than "
-            lines.append(said + f"{np.quantile(moved, 0.95):.2f}")
+            moved = distances(full, open_runtime(part, engine), held_out)
+            text = f"{engine}: keypoints move by {np.median(moved):.2f} heatmap cells in the median, 95 % by less than "
+            lines.append(text + f"{np.quantile(moved, 0.95):.2f}")
             if not np.median(moved) <= WORST:
                 raise ValueError(f"{lines[-1]}: {out} is not written")
         write_atomically(out, part.read_bytes())
     return lines
 
 
-def moves(full: Runtime, small: Runtime, inputs: Sequence[Float32]) -> Float64:
-    """(N K,) heatmap cells between the keypoints of two runtimes."""
+def distances(full: Runtime, small: Runtime, inputs: Sequence[Float32]) -> Float64:
+    """Heatmap cells between the keypoints of two runtimes, (N K,)."""
     batch = np.concatenate(inputs)
     xy = [heatmap.decode(runtime.run(batch), sigma=full.spec.sigma)[0] for runtime in (full, small)]
-    moved: Float64 = np.linalg.norm(xy[0] - xy[1], axis=-1).ravel()
-    return moved
+    cells: Float64 = np.linalg.norm(xy[0] - xy[1], axis=-1).ravel()
+    return cells
 
 
 class Reader(CalibrationDataReader):  # type: ignore[misc]
-    """Hands inputs (1, 3, H, W) to ONNX Runtime's calibration, one after another."""
+    """Inputs (1, 3, H, W) for ONNX Runtime's calibration, one at a time."""
 
     def __init__(self, name: str, inputs: Iterator[Float32]):
         self._name, self._inputs = name, inputs

@@ -16,16 +16,16 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 
-from unipose.benchmark.throughput import measure_in_turn, step
+from unipose.benchmark.throughput import measure_in_turn, step_rate
 from unipose.cli import exit_status
 from unipose.modeling.checkpoint import build_network, load_model
 from unipose.modeling.flops import count_macs, count_parameters
 from unipose.training import distributed
-from unipose.training.build import compose, configure, read_data
+from unipose.training.build import build_run, configure, read_data
 from unipose.training.config import Config
 
 COLUMNS = ("variant", "{metric}, mean", "standard deviation", "runs", "parameters M", "GMAC", "training images/s")
-BATCHES = 12  # of each round in which the variants' training steps are timed
+BATCHES = 12  # in each round of timing the variants' training steps
 Variants = dict[str, list[str]]
 
 
@@ -40,31 +40,31 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def read_variants(path: Path) -> Variants:
-    """Raises ValueError where the file is anything but names with lists of overrides."""
+    """Read names with lists of overrides. Raises ValueError for a file with anything else."""
     try:
         return TypeAdapter(Variants).validate_python(yaml.safe_load(path.read_text()), strict=True)
     except (yaml.YAMLError, ValidationError) as error:
         raise ValueError(f'{path} must say, for each variant, name: ["section.key=value", ...]: {error}') from error
 
 
-def study(variants: Variants, words: list[str], seeds: int, jobs: int = 1) -> str:
+def study(variants: Variants, arguments: list[str], seeds: int, processes: int = 1) -> str:
     """Train every variant with every seed, in processes of their own, and return the table, also written to table.md.
 
-    Seeds go round first, so that an interrupted study has compared all variants; a run that is complete is not
-    repeated, an interrupted one goes on. At the end the variants' training steps are timed in turn. Raises ValueError
-    where a training fails.
+    All variants are trained with one seed before the next, so that an interrupted study has compared them all. A run
+    that is complete is not repeated, an interrupted one goes on. At the end the variants' training steps are timed in
+    turn. Raises ValueError if a training fails.
     """
-    root = configure(words).train.run
+    root = configure(arguments).train.run
     runs = {
-        (name, seed): [*words, *overrides, f"train.seed={seed}", f"train.run={_run(root, name, seed)}"]
+        (name, seed): [*arguments, *overrides, f"train.seed={seed}", f"train.run={_run_folder(root, name, seed)}"]
         for seed in range(seeds)
         for name, overrides in variants.items()
     }
-    configs = {run: configure(own) for run, own in runs.items()}
+    configs = {run: configure(words) for run, words in runs.items()}
     if any(config.data.val is None and config.data.train for config in configs.values()):
         raise ValueError("the study compares validations: name a data.val=")
-    with ThreadPoolExecutor(jobs) as pool:  # whose threads only wait for the trainings
-        trainings = [pool.submit(_train, configs[run], own) for run, own in runs.items()]
+    with ThreadPoolExecutor(processes) as pool:  # the threads only wait for the processes
+        trainings = [pool.submit(_train, configs[run], words) for run, words in runs.items()]
         try:
             for training in trainings:
                 training.result()
@@ -72,65 +72,72 @@ def study(variants: Variants, words: list[str], seeds: int, jobs: int = 1) -> st
             pool.shutdown(cancel_futures=True)
             raise
     speeds = _speeds({name: configs[name, 0] for name in variants})
-    lines = {name: [_lines(configs[name, seed].train.run)[-1] for seed in range(seeds)] for name in variants}
-    table = _table(lines, {name: _cost(configs[name, 0].train.run) for name in variants}, speeds)
+    lines = {name: [_read_log(configs[name, seed].train.run)[-1] for seed in range(seeds)] for name in variants}
+    table = _table(lines, {name: _size(configs[name, 0].train.run) for name in variants}, speeds)
     (root / "table.md").write_text(table)
     return table
 
 
-def _train(config: Config, words: list[str]) -> None:
-    run = config.train.run
-    if len(_lines(run)) >= config.train.epochs:
+def _train(config: Config, arguments: list[str]) -> None:
+    folder = config.train.run
+    if len(_read_log(folder)) >= config.train.epochs:
         return
-    resume = ["--resume"] if (run / "last.pt").exists() else []
-    if subprocess.run([sys.executable, "-m", "unipose.train", *words, *resume]).returncode:
-        raise ValueError(f"the training in {run} failed; the study goes on from there when started again")
+    resume = ["--resume"] if (folder / "last.pt").exists() else []
+    if subprocess.run([sys.executable, "-m", "unipose.train", *arguments, *resume]).returncode:
+        raise ValueError(f"the training in {folder} failed; the study goes on from there when started again")
 
 
 def _speeds(configs: dict[str, Config]) -> dict[str, float]:
-    """Images/s of each variant's training step, alone on this machine."""
+    """Images/s of each variant's training step, measured while nothing else trains."""
     device = next(iter(configs.values())).train.device
-    with distributed.joined(device) as joined:
-        jobs = {}
+    with distributed.process_group(device) as own:
+        trainings = {}
         for name, config in configs.items():
             training, _ = read_data(config.data, config.train.run / "data", Console())
-            jobs[name] = compose(config, training, None, joined)
-        speeds = measure_in_turn({name: partial(step, job, BATCHES) for name, job in jobs.items()})
+            trainings[name] = build_run(config, training, None, own)
+        speeds = measure_in_turn({name: partial(step_rate, run, BATCHES) for name, run in trainings.items()})
     return {name: median(values) for name, values in speeds.items()}
 
 
 def _table(
-    lines: dict[str, list[dict[str, Any]]], costs: dict[str, tuple[float, float]], speeds: dict[str, float]
+    lines: dict[str, list[dict[str, Any]]], sizes: dict[str, tuple[float, float]], speeds: dict[str, float]
 ) -> str:
-    """`lines`: of each variant the last one of each seed's log."""
+    """The study as Markdown; `lines`: of each variant the last line of each seed's log."""
     rows, metric = [], ""
     for name, last in lines.items():
         metric = last[0]["metric"]
         scores = [line["validation"] for line in last]
         spread = f"{stdev(scores):.2f}" if len(scores) > 1 else "one run"
-        size, macs = costs[name]
-        rows.append(
-            f"| {name} | {mean(scores):.2f} | {spread} | {len(scores)} | {size:.2f} | {macs:.2f} | {speeds[name]:.0f} |"
+        parameters, macs = sizes[name]
+        cells = (
+            name,
+            f"{mean(scores):.2f}",
+            spread,
+            len(scores),
+            f"{parameters:.2f}",
+            f"{macs:.2f}",
+            f"{speeds[name]:.0f}",
         )
+        rows.append(f"| {' | '.join(map(str, cells))} |")
     head = f"| {' | '.join(COLUMNS)} |\n|{' --- |' * len(COLUMNS)}\n"
     return head.format(metric=metric) + "\n".join(rows) + "\n"
 
 
-def _run(root: Path, name: str, seed: int) -> Path:
+def _run_folder(root: Path, name: str, seed: int) -> Path:
     return root / f"{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')}-{seed}"
 
 
-def _cost(run: Path) -> tuple[float, float]:
+def _size(folder: Path) -> tuple[float, float]:
     """Parameters in millions and GMAC of the whole network."""
-    _, spec = load_model(run / "last.safetensors")
+    _, spec = load_model(folder / "last.safetensors")
     with torch.device("meta"):
         network = build_network(spec)
     macs, _ = count_macs(network, spec.input_wh)
     return count_parameters(network) / 1e6, macs / 1e9
 
 
-def _lines(run: Path) -> list[dict[str, Any]]:
-    path = run / "log.jsonl"
+def _read_log(folder: Path) -> list[dict[str, Any]]:
+    path = folder / "log.jsonl"
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 from unipose.cli import exit_status
 from unipose.evaluation.summary import annotated, default_metric, summarise
 from unipose.training import distributed
-from unipose.training.build import compose, configure, read_data
+from unipose.training.build import build_run, configure, read_data
 from unipose.training.config import Config, to_dict
 
 
@@ -23,37 +23,37 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def train(config: Config, resume: bool = False) -> None:
-    """Run a configuration to its end; the run's folder then holds configuration, journal, checkpoint and model files.
+    """Train as configured; the run's folder then holds configuration, log, checkpoint and model files.
 
-    Started by torchrun, the processes share every batch. Raises ValueError and OSError before the first step for what
-    does not fit, and ValueError with the images' names where the loss is not finite.
+    Processes started by torchrun share every batch. Raises ValueError and OSError before the first step for a
+    configuration that cannot work, and ValueError with the images' names if the loss is not finite.
     """
     t = config.train
     console = Console(quiet=int(os.environ.get("RANK", 0)) > 0)
     if (t.run / "last.pt").exists() and not resume:
         raise ValueError(f"{t.run} already holds a run: add --resume to go on with it, or choose another train.run=")
-    with distributed.joined(t.device) as device:
+    with distributed.process_group(t.device) as device:
         training, validation = read_data(config.data, t.run / "data", console)
-        if validation:  # what cannot be judged is told now, not when the first epoch is over
+        if validation:  # a set that cannot be judged is refused now, not after the first epoch
             summarise(default_metric(validation), validation, [annotated(record) for record in validation.records])
-        job = compose(config, training, validation, device)
+        run = build_run(config, training, validation, device)
         if resume:
-            job.restore()
+            run.restore()
         if distributed.rank() == 0:
             t.run.mkdir(parents=True, exist_ok=True)
             (t.run / "config.yaml").write_text(yaml.safe_dump(to_dict(config), sort_keys=False))
         with progress_bar(console) as bar:
-            steps = len(job.batches)
-            task = bar.add_task("", total=steps * t.epochs, completed=steps * len(job.lines), epoch=0, note="")
+            steps = len(run.batch_sampler)
+            task = bar.add_task("", total=steps * t.epochs, completed=steps * len(run.lines), epoch=0, note="")
 
             def on_batch(loss: float, images: int) -> None:
-                speed = (bar.tasks[task].speed or 0.0) * images * distributed.world()
+                speed = (bar.tasks[task].speed or 0.0) * images * distributed.world_size()
                 bar.update(task, advance=1, note=f"loss {loss:.3f}  {speed:.1f} images/s")
 
-            while len(job.lines) < t.epochs:
-                done = len(job.lines) + 1
+            while len(run.lines) < t.epochs:
+                done = len(run.lines) + 1
                 bar.update(task, epoch=done)
-                line = job.epoch(on_batch, validate=done % t.validate_every == 0 or done == t.epochs)
+                line = run.train_epoch(on_batch, validate=done % t.validate_every == 0 or done == t.epochs)
                 console.print(
                     "  ".join(f"{key} {value}" for key, value in line.items()), highlight=False, soft_wrap=True
                 )

@@ -51,6 +51,9 @@ def test_every_config_in_the_tree_is_read(path):
         ("model.output_stride=12", "model.output_stride: Input should be 8, 16 or 32"),
         ("model.input_wh=[3]", "model.input_wh"),
         ("train.loss=l1", "'cross_entropy', 'robust' or 'mse'"),
+        ("train.optimizer=lion", "'adamw', 'adam' or 'sgd'"),
+        ("train.schedule=linear", "'cosine', 'step' or 'constant'"),
+        ("train.precision=fp8", "'auto', 'fp32', 'bf16' or 'fp16'"),
     ],
 )
 def test_wrong_keys_and_values_are_named(override, message):

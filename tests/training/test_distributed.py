@@ -9,7 +9,7 @@ from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from unipose.training import distributed
-from unipose.training.distributed import Batches
+from unipose.training.distributed import DistributedBatchSampler
 from unipose.training.loop import Trainer
 from unipose.training.loss import LOSSES
 
@@ -17,19 +17,19 @@ TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--np
 
 
 def test_alone():
-    assert (distributed.rank(), distributed.world()) == (0, 1)
+    assert (distributed.rank(), distributed.world_size()) == (0, 1)
 
 
 @pytest.mark.parametrize("world", [1, 2, 4])
 def test_processes_share_the_same_batches(monkeypatch, world):
-    alone = Batches(50, 8, seed=3)
+    alone = DistributedBatchSampler(50, 8, seed=3)
     alone.epoch = 5
     expected = [sorted(batch) for batch in alone]
-    monkeypatch.setattr(distributed, "world", lambda: world)
+    monkeypatch.setattr(distributed, "world_size", lambda: world)
     shares = []
     for rank in range(world):
         monkeypatch.setattr(distributed, "rank", lambda rank=rank: rank)
-        batches = Batches(50, 8, seed=3)
+        batches = DistributedBatchSampler(50, 8, seed=3)
         batches.epoch = 5
         shares.append(list(batches))
     assert [sorted(chain(*parts)) for parts in zip(*shares, strict=True)] == expected
@@ -37,23 +37,23 @@ def test_processes_share_the_same_batches(monkeypatch, world):
 
 
 def test_an_epoch_shows_everybody_once_and_differs_from_the_next():
-    batches = Batches(50, 8, seed=0)
+    batches = DistributedBatchSampler(50, 8, seed=0)
     first = list(batches)
     assert len(first) == len(batches) == 6
     assert len({i for batch in first for i in batch}) == 48
     assert list(batches) == first
     batches.epoch = 1
     assert list(batches) != first
-    other = Batches(50, 8, seed=1)
+    other = DistributedBatchSampler(50, 8, seed=1)
     assert list(other) != first
 
 
 def test_sizes_that_do_not_fit_are_refused(monkeypatch):
     with pytest.raises(ValueError, match="7 samples do not fill a batch of 8"):
-        Batches(7, 8, 0)
-    monkeypatch.setattr(distributed, "world", lambda: 3)
+        DistributedBatchSampler(7, 8, 0)
+    monkeypatch.setattr(distributed, "world_size", lambda: 3)
     with pytest.raises(ValueError, match="multiple of the 3 processes"):
-        Batches(50, 8, 0)
+        DistributedBatchSampler(50, 8, 0)
 
 
 def learn(out: Path) -> None:
@@ -63,24 +63,24 @@ def learn(out: Path) -> None:
     Most keypoints have no label, so that the processes' shares of a batch weigh differently.
     """
     torch.manual_seed(0)
-    plain = nn.Conv2d(3, 2, 3, padding=1)
+    convolution = nn.Conv2d(3, 2, 3, padding=1)
     image, target, weight = torch.rand(24, 3, 8, 8), torch.rand(24, 2, 8, 8), (torch.rand(24, 2) < 0.3).float()
-    optimizer = torch.optim.SGD(plain.parameters(), lr=1e-3, momentum=0.9)
+    optimizer = torch.optim.SGD(convolution.parameters(), lr=1e-3, momentum=0.9)
     losses: list[float] = []
-    with distributed.joined("cpu") as device:
-        batches = Batches(24, 8, seed=0)
+    with distributed.process_group("cpu") as device:
+        batches = DistributedBatchSampler(24, 8, seed=0)
         trainer = Trainer(
-            network=distributed.share(plain, device), plain=plain, loss=LOSSES["mse"], optimizer=optimizer,
-            schedule=LambdaLR(optimizer, lambda step: 1.0), average=None, device=device, precision=torch.float32,
-            joint_weights=torch.tensor([1.0, 3.0]), clip_norm=5.0,
+            network=distributed.wrap_distributed(convolution, device), unwrapped=convolution, loss=LOSSES["mse"],
+            optimizer=optimizer, scheduler=LambdaLR(optimizer, lambda step: 1.0), average=None, device=device,
+            precision=torch.float32, joint_weights=torch.tensor([1.0, 3.0]), clip_norm=5.0,
         )  # fmt: skip
         for batches.epoch in range(3):
             shares = [
                 {"image": image[i], "target": target[i], "weight": weight[i], "index": torch.tensor(i)} for i in batches
             ]
-            trainer.epoch(shares, lambda loss, images: losses.append(loss))
+            trainer.train_epoch(shares, lambda loss, images: losses.append(loss))
         if distributed.rank() == 0:
-            torch.save({"losses": torch.tensor(losses), **plain.state_dict()}, out)
+            torch.save({"losses": torch.tensor(losses), **convolution.state_dict()}, out)
 
 
 def test_two_processes_learn_what_one_does(tmp_path):

@@ -11,8 +11,8 @@ from unipose.training.loss import LOSSES
 def trainer(network: nn.Module, **changes) -> Trainer:
     optimizer = torch.optim.SGD(network.parameters(), lr=0.01)
     arguments = {
-        "network": network, "plain": network, "loss": LOSSES["mse"], "optimizer": optimizer,
-        "schedule": LambdaLR(optimizer, lambda step: 1.0), "average": None, "device": torch.device("cpu"),
+        "network": network, "unwrapped": network, "loss": LOSSES["mse"], "optimizer": optimizer,
+        "scheduler": LambdaLR(optimizer, lambda step: 1.0), "average": None, "device": torch.device("cpu"),
         "precision": torch.float32, "joint_weights": torch.ones(2), "clip_norm": 1e9,
     }  # fmt: skip
     return Trainer(**arguments | changes)
@@ -32,7 +32,7 @@ def network() -> nn.Module:
 def test_an_epoch_learns_and_reports():
     seen: list[tuple[float, int]] = []
     net = network()
-    mean = trainer(net).epoch([batch(), batch(4)] * 20, lambda loss, images: seen.append((loss, images)))
+    mean = trainer(net).train_epoch([batch(), batch(4)] * 20, lambda loss, images: seen.append((loss, images)))
     assert [images for _, images in seen[:2]] == [2, 4]
     assert mean == pytest.approx(sum(loss for loss, _ in seen) / 40)
     assert seen[-1][0] < 0.5 * seen[0][0]
@@ -44,7 +44,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_step_and_names_the_batch(val
     net = network()
     before = net.weight.detach().clone()
     with pytest.raises(NonFiniteLoss) as stopped:
-        trainer(net).epoch([batch(value=value)], lambda loss, images: None)
+        trainer(net).train_epoch([batch(value=value)], lambda loss, images: None)
     assert stopped.value.indices == [7, 8]
     assert torch.equal(net.weight, before)
 
@@ -52,22 +52,22 @@ def test_a_loss_that_is_not_finite_stops_before_the_step_and_names_the_batch(val
 def test_gradients_are_clipped():
     net = network()
     before = [p.detach().clone() for p in net.parameters()]
-    trainer(net, clip_norm=0.5).epoch([batch(value=100.0)], lambda loss, images: None)
+    trainer(net, clip_norm=0.5).train_epoch([batch(value=100.0)], lambda loss, images: None)
     moved = torch.sqrt(sum(((p - b) ** 2).sum() for p, b in zip(net.parameters(), before, strict=True)))
     assert moved.item() == pytest.approx(0.01 * 0.5, rel=1e-3)
 
 
 def test_accumulated_batches_make_the_step_of_one_large_batch():
     large, small = network(), network()
-    trainer(large).epoch([batch(8)], lambda loss, images: None)
-    trainer(small, accumulate=4).epoch([batch(2)] * 4, lambda loss, images: None)
+    trainer(large).train_epoch([batch(8)], lambda loss, images: None)
+    trainer(small, accumulate=4).train_epoch([batch(2)] * 4, lambda loss, images: None)
     assert torch.allclose(large.weight, small.weight, atol=1e-6)
 
 
 def test_an_unfinished_accumulation_is_dropped():
     net = network()
     before = net.weight.detach().clone()
-    trainer(net, accumulate=3).epoch([batch()] * 2, lambda loss, images: None)
+    trainer(net, accumulate=3).train_epoch([batch()] * 2, lambda loss, images: None)
     assert torch.equal(net.weight, before)
     assert net.weight.grad is None
 
@@ -75,7 +75,7 @@ def test_an_unfinished_accumulation_is_dropped():
 def test_weights_of_samples_and_joints():
     net = network()
     only_first = trainer(net, joint_weights=torch.tensor([1.0, 0.0]))
-    only_first.epoch([batch()], lambda loss, images: None)
+    only_first.train_epoch([batch()], lambda loss, images: None)
     fresh = network()
     assert not torch.equal(net.weight[0], fresh.weight[0]) and torch.equal(net.weight[1], fresh.weight[1])
     assert trainer(network()).forward_backward(batch(weight=0.0)) == 0
@@ -87,11 +87,11 @@ def test_autocast_changes_the_arithmetic_not_the_learning(precision):
     net = network()
     t = trainer(net, precision=precision)
     assert t.scaler.is_enabled() == (precision is torch.float16)
-    t.epoch([batch()] * 40, lambda loss, images: losses.append(loss))
+    t.train_epoch([batch()] * 40, lambda loss, images: losses.append(loss))
     assert net.weight.dtype == torch.float32
     assert losses[-1] < 0.2 * losses[0]
     exact: list[float] = []
-    trainer(network()).epoch([batch()], lambda loss, images: exact.append(loss))
+    trainer(network()).train_epoch([batch()], lambda loss, images: exact.append(loss))
     assert losses[0] == pytest.approx(exact[0], rel=0.02)
 
 
@@ -100,6 +100,6 @@ def test_an_overflow_in_float16_steps_neither_the_weights_nor_the_schedule():
     before = net.weight.detach().clone()
     t = trainer(net, precision=torch.float16)
     scale = t.scaler.get_scale()
-    t.epoch([batch(value=60.0)], lambda loss, images: None)
+    t.train_epoch([batch(value=60.0)], lambda loss, images: None)
     assert torch.equal(net.weight, before)
-    assert t.schedule.last_epoch == 0 and t.scaler.get_scale() < scale
+    assert t.scheduler.last_epoch == 0 and t.scaler.get_scale() < scale

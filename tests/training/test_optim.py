@@ -2,11 +2,11 @@ import pytest
 import torch
 from torch import nn
 
-from unipose.training.optim import COURSES, OPTIMIZERS, factor, parameter_groups
+from unipose.training.optim import OPTIMIZERS, SCHEDULES, lr_factor, parameter_groups
 
 
 @pytest.mark.parametrize(
-    ("course", "step", "expected"),
+    ("schedule", "step", "expected"),
     [
         ("cosine", 0, 0.25),
         ("cosine", 3, 1.0),
@@ -21,12 +21,12 @@ from unipose.training.optim import COURSES, OPTIMIZERS, factor, parameter_groups
         ("constant", 104, 1.0),
     ],
 )
-def test_the_learning_rates_course(course, step, expected):
-    assert factor(step, course, warmup=4, total=104) == pytest.approx(expected)
+def test_the_learning_rate_follows_its_schedule(schedule, step, expected):
+    assert lr_factor(step, schedule, warmup=4, total=104) == pytest.approx(expected)
 
 
-def test_every_course_starts_at_one():
-    assert {course(0.0) for course in COURSES.values()} == {1.0}
+def test_every_schedule_starts_at_one():
+    assert {schedule(0.0) for schedule in SCHEDULES.values()} == {1.0}
 
 
 def test_norms_and_biases_do_not_decay():

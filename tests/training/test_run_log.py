@@ -3,7 +3,7 @@ import json
 import cv2
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from unipose.training.run_log import Journal, curves
+from unipose.training.run_log import RunLog, curves
 
 LINES = [
     {"epoch": 1, "loss": 3.0, "lr": 0.1, "images_per_s": 9.0, "metric": "PCK@0.2", "validation": 20.5},
@@ -12,9 +12,9 @@ LINES = [
 
 
 def test_a_log_that_is_written_anew_has_every_epoch_once(tmp_path):
-    journal = Journal(tmp_path)
+    log = RunLog(tmp_path)
     for lines in (LINES[:1], LINES, LINES):  # the last as after a resume
-        journal.write(lines)
+        log.write(lines)
     assert [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()] == LINES
     assert cv2.imread(str(tmp_path / "curves.png")).std() > 1
     board = EventAccumulator(str(tmp_path / "tensorboard"))

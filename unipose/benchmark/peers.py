@@ -1,4 +1,4 @@
-"""Inference: what runs a model, and what runs the peers' architectures, as calls to be timed against each other."""
+"""Inference speed: a model on every engine and published peers of it, as candidates to be timed in turn."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -6,7 +6,6 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -14,16 +13,17 @@ import torch
 from torch import nn
 
 from unipose.core.hardware import cores
+from unipose.core.timing import call_times
 from unipose.modeling.checkpoint import load_model
 from unipose.modeling.flops import count_macs
 from unipose.runtime.engines import Runtime, Torch, installed, open_runtime
 
-SECONDS = 1.0  # spent on each measure in each round
+SECONDS = 1.0  # for each measure in each round
 
 
 @dataclass(frozen=True)
-class Contender:
-    """`run(batch)` looks at so many people, at `flops` each, two for a multiply-accumulate of whatever precision."""
+class Candidate:
+    """A network on an engine: `run(batch)` infers so many people, at `flops` each, 2 for each multiply-accumulate."""
 
     name: str
     engine: str
@@ -32,31 +32,31 @@ class Contender:
     run: Callable[[int], object]
 
 
-def ours(weights: Path, exported: Path, int8: Path | None) -> Iterator[Contender]:
-    """A model's file for PyTorch, the same exported, and quantized; on the engines that are installed."""
+def model_candidates(weights: Path, exported: Path, int8: Path | None) -> Iterator[Candidate]:
+    """A model on PyTorch, exported and quantized, on the engines that are installed."""
     module, spec = load_model(weights)
     width, height = spec.input_wh
     flops = 2 * count_macs(module, spec.input_wh)[0]
     rng = np.random.default_rng(0)
 
-    def contender(engine: str, precision: str, runtime: Runtime) -> Contender:
+    def candidate(engine: str, precision: str, runtime: Runtime) -> Candidate:
         inputs = {batch: rng.standard_normal((batch, 3, height, width), np.float32) for batch in (1, 8)}
-        return Contender(spec.name, engine, precision, flops, lambda batch: runtime.run(inputs[batch]))
+        return Candidate(spec.name, engine, precision, flops, lambda batch: runtime.run(inputs[batch]))
 
     for precision in ("fp32", "bf16"):
-        yield contender("PyTorch", precision, Torch.of_module(load_model(weights)[0], spec, precision=precision))
+        yield candidate("PyTorch", precision, Torch.of_module(load_model(weights)[0], spec, precision=precision))
         compiled: Any = torch.compile(load_model(weights)[0].eval())
-        yield contender("torch.compile", precision, Torch.of_module(compiled, spec, precision=precision))
+        yield candidate("torch.compile", precision, Torch.of_module(compiled, spec, precision=precision))
     for engine in installed(exported):
-        yield contender(engine, "fp32", open_runtime(exported, engine, precision="fp32"))
+        yield candidate(engine, "fp32", open_runtime(exported, engine, precision="fp32"))
         if engine == "openvino":
-            yield contender(engine, "bf16", open_runtime(exported, engine, precision="bf16"))
+            yield candidate(engine, "bf16", open_runtime(exported, engine, precision="bf16"))
         if int8:
-            yield contender(engine, "int8", open_runtime(int8, engine))
+            yield candidate(engine, "int8", open_runtime(int8, engine))
 
 
-def peers() -> Iterator[Contender]:
-    """Published architectures with random weights, at their own input, from the packages that are installed."""
+def peer_candidates() -> Iterator[Candidate]:
+    """Published architectures with random weights, at their own input size, if their packages are installed."""
     for name, package, (width, height), build in PEERS:
         if find_spec(package) is None:
             continue
@@ -64,16 +64,16 @@ def peers() -> Iterator[Contender]:
         image = torch.randn(1, 3, height, width)
         flops = 2 * count_macs(module, (width, height))[0]
         batches = {1: image, 8: image.expand(8, -1, -1, -1).contiguous()}
-        yield Contender(name, "PyTorch", "fp32", flops, partial(_forward, module, batches))
+        yield Candidate(name, "PyTorch", "fp32", flops, partial(_forward, module, batches))
         if find_spec("openvino") and name not in NO_TRACE:
-            yield Contender(name, "openvino", "fp32", flops, _openvino(module, batches))
+            yield Candidate(name, "openvino", "fp32", flops, _openvino(module, batches))
 
 
 def _hrnet() -> nn.Module:
     import timm
 
     class Pose(nn.Module):
-        """HRNet-W32's trunk and the 1x1 convolution that reads its stride-4 features, which is its pose network."""
+        """HRNet-W32's pose network: its trunk, and a 1x1 convolution of the features at stride 4."""
 
         def __init__(self) -> None:
             super().__init__()
@@ -102,13 +102,13 @@ def _vitpose() -> nn.Module:
     return module
 
 
-# Name, package, (width, height), how it is built.
+# Name, package, (width, height), function that builds it.
 PEERS: tuple[tuple[str, str, tuple[int, int], Callable[[], nn.Module]], ...] = (
     ("HRNet-W32 256x192", "timm", (192, 256), _hrnet),
     ("ViTPose-B 256x192", "transformers", (192, 256), _vitpose),
     ("keypoint R-CNN 480x640, with its detector", "torchvision", (640, 480), _keypoint_rcnn),
 )
-NO_TRACE = ("keypoint R-CNN 480x640, with its detector",)  # what it does depends on what it finds
+NO_TRACE = ("keypoint R-CNN 480x640, with its detector",)  # its graph depends on what it detects
 
 
 @torch.inference_mode()
@@ -124,22 +124,16 @@ def _openvino(module: nn.Module, batches: dict[int, torch.Tensor]) -> Callable[[
     return lambda batch: model.create_infer_request().infer([batches[batch].numpy()])
 
 
-def peak(dtype: torch.dtype, side: int = 2048) -> float:
-    """FLOP/s of the faster of numpy's and PyTorch's matrix product: about what a network could reach at most."""
+def matmul_flops(dtype: torch.dtype, side: int = 2048) -> float:
+    """FLOP/s of the faster matrix product, NumPy's or PyTorch's: about the most that a network could reach."""
     a, b = (torch.randn(side, side).to(dtype) for _ in range(2))
     products: list[Callable[[], object]] = [lambda: a @ b]
     if dtype == torch.float32:
         x, y = a.numpy(), b.numpy()
         products.append(lambda: x @ y)
-    return 2 * side**3 / min(map(seconds, products))
+    return 2 * side**3 / min(map(median_time, products))
 
 
-def seconds(run: Callable[[], object]) -> float:
-    """The median time of a call, over `SECONDS` of them, after one that does not count."""
-    run()
-    times: list[float] = []
-    while not times or sum(times) < SECONDS:
-        began = perf_counter()
-        run()
-        times.append(perf_counter() - began)
-    return median(times)
+def median_time(call: Callable[[], object]) -> float:
+    """The median seconds of a call, over SECONDS of them, after a warm-up."""
+    return median(call_times(call, seconds=SECONDS))

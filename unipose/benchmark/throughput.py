@@ -1,21 +1,21 @@
-"""Throughput: images/s of a training's parts, taken in turn in one run, so that a drifting machine slows all alike."""
+"""Training throughput: images/s of a training's parts, measured in turn, so that a change of machine speed hits all."""
 
 from collections.abc import Callable, Iterator, Mapping
 from itertools import cycle, islice
-from time import perf_counter
 from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.progress import track
 
-from unipose.training.run import Job
+from unipose.core.timing import call_times
+from unipose.training.run import TrainingRun
 
 K = TypeVar("K")
-ROUNDS = 3  # each measure is taken in turn this often
+ROUNDS = 3  # each measure is taken once in each
 
 
 def measure_in_turn(measures: Mapping[K, Callable[[], float]]) -> dict[K, list[float]]:
-    """Each measure's values over the rounds; a terminal is shown how far it is."""
+    """Each measure's values over the rounds, with a progress bar on a terminal."""
     values: dict[K, list[float]] = {name: [] for name in measures}
     console = Console(stderr=True)
     turns = [name for _ in range(ROUNDS) for name in measures]
@@ -24,38 +24,33 @@ def measure_in_turn(measures: Mapping[K, Callable[[], float]]) -> dict[K, list[f
     return values
 
 
-def loader(job: Job, batches: int) -> float:
+def loading_rate(run: TrainingRun, batches: int) -> float:
     """Images/s of loading alone."""
-    source = _endless(job)
-    next(source)  # the workers have started
-    return _rate(job, batches, lambda: next(source))
+    source = _endless(run)
+    return _rate(run, batches, lambda: next(source))
 
 
-def step(job: Job, batches: int) -> float:
-    """Images/s of training on one batch, again and again."""
-    batch = next(_endless(job))
-    job.trainer.epoch([batch], _nothing)
-    return _rate(job, batches, lambda: job.trainer.epoch([batch], _nothing))
+def step_rate(run: TrainingRun, batches: int) -> float:
+    """Images/s of training steps alone, all on one batch."""
+    batch = next(_endless(run))
+    return _rate(run, batches, lambda: run.trainer.train_epoch([batch], _ignore))
 
 
-def both(job: Job, batches: int) -> float:
-    """Images/s of training as it is."""
-    source = _endless(job)
-    job.trainer.epoch(islice(source, 1), _nothing)
-    return _rate(job, batches, lambda: job.trainer.epoch(islice(source, 1), _nothing))
+def training_rate(run: TrainingRun, batches: int) -> float:
+    """Images/s of loading and training steps together."""
+    source = _endless(run)
+    return _rate(run, batches, lambda: run.trainer.train_epoch(islice(source, 1), _ignore))
 
 
-def _endless(job: Job) -> Iterator[Any]:
-    for job.batches.epoch in cycle(range(1 << 20)):
-        yield from job.loader
+def _endless(run: TrainingRun) -> Iterator[Any]:
+    for run.batch_sampler.epoch in cycle(range(1 << 20)):
+        yield from run.loader
 
 
-def _rate(job: Job, batches: int, once: Callable[[], object]) -> float:
-    began = perf_counter()
-    for _ in range(batches):
-        once()
-    return batches * job.batches.batch_size * job.dataset.frames / (perf_counter() - began)
+def _rate(run: TrainingRun, batches: int, process_batch: Callable[[], object]) -> float:
+    images = batches * run.batch_sampler.batch_size * run.dataset.frames
+    return images / sum(call_times(process_batch, count=batches))
 
 
-def _nothing(loss: float, images: int) -> None:
+def _ignore(loss: float, images: int) -> None:
     pass

@@ -1,1 +1,1 @@
-"""Training: configuration, data, losses, the loop and what it writes."""
+"""Training: configuration, data, losses, the training loop and what it writes."""

@@ -1,4 +1,4 @@
-"""Augmentation: one random affine, owned here, and appearance changes from albumentations."""
+"""Augmentation: a random affine transform, and changes of appearance by albumentations."""
 
 import os
 from dataclasses import dataclass
@@ -10,18 +10,18 @@ from unipose.core.skeleton import Skeleton
 from unipose.core.types import Float64, UInt8
 from unipose.datasets.records import Record
 
-os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask the network for its newest version
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else it asks the internet for its newest version
 
 import albumentations as A
 
 
 @dataclass(frozen=True)
 class RandomAffine:
-    """How far a crop may stray from the person's box.
+    """A random crop around a person.
 
-    `scale`: the crop's size over the margined box's, from-to, drawn log-uniformly; `rotation`: the most degrees either
-    way, in `rotation_probability` of the cases; `shift`: the most the centre moves, in sides of the crop; `flip`: how
-    often left and right are swapped; `half_body`: how often the box shrinks to the upper or lower half's keypoints.
+    `scale`: the crop's size over that of the box with its margin, from-to, drawn log-uniformly; `rotation`: at most so
+    many degrees either way, with `rotation_probability`; `shift`: at most so far from the box's centre, in sides of the
+    crop; `flip`: the probability of a mirrored crop; `half_body`: that of a box around one half of the body.
     """
 
     scale: tuple[float, float]
@@ -34,7 +34,7 @@ class RandomAffine:
     def draw(
         self, rng: np.random.Generator, record: Record, skeleton: Skeleton, input_wh: tuple[int, int], margin: float
     ) -> tuple[Affine, bool]:
-        """-> the affine from image to input, and whether it mirrors (the caller then swaps left and right)."""
+        """-> the affine from image to input, and whether it mirrors; the caller then swaps left and right keypoints."""
         box_xyxy = record.box_xyxy
         if rng.random() < self.half_body:
             box_xyxy = half_body(rng, record, skeleton)
@@ -49,9 +49,9 @@ class RandomAffine:
 
 
 def half_body(rng: np.random.Generator, record: Record, skeleton: Skeleton) -> Float64:
-    """The box_xyxy of a random half's labelled keypoints, padded; the record's own where the half has fewer than three.
+    """box_xyxy of the labelled keypoints of a random half, with padding; the record's own box if they are fewer than 3.
 
-    The lower half are hips, knees and ankles, the upper half is the rest.
+    The lower half is hips, knees and ankles, the upper half the rest.
     """
     lower = np.array([name.split("_")[-1] in ("hip", "knee", "ankle", "pelvis") for name in skeleton.keypoints])
     chosen = record.xy_image[record.labelled & (lower == bool(rng.random() < 0.5))]
@@ -63,10 +63,10 @@ def half_body(rng: np.random.Generator, record: Record, skeleton: Skeleton) -> F
 
 
 class Appearance:
-    """Colour, blur, noise, compression and occlusion; moves no pixel, so keypoints stay where they are."""
+    """Random colour, blur, noise, compression and occlusion, none of which moves keypoints."""
 
     def __init__(self, strength: float, occlusion: float):
-        """`strength` scales the probabilities of all but `occlusion`, which is its own; (0, 0) changes nothing."""
+        """`strength` scales all probabilities but that of occlusion, which is `occlusion`; (0, 0) changes nothing."""
         self.transform = A.Compose(
             [
                 A.ColorJitter(brightness=0.3, contrast=0.3, saturation=0.3, hue=0.04, p=0.6 * strength),

@@ -1,4 +1,4 @@
-"""Compose: a configuration to a Job; all wiring of a training in one place."""
+"""A TrainingRun from a configuration: all wiring of a training is here."""
 
 import os
 from collections.abc import Sequence
@@ -30,8 +30,9 @@ from unipose.training.config import AugmentConfig, Config, DataConfig, ModelConf
 from unipose.training.dataset import PoseDataset
 from unipose.training.loop import Trainer
 from unipose.training.loss import LOSSES
-from unipose.training.optim import OPTIMIZERS, factor, parameter_groups
-from unipose.training.run import Job, ema
+from unipose.training.optim import OPTIMIZERS, ema, lr_factor, parameter_groups
+from unipose.training.precision import autocast_dtype
+from unipose.training.run import TrainingRun
 
 SAMPLE_CONFIG = Config(
     model=ModelConfig(
@@ -41,32 +42,32 @@ SAMPLE_CONFIG = Config(
     augment=AugmentConfig(scale=(0.85, 1.2), rotation=15, shift=0.05, appearance=0, occlusion=0),
     train=TrainConfig(epochs=8, batch_size=16, ema_decay=0.99),
 )  # fmt: skip
-"""What trains without arguments: small enough for minutes on two cores."""
+"""What `unipose train` trains without arguments: minutes on two cores."""
 
 
-def configure(words: Sequence[str]) -> Config:
-    """A command's words to a configuration: at most one YAML file, and section.key=value overrides.
+def configure(arguments: Sequence[str]) -> Config:
+    """The configuration that a command line says: at most one YAML file, and section.key=value overrides.
 
-    Without a file it is the sample set's. Raises ValueError, and OSError where the file cannot be read.
+    Without a file they override SAMPLE_CONFIG. Raises ValueError, and OSError if the file cannot be read.
     """
-    files = [word for word in words if "=" not in word]
+    files = [argument for argument in arguments if "=" not in argument]
     if len(files) > 1:
         raise ValueError(f"one configuration file at most, got {', '.join(files)}")
-    overrides = [word for word in words if "=" in word]
+    overrides = [argument for argument in arguments if "=" in argument]
     return read_config(files[0] if files else None, overrides, Config() if files else SAMPLE_CONFIG)
 
 
-def read_data(data: DataConfig, sample: Path, console: Console) -> tuple[list[RecordSet], RecordSet | None]:
-    """The training sets and the validation set; the sample set, drawn into `sample`, where none is named.
+def read_data(data: DataConfig, sample_dir: Path, console: Console) -> tuple[list[RecordSet], RecordSet | None]:
+    """The training sets and the validation set; if none is named the sample set, drawn into `sample_dir`.
 
-    Raises ValueError where their skeletons differ.
+    Raises ValueError if their skeletons differ.
     """
     paths, val = data.train, data.val
     if not paths:
-        if not (sample / "train.json").exists():
-            console.print(f"drawing the sample set into {sample}")
-            draw_sample(sample)
-        paths, val = (sample / "train.json",), sample / "test.json"
+        if not (sample_dir / "train.json").exists():
+            console.print(f"drawing the sample set into {sample_dir}")
+            draw_sample(sample_dir)
+        paths, val = (sample_dir / "train.json",), sample_dir / "test.json"
     training = [read_records(path) for path in paths]
     validation = read_records(val) if val else None
     for other in [*training, *([validation] if validation else [])]:
@@ -75,8 +76,10 @@ def read_data(data: DataConfig, sample: Path, console: Console) -> tuple[list[Re
     return training, validation
 
 
-def compose(config: Config, training: Sequence[RecordSet], validation: RecordSet | None, device: torch.device) -> Job:
-    """All wiring in one place. Raises ValueError for a network or sizes that do not fit."""
+def build_run(
+    config: Config, training: Sequence[RecordSet], validation: RecordSet | None, device: torch.device
+) -> TrainingRun:
+    """The training run of a configuration. Raises ValueError for a network or sizes that do not fit."""
     t, skeleton = config.train, training[0].skeleton
     torch.manual_seed(t.seed)
     if t.threads:
@@ -85,51 +88,51 @@ def compose(config: Config, training: Sequence[RecordSet], validation: RecordSet
 
     appearance = Appearance(config.augment.appearance, config.augment.occlusion)
     dataset = make_dataset(config, training, spec, random_affine(config.augment), appearance)
-    batches = distributed.Batches(len(dataset), t.batch_size, t.seed)
+    batch_sampler = distributed.DistributedBatchSampler(len(dataset), t.batch_size, t.seed)
     loader = DataLoader(
         dataset,
-        batch_sampler=batches,
+        batch_sampler=batch_sampler,
         num_workers=t.workers,
         pin_memory=device.type == "cuda",
-        worker_init_fn=aside if device.type == "cpu" else one_thread,
+        worker_init_fn=init_background_worker if device.type == "cpu" else init_worker,
     )
-    plain = build_network(spec)
+    unwrapped = build_network(spec)
     if config.model.pretrained:
-        frame = plain.frame if isinstance(plain, UniPoseLSTM) else plain
+        frame = unwrapped.frame if isinstance(unwrapped, UniPoseLSTM) else unwrapped
         load_pretrained(frame.trunk, config.model.trunk, config.model.pretrained)
     if config.model.start:
-        start_from(plain, config.model.start, skeleton)
+        start_from(unwrapped, config.model.start, skeleton)
     if config.model.lstm_alone:
-        if not (isinstance(plain, UniPoseLSTM) and config.model.start):
+        if not (isinstance(unwrapped, UniPoseLSTM) and config.model.start):
             raise ValueError("model.lstm_alone needs model.lstm_channels, and model.start for what stays as it is")
-        plain.freeze()
-    plain = plain.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    network = distributed.share(plain, device)
-    optimizer = OPTIMIZERS[t.optimizer](parameter_groups(plain, t.weight_decay), t.lr, t.momentum)
-    steps = max(1, len(batches) // t.accumulate)
+        unwrapped.freeze()
+    unwrapped = unwrapped.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = distributed.wrap_distributed(unwrapped, device)
+    optimizer = OPTIMIZERS[t.optimizer](parameter_groups(unwrapped, t.weight_decay), t.lr, t.momentum)
+    steps = max(1, len(batch_sampler) // t.accumulate)
     warmup = max(1, round(t.warmup_epochs * steps))
-    schedule = LambdaLR(optimizer, partial(factor, course=t.schedule, warmup=warmup, total=t.epochs * steps))
-    average = AveragedModel(plain, avg_fn=partial(ema, t.ema_decay), use_buffers=True) if t.ema_decay else None
+    factor = partial(lr_factor, schedule=t.schedule, warmup=warmup, total=t.epochs * steps)
+    average = AveragedModel(unwrapped, avg_fn=partial(ema, t.ema_decay), use_buffers=True) if t.ema_decay else None
     trainer = Trainer(
         network=cast(nn.Module, torch.compile(network)) if t.compile else network,
-        plain=plain,
+        unwrapped=unwrapped,
         loss=LOSSES[t.loss],
         optimizer=optimizer,
-        schedule=schedule,
+        scheduler=LambdaLR(optimizer, factor),
         average=average,
         device=device,
-        precision=PRECISIONS[t.precision] or (torch.bfloat16 if distributed.has_bf16(device) else torch.float32),
+        precision=autocast_dtype(t.precision, device),
         joint_weights=joint_weights(skeleton, t.joint_weights).to(device),
         clip_norm=t.clip_norm,
         accumulate=t.accumulate,
     )
-    return Job(trainer, dataset, batches, loader, spec, validation, t.run)
+    return TrainingRun(trainer, dataset, batch_sampler, loader, spec, validation, t.run)
 
 
 def make_dataset(
     config: Config, training: Sequence[RecordSet], spec: ModelSpec, affine: RandomAffine, appearance: Appearance
 ) -> PoseDataset:
-    """Of single frames or, for a network with memory, of windows. Raises ValueError for windows without a memory."""
+    """Single images or, for a recurrent network, windows of clips. Raises ValueError for windows for any other."""
     window, seed = config.data.window, config.train.seed
     records = [record for record_set in training for record in record_set.records]
     if window > 1 and not spec.state_channels:
@@ -137,23 +140,20 @@ def make_dataset(
     return PoseDataset(records, spec, affine, appearance, seed, window if spec.state_channels else 0)
 
 
-PRECISIONS = {"auto": None, "fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-
-
-def one_thread(worker: int) -> None:
-    """A loader's worker works beside the training: OpenCV's own threads would only take its cores."""
+def init_worker(worker: int) -> None:
+    """Set up a loader's process: without OpenCV's threads, which would take cores from the training."""
     cv2.setNumThreads(0)
 
 
-def aside(worker: int) -> None:
-    """Beside a training on the same cores, only in its pauses: each of its threads waits for the slowest."""
-    one_thread(worker)
+def init_background_worker(worker: int) -> None:
+    """And with the least priority, for training on the CPU, where every thread of a step waits for the slowest one."""
+    init_worker(worker)
     if hasattr(os, "nice"):
         os.nice(19)
 
 
 def joint_weights(skeleton: Skeleton, by_name: dict[str, float]) -> torch.Tensor:
-    """(K,) float32. Raises ValueError for a name that is no keypoint, with the nearest one."""
+    """(K,) float32. Raises ValueError for a name that is no keypoint, and suggests the nearest one."""
     for name in by_name.keys() - set(skeleton.keypoints):
         nearest = get_close_matches(name, skeleton.keypoints, 1, 0.0)[0]
         raise ValueError(f"train.joint_weights: {skeleton.name} has no keypoint {name!r}; did you mean {nearest!r}?")
@@ -183,7 +183,7 @@ def make_spec(m: ModelConfig, skeleton: Skeleton, activation: str, provenance: d
 
 
 def provenance(config: Config, training: Sequence[RecordSet]) -> dict[str, object]:
-    """What the weights were made from, for the model file."""
+    """What the weights are trained from and how, for the model file."""
     m, t = config.model, config.train
     data = [
         {"file": "/".join(records.path.parts[-2:]), "people": len(records.records), "sha256": sha256(records.path)}

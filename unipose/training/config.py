@@ -10,10 +10,14 @@ from typing import Any, Literal
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
+from unipose.training.loss import LOSSES
+from unipose.training.optim import OPTIMIZERS, SCHEDULES
+from unipose.training.precision import PRECISIONS
+
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """The network, and what it sees."""
+    """The network and its input."""
 
     name: str = "unipose"
     trunk: str = "res2net50_26w_4s"
@@ -21,7 +25,7 @@ class ModelConfig:
     pretrained: str | None = None
     """The trunk's weights: a file, torchvision:ResNet50_Weights.IMAGENET1K_V2 or timm:res2net50_26w_4s.in1k."""
     start: str | None = None
-    """A model file (.safetensors) of the same network, to train on from; another skeleton gets fresh maps."""
+    """A model file (.safetensors) of the same network to start from; another skeleton gets a new last layer."""
     output_stride: Literal[8, 16, 32] = 16
     multi_grid: tuple[int, ...] = (1, 2, 4)
     wasp_channels: int = 256
@@ -32,16 +36,16 @@ class ModelConfig:
     decoder_channels: int = 256
     dropout: float = 0.5
     lstm_channels: int = 0
-    """Of UniPose-LSTM's memory of a clip's frames (the paper's convolutions have 128); 0: single frames, no memory."""
+    """Of UniPose-LSTM's recurrent state (the paper's convolutions have 128); 0: UniPose, for single frames."""
     lstm_kernel: int = 11
-    """Side of the three large convolutions that read the memory."""
+    """Side of the three large convolutions after the LSTM."""
     lstm_alone: bool = False
-    """Train the memory alone, on the network of single frames that `start` names."""
+    """Train the recurrent part alone, on top of the network of single frames that `start` names."""
     input_wh: tuple[int, int] = (256, 256)
     sigma: float = 2.0
     """Of the Gaussians, in heatmap cells."""
     margin: float = 1.25
-    """The crop over the person's box."""
+    """The crop's size over that of the person's box."""
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
 
@@ -53,53 +57,57 @@ class DataConfig:
     train: tuple[Path, ...] = ()
     val: Path | None = None
     window: int = 1
-    """Consecutive frames of a sample, for a network with memory."""
+    """Consecutive frames in a sample, for a recurrent network."""
 
 
 @dataclass(frozen=True)
 class AugmentConfig:
+    """Random changes of the training samples."""
+
     scale: tuple[float, float] = (0.75, 1.4)
-    """The crop over the margined box, from-to."""
+    """The crop's size over that of the box with its margin, from-to."""
     rotation: float = 40.0
-    """The most degrees either way, in `rotation_probability` of the samples."""
+    """At most so many degrees either way, with `rotation_probability`."""
     rotation_probability: float = 0.6
     shift: float = 0.1
-    """The most the centre moves, in sides of the crop."""
+    """At most so far from the box's centre, in sides of the crop."""
     flip: float = 0.5
     half_body: float = 0.0
-    """How often only the upper or the lower half of a person is looked at."""
+    """The probability of a crop of the upper or the lower half of the body."""
     appearance: float = 1.0
     """Scales the probabilities of colour, blur, noise and compression; 0: none."""
     occlusion: float = 0.25
-    """How often patches of the crop are covered."""
+    """The probability that patches of the crop are covered."""
 
 
 @dataclass(frozen=True)
 class TrainConfig:
+    """Optimisation, validation and where the run is written."""
+
     run: Path = Path("runs/sample")
     """The run's folder: config, log, curves, checkpoints."""
     epochs: int = 20
     batch_size: int = 32
-    """Samples (with memory: windows) of all processes together."""
+    """Samples (single images or windows) of all processes together."""
     accumulate: int = 1
-    """Batches whose gradients make one step."""
-    loss: Literal["cross_entropy", "robust", "mse"] = "cross_entropy"
-    """robust: a cross-entropy that gives up labels far from what is found, as wrong ones are."""
+    """Batches whose gradients are summed into a step."""
+    loss: Literal[tuple(LOSSES)] = "cross_entropy"  # type: ignore[valid-type]  # a row of the table
+    """robust: a cross-entropy in which labels far from the prediction, as wrong ones are, count less."""
     joint_weights: dict[str, float] = field(default_factory=dict)
-    """How much a keypoint counts, by name; 1 where nothing is said."""
-    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
+    """Weights of keypoints in the loss, by name; 1 for all others."""
+    optimizer: Literal[tuple(OPTIMIZERS)] = "adamw"  # type: ignore[valid-type]
     lr: float = 2e-3
     momentum: float = 0.9
     """SGD's (Nesterov), or Adam's first beta."""
     weight_decay: float = 0.05
-    schedule: Literal["cosine", "step", "constant"] = "cosine"
+    schedule: Literal[tuple(SCHEDULES)] = "cosine"  # type: ignore[valid-type]
     """After the warm-up; step: a tenth from 70 %, a hundredth from 90 % of the training."""
     warmup_epochs: float = 0.5
     clip_norm: float = 5.0
     ema_decay: float = 0.999
     """Of the averaged weights that are evaluated and saved; 0: none."""
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    """Of autocast; auto: bf16 where the processor has units for it, else fp32."""
+    precision: Literal[tuple(PRECISIONS)] = "auto"  # type: ignore[valid-type]
+    """Of autocast; auto: bf16 if the processor has units for it, else fp32."""
     compile: bool = False
     """torch.compile: slow to start, faster afterwards."""
     validate_every: int = 1
@@ -114,6 +122,8 @@ class TrainConfig:
 
 @dataclass(frozen=True)
 class Config:
+    """A training run; each field is a section of the YAML file."""
+
     model: ModelConfig = field(default_factory=ModelConfig)
     data: DataConfig = field(default_factory=DataConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
@@ -149,7 +159,7 @@ def read_config(
 
 
 def to_dict(config: Config) -> dict[str, Any]:
-    """Plain JSON values, which `read_config` would read back."""
+    """JSON values, from which `read_config` reads the same configuration."""
     plain: dict[str, Any] = TypeAdapter(Config).dump_python(config, mode="json")
     return plain
 

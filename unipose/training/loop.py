@@ -1,4 +1,4 @@
-"""The training loop, a screen long."""
+"""Trainer: the training loop."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -17,7 +17,7 @@ from unipose.training.loss import Loss
 
 
 class NonFiniteLoss(RuntimeError):
-    """The loss became NaN or infinite; `indices` are the batch's records."""
+    """The loss became NaN or infinite on the samples `indices`."""
 
     def __init__(self, loss: float, indices: list[int]):
         super().__init__(f"the loss is {loss}")
@@ -26,17 +26,17 @@ class NonFiniteLoss(RuntimeError):
 
 @dataclass
 class Trainer:
-    """What training changes, and how. `network` may be wrapped (compiled, distributed); `plain` is what it wraps.
+    """A network, what changes its weights, and how. `network` may be compiled or distributed; `unwrapped` is not.
 
-    `precision` is autocast's dtype (float32: none). `accumulate` batches make one step. `joint_weights` (K,) say how
-    much each keypoint counts. `average` follows the weights where it is given.
+    `precision` is autocast's dtype (float32: none). A step is taken every `accumulate` batches. `joint_weights` (K,) is
+    the weight of each keypoint in the loss. `average`, if any, follows the weights.
     """
 
     network: nn.Module
-    plain: nn.Module
+    unwrapped: nn.Module
     loss: Loss
     optimizer: Optimizer
-    schedule: LambdaLR
+    scheduler: LambdaLR
     average: AveragedModel | None
     device: torch.device
     precision: torch.dtype
@@ -48,8 +48,8 @@ class Trainer:
     def __post_init__(self) -> None:
         self.scaler = GradScaler(self.device.type, enabled=self.precision is torch.float16)
 
-    def epoch(self, batches: Iterable[Batch], on_batch: Callable[[float, int], None]) -> float:
-        """One pass; `on_batch(loss, images of this process)` after each -> the mean loss. Raises NonFiniteLoss."""
+    def train_epoch(self, batches: Iterable[Batch], on_batch: Callable[[float, int], None]) -> float:
+        """Train on all batches, `on_batch(loss, own images)` after each -> the mean loss. Raises NonFiniteLoss."""
         self.network.train()
         total, count = 0.0, 0
         for i, batch in enumerate(batches, 1):
@@ -58,15 +58,16 @@ class Trainer:
                 self.step()
             total, count = total + loss, count + 1
             on_batch(loss, batch["weight"].flatten(0, -2).shape[0])
-        self.optimizer.zero_grad(set_to_none=True)  # what is left of an unfinished accumulation
+        self.optimizer.zero_grad(set_to_none=True)  # of an unfinished accumulation
         return total / max(count, 1)
 
     def forward_backward(self, batch: Batch) -> float:
-        image, target, weight = (self._put(part) for part in (batch["image"], batch["target"], batch["weight"]))
+        """Add a batch's gradients -> its loss."""
+        image, target, weight = (self._to_device(part) for part in (batch["image"], batch["target"], batch["weight"]))
         with torch.autocast(self.device.type, self.precision, enabled=self.precision is not torch.float32):
             maps = self.network(image)
         weight = weight * self.joint_weights
-        # The mean over the keypoints of all processes: theirs are averaged after this, so each divides by the mean sum.
+        # The mean over all processes' keypoints: their gradients are averaged later, so each divides by the mean sum.
         loss = (self.loss.function(maps, target) * weight).sum() / distributed.mean(weight.sum()).clamp_min(1.0)
         value = float(distributed.mean(loss.detach()))
         if not math.isfinite(value):
@@ -76,16 +77,16 @@ class Trainer:
 
     def step(self) -> None:
         self.scaler.unscale_(self.optimizer)
-        nn.utils.clip_grad_norm_(self.plain.parameters(), self.clip_norm)
+        nn.utils.clip_grad_norm_(self.unwrapped.parameters(), self.clip_norm)
         scale = self.scaler.get_scale()
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
         if self.scaler.get_scale() < scale:
-            return  # float16 gradients overflowed: the scaler left the step out and will scale less
-        self.schedule.step()
+            return  # float16 gradients overflowed: the scaler skipped the step and lowered its scale
+        self.scheduler.step()
         if self.average:
-            self.average.update_parameters(self.plain)
+            self.average.update_parameters(self.unwrapped)
 
-    def _put(self, tensor: Tensor) -> Tensor:
+    def _to_device(self, tensor: Tensor) -> Tensor:
         return tensor.to(self.device, non_blocking=True)

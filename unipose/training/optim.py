@@ -1,11 +1,11 @@
-"""Learning: optimisers, and the learning rate's course."""
+"""Optimisers, learning-rate schedules and the moving average of the weights."""
 
 import math
 from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 Groups = list[dict[str, Any]]
@@ -27,18 +27,25 @@ def step(done: float) -> float:
     return 0.1 ** sum(done >= mark for mark in (0.7, 0.9))
 
 
-COURSES: dict[str, Callable[[float], float]] = {"cosine": cosine, "step": step, "constant": lambda done: 1.0}
+SCHEDULES: dict[str, Callable[[float], float]] = {"cosine": cosine, "step": step, "constant": lambda done: 1.0}
 
 
-def factor(step: int, course: str, warmup: int, total: int) -> float:
-    """The learning rate's factor at a step: a straight rise over `warmup` steps, then the course up to `total`."""
+def lr_factor(step: int, schedule: str, warmup: int, total: int) -> float:
+    """What the learning rate is multiplied by at a step: a linear warm-up, then a row of `SCHEDULES` up to `total`."""
     if step < warmup:
         return (step + 1) / warmup
-    return COURSES[course](min(1.0, (step - warmup) / max(1, total - warmup)))
+    return SCHEDULES[schedule](min(1.0, (step - warmup) / max(1, total - warmup)))
 
 
 def parameter_groups(network: nn.Module, weight_decay: float) -> Groups:
-    """Weight decay on matrices and kernels only, not on norms and biases."""
+    """Weight decay for matrices and kernels, none for norms and biases."""
     decayed = [p for p in network.parameters() if p.ndim > 1]
     free = [p for p in network.parameters() if p.ndim <= 1]
     return [{"params": decayed, "weight_decay": weight_decay}, {"params": free, "weight_decay": 0.0}]
+
+
+def ema(decay: float, averaged: Tensor, current: Tensor, updates: Tensor | int) -> Tensor:
+    """Exponential moving average, with less decay at first, so that the random initial weights are soon forgotten."""
+    if not averaged.is_floating_point():
+        return current
+    return averaged.lerp(current, 1 - min(decay, (1 + int(updates)) / (10 + int(updates))))

@@ -1,4 +1,4 @@
-"""Job: one training's objects, and the moments of its life: an epoch, a validation, a checkpoint."""
+"""TrainingRun: a training from epoch to epoch, with validation, checkpoints and log."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.data import DataLoader
 
 from unipose.core.model_spec import ModelSpec
@@ -20,40 +20,40 @@ from unipose.runtime.engines import Torch
 from unipose.training import distributed
 from unipose.training.dataset import PoseDataset
 from unipose.training.loop import NonFiniteLoss, Trainer
-from unipose.training.run_log import Journal, Line
+from unipose.training.run_log import LogLine, RunLog
 
 
 @dataclass
-class Job:
-    """`lines` are the epochs done; of several processes the first validates and writes."""
+class TrainingRun:
+    """A training and its folder; `lines` are those of the epochs done. Of several processes the first one writes."""
 
     trainer: Trainer
     dataset: PoseDataset
-    batches: distributed.Batches
+    batch_sampler: distributed.DistributedBatchSampler
     loader: DataLoader[Any]
     spec: ModelSpec
     validation: RecordSet | None
-    run: Path
-    lines: list[Line] = field(default_factory=list)
+    folder: Path
+    lines: list[LogLine] = field(default_factory=list)
 
     @property
     def network(self) -> nn.Module:
-        """The weights to evaluate and to keep."""
+        """The network with the weights that are evaluated and saved."""
         average = self.trainer.average
-        return average.module if average else self.trainer.plain
+        return average.module if average else self.trainer.unwrapped
 
-    def epoch(self, on_batch: Callable[[float, int], None], validate: bool = True) -> Line:
-        """Train for one pass, validate, write checkpoint and journal; `on_batch(loss, images)` after each batch.
+    def train_epoch(self, on_batch: Callable[[float, int], None], validate: bool = True) -> LogLine:
+        """Train for an epoch, validate, write checkpoint and log; `on_batch(loss, images)` is called after each batch.
 
-        What is random (order, augmentation, dropout) depends on the seed and the epoch alone, so a resumed run goes on
-        as if nothing had happened. Raises ValueError with the images' names where the loss is not finite.
+        Randomness (order, augmentation, dropout) depends on the seed and the epoch alone, so a resumed run goes on
+        as if it had not stopped. Raises ValueError with the images' names if the loss is not finite.
         """
         epoch = len(self.lines)
-        self.dataset.epoch = self.batches.epoch = epoch
+        self.dataset.epoch = self.batch_sampler.epoch = epoch
         torch.manual_seed((self.dataset.seed << 20) + (epoch << 10) + distributed.rank())
         began = perf_counter()
         try:
-            loss = self.trainer.epoch(self.loader, on_batch)
+            loss = self.trainer.train_epoch(self.loader, on_batch)
         except NonFiniteLoss as error:
             names = ", ".join(
                 sorted({str(record.image_path) for i in error.indices for record in self.dataset.windows[i]})
@@ -63,8 +63,10 @@ class Job:
         line = {
             "epoch": epoch + 1,
             "loss": round(loss, 4),
-            "lr": self.trainer.schedule.get_last_lr()[0],
-            "images_per_s": round(len(self.batches) * self.batches.batch_size * self.dataset.frames / seconds, 1),
+            "lr": self.trainer.scheduler.get_last_lr()[0],
+            "images_per_s": round(
+                len(self.batch_sampler) * self.batch_sampler.batch_size * self.dataset.frames / seconds, 1
+            ),
             "seconds": round(seconds, 1),
         }
         self.lines.append(line)
@@ -74,32 +76,32 @@ class Job:
             self.save()
         return line
 
-    def validate(self, record_set: RecordSet) -> Line:
-        """The set's own metric of the kept weights, by the Predictor that serves them, and a picture."""
+    def validate(self, record_set: RecordSet) -> LogLine:
+        """The set's usual metric, found by the same Predictor as is served; writes predictions.jpg."""
         runtime = Torch.of_module(deployed(self.network, self.spec), self.spec, str(self.trainer.device))
-        window = 1 if self.dataset.frames == 1 else 0  # what was never trained to remember need not
+        window = 1 if self.dataset.frames == 1 else 0  # trained on single frames, judged on them
         poses = predict_records(Predictor(runtime), record_set, window=window)
         summary = summarise(default_metric(record_set), record_set, poses)
-        self.run.mkdir(parents=True, exist_ok=True)
-        Journal(self.run).show(record_set, poses)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        RunLog(self.folder).write_predictions(record_set, poses)
         return {"metric": summary["metric"], "validation": round(summary["mean"], 2)}
 
     def save(self) -> None:
-        """last.safetensors, best.safetensors after the best validation, last.pt to resume from, and the journal.
+        """last.safetensors, best.safetensors after the best validation, last.pt to resume from, and the log.
 
-        Each file is written whole or not at all: a run killed at any moment resumes from the last epoch's last.pt.
+        Each file is written atomically: a run that is killed resumes from the last complete epoch.
         """
-        save_model(self.run / "last.safetensors", self.network.state_dict(), self.spec)
+        save_model(self.folder / "last.safetensors", self.network.state_dict(), self.spec)
         values = [line["validation"] for line in self.lines if "validation" in line]
         if "validation" in self.lines[-1] and values[-1] == max(values):
-            save_model(self.run / "best.safetensors", self.network.state_dict(), self.spec)
+            save_model(self.folder / "best.safetensors", self.network.state_dict(), self.spec)
         parts = {name: part.state_dict() for name, part in self._parts().items()}
-        save_state(self.run / "last.pt", {"lines": self.lines, **parts})
-        Journal(self.run).write(self.lines)
+        save_state(self.folder / "last.pt", {"lines": self.lines, **parts})
+        RunLog(self.folder).write(self.lines)
 
     def restore(self) -> None:
-        """Go on from last.pt. Raises FileNotFoundError, and ValueError for another network's state."""
-        path = self.run / "last.pt"
+        """Load last.pt, to go on from there. Raises FileNotFoundError, and ValueError for another network's state."""
+        path = self.folder / "last.pt"
         state = load_state(path)
         try:
             for name, part in self._parts().items():
@@ -110,12 +112,5 @@ class Job:
 
     def _parts(self) -> dict[str, Any]:
         t = self.trainer
-        parts = {"network": t.plain, "optimizer": t.optimizer, "schedule": t.schedule, "average": t.average}
+        parts = {"network": t.unwrapped, "optimizer": t.optimizer, "schedule": t.scheduler, "average": t.average}
         return {name: part for name, part in parts.items() if part is not None} | {"scaler": t.scaler}
-
-
-def ema(decay: float, averaged: Tensor, current: Tensor, updates: Tensor | int) -> Tensor:
-    """Exponential moving average, quicker at first, so that the random start is soon forgotten."""
-    if not averaged.is_floating_point():
-        return current
-    return averaged.lerp(current, 1 - min(decay, (1 + int(updates)) / (10 + int(updates))))
