@@ -37,7 +37,7 @@ def test_what_smoothing_does_to_clips(tmp_path, capsys, monkeypatch):
     )
 
 
-def test_images_that_are_no_clips_are_told(tmp_path, capsys):
+def test_images_that_are_no_clips_are_refused(tmp_path, capsys):
     train, _ = draw_sample(tmp_path, count=5, seed=0)
     assert main(["calm", str(train)]) == 2
     assert "clips need images with video_id and frame_id" in capsys.readouterr().err

@@ -44,7 +44,7 @@ def test_the_best_column_says_how_often_keypoints_are_right():
         assert abs(best_column(scores, right) - which) <= 4
 
 
-def test_a_calibrated_model_finds_the_same_and_scores_truly(people, tmp_path, capsys):
+def test_a_calibrated_model_finds_the_same_with_better_scores(people, tmp_path, capsys):
     """Of the default model, made three times too cautious first."""
     cautious, out = tmp_path / "cautious.safetensors", tmp_path / "out.safetensors"
     weights, spec = read_model(default_weights())
@@ -67,7 +67,7 @@ def test_a_calibrated_model_finds_the_same_and_scores_truly(people, tmp_path, ca
 
 
 @pytest.mark.parametrize(("activation", "lstm"), [("none", 0), ("softmax", 8)])
-def test_a_model_that_cannot_be_calibrated_is_told(people, tmp_path, capsys, activation, lstm):
+def test_a_model_that_cannot_be_calibrated_is_refused(people, tmp_path, capsys, activation, lstm):
     config = replace(SAMPLE_CONFIG.model, lstm_channels=lstm)
     spec = make_spec(config, SKELETONS["lsp14"], activation, {})
     model = tmp_path / "model.safetensors"
@@ -77,7 +77,7 @@ def test_a_model_that_cannot_be_calibrated_is_told(people, tmp_path, capsys, act
     assert not (tmp_path / "out.safetensors").exists()
 
 
-def test_too_few_people_are_told(tmp_path, capsys):
+def test_too_few_people_are_refused(tmp_path, capsys):
     _, one = draw_sample(tmp_path / "sample", count=5, seed=1)
     assert main([str(default_weights()), str(tmp_path / "out.safetensors"), "--data", str(one)]) == 2
     assert "too few people" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""`unipose models` prints the zoo with its sizes and costs."""
+"""`unipose models` prints the zoo with parameters and GMAC."""
 
 import pytest
 

@@ -36,19 +36,19 @@ def test_a_quantized_model_is_small_and_finds_the_same(images, tmp_path, capsys)
     assert [path.name for path in tmp_path.iterdir()] == ["int8.onnx"]
 
 
-def test_too_few_people_are_told(images, tmp_path, capsys):
+def test_too_few_people_are_refused(images, tmp_path, capsys):
     assert quantized(images, tmp_path / "int8.onnx", "--count", "21") == 2
     assert "needs 42 people" in capsys.readouterr().err
 
 
-def test_a_model_that_it_would_spoil_is_not_written(images, tmp_path, capsys, monkeypatch):
+def test_a_model_that_becomes_too_bad_is_not_written(images, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("unipose.quantize.WORST", 0.0)
     assert quantized(images, tmp_path / "int8.onnx", "--count", "4") == 2
     assert "is not written" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 
-def test_a_set_that_is_none_is_told(tmp_path, capsys):
+def test_a_file_that_is_no_set_is_refused(tmp_path, capsys):
     (tmp_path / "set.json").write_text(json.dumps({}))
     assert quantized(tmp_path / "set.json", tmp_path / "int8.onnx") == 2
     assert capsys.readouterr().err.startswith("error: ")

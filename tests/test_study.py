@@ -80,7 +80,7 @@ def test_a_failing_training_stops_the_study(tmp_path, capfd):
 
 
 @pytest.mark.parametrize("text", ["[a, b]", "a: model.trunk=resnet50", "a: [1]", "a: ["])
-def test_what_are_no_variants_is_told(tmp_path, capfd, text):
+def test_a_file_that_holds_no_variants_is_refused(tmp_path, capfd, text):
     (tmp_path / "v.yaml").write_text(text)
     assert main([str(tmp_path / "v.yaml")]) == 2
     assert 'must say, for each variant, name: ["section.key=value", ...]' in capfd.readouterr().err

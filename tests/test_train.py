@@ -57,7 +57,7 @@ def test_a_run_leaves_everything_and_resumes(sample, tmp_path, capsys):
 
 
 def losses(run):
-    """Of each epoch done."""
+    """The loss of each epoch done."""
     path = run / "log.jsonl"
     return [json.loads(line)["loss"] for line in path.read_text().splitlines()] if path.exists() else []
 
@@ -80,7 +80,7 @@ def kill_and_resume(words, run, kill_in):
 
 @pytest.mark.parametrize("kill_in", [1, 2])
 def test_killed_at_any_moment_and_resumed_equals_uninterrupted(sample, tmp_path, kill_in):
-    """SIGKILL in the middle of an epoch; the resumed run ends with the very bits of one that was left alone."""
+    """SIGKILL in the middle of an epoch; the resumed run ends with the same bits as one that was not interrupted."""
     words = ["train.epochs=3", "train.validate_every=9"]
     straight, killed = tmp_path / "straight", tmp_path / "killed"
     subprocess.run([*TRAIN, *arguments(sample, straight, *words)], check=True, capture_output=True)
@@ -158,7 +158,7 @@ def test_errors_come_before_the_first_step(sample, tmp_path, capsys, override, m
     assert not (tmp_path / "run").exists()
 
 
-def test_a_validation_set_that_cannot_be_judged_is_told_before_the_first_step(sample, tmp_path, capsys):
+def test_a_validation_set_that_cannot_be_judged_is_refused_before_the_first_step(sample, tmp_path, capsys):
     content = json.loads((sample / "test.json").read_text())
     for person in content["annotations"]:
         person["keypoints"][6:9] = [0, 0, 0]  # the right hip, where the torso ends
@@ -175,21 +175,21 @@ def film(tmp_path_factory):
     return folder
 
 
-MEMORY = ["model.lstm_channels=8", "model.lstm_kernel=3", "data.window=3", "train.epochs=1"]
+LSTM = ["model.lstm_channels=8", "model.lstm_kernel=3", "data.window=3", "train.epochs=1"]
 
 
-def test_a_memory_is_trained_on_windows_judged_over_clips_and_exported(film, tmp_path, capsys):
+def test_a_recurrent_network_is_trained_on_windows_judged_over_clips_and_exported(film, tmp_path, capsys):
     """From a network of single frames; each sample is a window, each clip of 6 frames has two."""
-    single, whole = tmp_path / "single", tmp_path / "whole"
+    single, recurrent = tmp_path / "single", tmp_path / "recurrent"
     assert main(arguments(film, single, "train.epochs=1")) == 0
     start = f"model.start={single}/last.safetensors"
-    assert main(arguments(film, whole, *MEMORY, start, "train.batch_size=4")) == 0
-    [line] = [json.loads(line) for line in (whole / "log.jsonl").read_text().splitlines()]
+    assert main(arguments(film, recurrent, *LSTM, start, "train.batch_size=4")) == 0
+    [line] = [json.loads(line) for line in (recurrent / "log.jsonl").read_text().splitlines()]
     assert math.isfinite(line["loss"]) and "validation" in line
-    _, spec = load_model(whole / "last.safetensors")
+    _, spec = load_model(recurrent / "last.safetensors")
     assert (spec.state_channels, spec.provenance["window"]) == (2 * 8 + 14 + 1, 3)
-    model = whole / "last.onnx"
-    assert export([str(whole / "last.safetensors"), str(model)]) == 0
+    model = recurrent / "last.onnx"
+    assert export([str(recurrent / "last.safetensors"), str(model)]) == 0
     for window in ("0", "1"):
         report = tmp_path / f"{window}.json"
         assert evaluate([str(model), f"{film}/test.json", "--window", window, "--json", str(report)]) == 0
@@ -203,9 +203,9 @@ def test_a_memory_is_trained_on_windows_judged_over_clips_and_exported(film, tmp
     ("words", "message"),
     [
         (["data.window=3"], "data.window=3 needs a network with memory: set model.lstm_channels"),
-        ([*MEMORY, "data.window=7"], "no clip has 7 consecutive frames"),
-        ([*MEMORY, "model.lstm_alone=true"], "model.lstm_alone needs model.lstm_channels, and model.start"),
-        ([*MEMORY, "train.batch_size=16"], "8 samples do not fill a batch of 16"),
+        ([*LSTM, "data.window=7"], "no clip has 7 consecutive frames"),
+        ([*LSTM, "model.lstm_alone=true"], "model.lstm_alone needs model.lstm_channels, and model.start"),
+        ([*LSTM, "train.batch_size=16"], "8 samples do not fill a batch of 16"),
     ],
 )
 def test_windows_that_do_not_fit_are_refused(film, tmp_path, capsys, words, message):
@@ -215,7 +215,7 @@ def test_windows_that_do_not_fit_are_refused(film, tmp_path, capsys, words, mess
 
 
 def test_photographs_are_no_clips(sample, tmp_path, capsys):
-    assert main(arguments(sample, tmp_path / "run", *MEMORY)) == 2
+    assert main(arguments(sample, tmp_path / "run", *LSTM)) == 2
     assert "clips need images with video_id and frame_id" in capsys.readouterr().err
 
 

@@ -36,7 +36,7 @@ PHOTO_WH = (640, 480)
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="unipose bench", description=__doc__)
-    verbs = parser.add_subparsers(dest="verb", required=True)
+    verbs = parser.add_subparsers(dest="what", required=True)
     train = verbs.add_parser("train", help="images/s of loader, training step and both, as ratios in one run")
     train.add_argument("config", nargs="*", help="as `unipose train` takes them; without data: drawn 640x480 JPEGs")
     train.add_argument("--batches", type=int, default=12, help="batches in each of the rounds")
@@ -57,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
         ),
         "calm": lambda: bench_jitter(a.sets, open_runtime(a.model), a.rate),
     }
-    return exit_status(actions[a.verb])
+    return exit_status(actions[a.what])
 
 
 def bench_train(config: Config, batches: int) -> None:

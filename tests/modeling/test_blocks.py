@@ -1,4 +1,4 @@
-"""Branches have the convolutions of their papers, in all of their equal forms, and Res2Net's chain feeds its parts."""
+"""Branches have the convolutions of their papers, ResNeXt's forms are equal, and Res2Net's parts are chained."""
 
 import pytest
 import torch
@@ -35,7 +35,7 @@ def test_convolutions(branch: Branch, place: Place, convolutions: list[tuple[int
 
 
 @pytest.mark.parametrize(("first", "fed_by"), [(False, [{0}, {0, 1}, {0, 1, 2}, {3}]), (True, [{0}, {1}, {2}, {3}])])
-def test_each_part_of_the_chain_is_fed_by_those_before_it(first: bool, fed_by: list[set[int]]) -> None:
+def test_each_part_of_the_chain_depends_on_those_before_it(first: bool, fed_by: list[set[int]]) -> None:
     torch.manual_seed(0)
     chain = Res2Chain(width=2, scale=4, place=Place(8, 8, stride=1, dilation=1, first=first)).eval()
     x = torch.rand(1, 8, 5, 7, requires_grad=True)
@@ -44,7 +44,7 @@ def test_each_part_of_the_chain_is_fed_by_those_before_it(first: bool, fed_by: l
         assert {i for i, g in enumerate(gradient.chunk(4, dim=1)) if g.abs().sum() > 0} == sources
 
 
-def test_the_last_part_passes_or_is_averaged_at_the_opening_of_a_stage() -> None:
+def test_the_last_part_is_passed_on_or_averaged_in_the_first_unit_of_a_stage() -> None:
     x = torch.rand(1, 8, 6, 4)
     for stride in (1, 2):
         opening = Res2Chain(width=2, scale=4, place=Place(8, 8, stride, dilation=1, first=True))

@@ -11,7 +11,7 @@ def small(dropout: float = 0.0) -> Classifier:
     return Classifier(Trunk(ZOO["cifar_ho_rk4_26"], output_stride=4), classes=7, dropout=dropout)
 
 
-def test_scores_are_a_linear_reading_of_the_mean() -> None:
+def test_logits_are_a_linear_layer_of_the_mean() -> None:
     classifier, images = small().eval(), torch.rand(2, 3, 20, 28)
     _, high = classifier.trunk(images)
     expected = high.mean(dim=(2, 3)) @ classifier.head.weight.T + classifier.head.bias
@@ -26,7 +26,7 @@ def test_dropout_is_for_training_alone() -> None:
 
 
 def test_any_trunk_learns_classes() -> None:
-    """Also one with its low features at stride 1, which cannot carry the pose network, or one with a deep stem."""
+    """Also one with its low features at stride 1, which the pose network cannot use, or one with a deep stem."""
     for name, size in (("cifar_resnext29_8x64d", 8), ("res2net50_v1b_26w_4s", 64)):
         row = ZOO[name]
         with torch.device("meta"):

@@ -1,4 +1,4 @@
-"""Published weights find their places with nothing left over, the trunks equal their twins, wrong files are told."""
+"""Every published weight is used, trunks equal the published networks, and wrong files are refused."""
 
 import math
 import sys
@@ -79,7 +79,7 @@ def taps(reference: nn.Module, low: str, high: str, x: Tensor) -> list[Tensor]:
 
 
 @pytest.mark.parametrize("name", TWINS)
-def test_every_published_tensor_but_the_classifiers_has_its_place(name: str) -> None:
+def test_every_published_tensor_but_the_classifiers_is_used(name: str) -> None:
     theirs = {key: value for key, value in twin(name).state_dict().items() if not key.startswith(("fc.", "head."))}
     mapped = map_weights(name, twin(name).state_dict())
     with torch.device("meta"):
@@ -89,7 +89,7 @@ def test_every_published_tensor_but_the_classifiers_has_its_place(name: str) -> 
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n in QUICK else pytest.mark.slow) for n in TWINS])
-def test_equals_its_published_twin(name: str) -> None:
+def test_a_trunk_equals_the_published_network(name: str) -> None:
     reference = twin(name)
     weights = random_state(reference)
     reference.load_state_dict(weights, assign=True)
@@ -133,12 +133,12 @@ def test_networks_trained_here_give_their_trunk() -> None:
         ("resnet51", "resnet50", "no trunk 'resnet51'; choose from resnet18, "),
     ],
 )  # fmt: skip
-def test_weights_of_another_net_are_told(name: str, state_of: str, complaint: str) -> None:
+def test_weights_of_another_net_are_refused(name: str, state_of: str, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         map_weights(name, twin(state_of).state_dict())
 
 
-def test_another_trunk_trained_here_is_told() -> None:
+def test_another_trunk_trained_here_is_refused() -> None:
     state = Classifier(Trunk(ZOO["resnet18"]), 10).state_dict()
     complaint = r"not of resnet34. Tensors missing 80 \(trunk.stages.0.2.branches.0.0.weight, "
     with pytest.raises(ValueError, match=complaint):
@@ -170,7 +170,7 @@ def save(state: State, path: Path) -> Path:
 
 
 @pytest.mark.parametrize("file", ["weights.safetensors", "weights.pth", "wrapped.pth"])
-def test_a_local_file_fills_a_trunk_of_any_output_stride(file: str, published: State, tmp_path: Path) -> None:
+def test_a_local_file_is_loaded_into_a_trunk_of_any_output_stride(file: str, published: State, tmp_path: Path) -> None:
     assert_has(filled(save(published, tmp_path / file), output_stride=8), published)
 
 

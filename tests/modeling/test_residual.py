@@ -1,4 +1,4 @@
-"""Units run their layers in the order of the papers, step as their scheme says, and wake from their start."""
+"""Units run their layers in the order of the papers, step as their method says, and learn from the start."""
 
 import math
 
@@ -162,9 +162,9 @@ def test_a_unit_can_start_as_its_shortcut(order: str) -> None:
 
 
 @pytest.mark.parametrize("order", ORDERS)
-def test_no_branch_is_asleep_after_the_start(order: str) -> None:
+def test_every_branch_learns_from_the_first_step(order: str) -> None:
     torch.manual_seed(0)
-    started = unit(order, SAME)
-    started.start_as_shortcut()
-    started(torch.rand(4, 16, 6, 6)).square().sum().backward()
-    assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in started.branches.parameters())
+    residual = unit(order, SAME)
+    residual.start_as_shortcut()
+    residual(torch.rand(4, 16, 6, 6)).square().sum().backward()
+    assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in residual.branches.parameters())

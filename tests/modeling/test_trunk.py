@@ -53,7 +53,7 @@ def test_parameters_are_as_published(name: str) -> None:
     ("name", "gmac"),
     [("resnext50_32x4d", 4.23), ("resnext101_32x8d", 16.41), ("res2net50_26w_4s", 4.26), ("res2net101_26w_4s", 8.07)],
 )
-def test_cost_is_as_published(name: str, gmac: float) -> None:
+def test_macs_are_as_published(name: str, gmac: float) -> None:
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
         Trunk(ZOO[name], output_stride=32, multi_grid=(1,)).eval()(torch.empty(1, 3, 224, 224))
     assert counter.get_total_flops() / 2 == pytest.approx(gmac * 1e9, rel=0.002)
@@ -215,7 +215,7 @@ def test_every_axis_goes_with_every_other(branch: Branch, order: str, scheme: st
     assert [name for name, p in trunk.named_parameters() if p.grad is None or not p.grad.isfinite().all()] == []
 
 
-def test_the_start_is_a_choice() -> None:
+def test_zero_init_can_be_turned_off() -> None:
     def ends(trunk: Trunk) -> set[float]:
         units = [m for m in trunk.modules() if isinstance(m, Residual)]
         return {value for unit in units for value in unit.branches[0].get_submodule("5").weight.unique().tolist()}

@@ -1,4 +1,4 @@
-"""The pose network has the paper's size and wiring, any input size, any batch, and exports whole."""
+"""The pose network has the paper's size and wiring, any input size, any batch, and exports as a whole."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def tiny(output_stride: int = 16, decoder_stride: int = 8) -> UniPose:
     return UniPose(trunk, 5, wasp_channels=16, wasp_rates=(3, 2, 1), decoder_stride=decoder_stride, decoder_channels=16)
 
 
-def cost(network: nn.Module, *shapes: tuple[int, ...]) -> tuple[int, int, tuple[int, ...]]:
+def sizes(network: nn.Module, *shapes: tuple[int, ...]) -> tuple[int, int, tuple[int, ...]]:
     """-> parameters, multiply-accumulates, output shape of a network on the meta device."""
     with FlopCounterMode(display=False) as counter:
         output = network.eval()(*(torch.empty(shape, device="meta") for shape in shapes))
@@ -33,7 +33,7 @@ def cost(network: nn.Module, *shapes: tuple[int, ...]) -> tuple[int, int, tuple[
 def test_the_papers_network_has_the_papers_size(output_stride: int, gmac: float) -> None:
     with torch.device("meta"):
         network = UniPose(Trunk(ZOO["resnet101"], output_stride), 14)
-    parameters, macs, shape = cost(network, (1, 3, 368, 368))
+    parameters, macs, shape = sizes(network, (1, 3, 368, 368))
     assert shape == (1, 14, 46, 46)
     assert parameters == pytest.approx(47.0e6, rel=0.01)
     assert macs == pytest.approx(gmac * 1e9, rel=0.01)
@@ -42,17 +42,17 @@ def test_the_papers_network_has_the_papers_size(output_stride: int, gmac: float)
 def test_wasp_has_the_papers_size_and_separate_convolutions_cost_seven_more() -> None:
     with torch.device("meta"):
         shared, separate = WASP(2048), WASP(2048, shared=False)
-    parameters, macs, shape = cost(shared, (1, 2048, 23, 23))
+    parameters, macs, shape = sizes(shared, (1, 2048, 23, 23))
     assert shape == (1, 256, 23, 23)
     assert parameters == pytest.approx(3.21e6, rel=0.01)
     assert macs == pytest.approx(1.66e9, rel=0.01)
-    assert cost(separate, (1, 2048, 23, 23)) == (parameters + 7 * 256 * 256, macs, shape)
+    assert sizes(separate, (1, 2048, 23, 23)) == (parameters + 7 * 256 * 256, macs, shape)
 
 
 def test_the_small_network_is_made_for_two_cores() -> None:
     with torch.device("meta"):
         network = UniPose(Trunk(ZOO["res2net_s"]), 14, wasp_channels=128, decoder_stride=4, decoder_channels=96)
-    parameters, macs, shape = cost(network, (1, 3, 128, 128))
+    parameters, macs, shape = sizes(network, (1, 3, 128, 128))
     assert shape == (1, 14, 32, 32)
     assert 2e6 < parameters < 6e6
     assert macs < 0.6e9

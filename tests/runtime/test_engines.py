@@ -174,10 +174,10 @@ assert signal_stack() == before
     assert done.returncode == 0, done.stderr
 
 
-def test_nothing_is_reported_to_the_makers_of_an_engine(tmp_path):
+def test_no_engine_writes_telemetry(tmp_path):
     code = f"from unipose.runtime.engines import open_runtime; open_runtime({str(default_model())!r})"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, env={"HOME": str(tmp_path)}).returncode == 0
-    assert not list(tmp_path.iterdir())  # where ONNX Runtime's reports wait for a network
+    assert not list(tmp_path.iterdir())  # where ONNX Runtime keeps its reports until it is online
 
 
 @pytest.mark.parametrize("engine", ALONE)

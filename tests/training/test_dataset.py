@@ -31,7 +31,7 @@ def record(tmp_path: Path) -> Record:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_one_affine_moves_pixels_and_points(record, spec, ramp_reader, seed):
-    """What the reader finds in the augmented pixels is what the target says, left and right swapped in a mirror."""
+    """The joints found in the augmented pixels are those of the target, with left and right swapped if mirrored."""
     sample = PoseDataset([record], spec, AFFINE, seed=seed)[0]
     found, _ = heatmap.decode(ramp_reader.run(sample["image"].numpy()[None])[0])
     target, height = heatmap.decode(sample["target"].numpy())
@@ -83,7 +83,7 @@ def test_a_sample_fits_its_box_and_judges_its_keypoints_once(record, spec, monke
 
 
 def film(record, frames, video=1):
-    """The record again and again, its joints, and box, a pixel further to the right in each frame."""
+    """A clip of the record, its joints and box a pixel further to the right in each frame."""
     return [
         replace(record, frame=(video, i), xy_image=record.xy_image + (i, 0), box_xyxy=record.box_xyxy + (i, 0, i, 0))
         for i in range(frames)

@@ -90,7 +90,7 @@ class TrainConfig:
     batch_size: int = 32
     """Samples (single images or windows) of all processes together."""
     accumulate: int = 1
-    """Batches whose gradients are summed into a step."""
+    """Batches whose gradients are averaged for a step."""
     loss: Literal[tuple(LOSSES)] = "cross_entropy"  # type: ignore[valid-type]  # a row of the table
     """robust: a cross-entropy in which labels far from the prediction, as wrong ones are, count less."""
     joint_weights: dict[str, float] = field(default_factory=dict)

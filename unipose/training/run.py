@@ -60,13 +60,12 @@ class TrainingRun:
             )
             raise ValueError(f"{error} on a batch of these images; try a lower train.lr: {names}") from error
         seconds = perf_counter() - began
+        images = len(self.batch_sampler) * self.batch_sampler.batch_size * self.dataset.frames
         line = {
             "epoch": epoch + 1,
             "loss": round(loss, 4),
             "lr": self.trainer.scheduler.get_last_lr()[0],
-            "images_per_s": round(
-                len(self.batch_sampler) * self.batch_sampler.batch_size * self.dataset.frames / seconds, 1
-            ),
+            "images_per_s": round(images / seconds, 1),
             "seconds": round(seconds, 1),
         }
         self.lines.append(line)
@@ -111,6 +110,7 @@ class TrainingRun:
             raise ValueError(f"{path} is of another configuration: {error}") from error
 
     def _parts(self) -> dict[str, Any]:
+        """What last.pt holds, by its names there."""
         t = self.trainer
         parts = {"network": t.unwrapped, "optimizer": t.optimizer, "schedule": t.scheduler, "average": t.average}
         return {name: part for name, part in parts.items() if part is not None} | {"scaler": t.scaler}
