@@ -74,9 +74,7 @@ def bench_train(config: Config, batches: int) -> None:
     rates = {name: median(values) for name, values in measured.items()}
     width, height = config.model.input_wh
     workers = max(1, config.train.workers)
-    out = Table(
-        title=f"{config.model.trunk} at {width}x{height}, batches of {run.batch_sampler.batch_size}, {device.type}"
-    )
+    out = Table(title=f"{config.model.trunk} at {width}x{height}, batches of {config.train.batch_size}, {device.type}")
     out.add_column("")
     for column in ("images/s", "min", "max"):
         out.add_column(column, justify="right")

@@ -109,16 +109,8 @@ def _table(
         scores = [line["validation"] for line in last]
         spread = f"{stdev(scores):.2f}" if len(scores) > 1 else "one run"
         parameters, macs = sizes[name]
-        cells = (
-            name,
-            f"{mean(scores):.2f}",
-            spread,
-            len(scores),
-            f"{parameters:.2f}",
-            f"{macs:.2f}",
-            f"{speeds[name]:.0f}",
-        )
-        rows.append(f"| {' | '.join(map(str, cells))} |")
+        score = f"{mean(scores):.2f} | {spread} | {len(scores)}"
+        rows.append(f"| {name} | {score} | {parameters:.2f} | {macs:.2f} | {speeds[name]:.0f} |")
     head = f"| {' | '.join(COLUMNS)} |\n|{' --- |' * len(COLUMNS)}\n"
     return head.format(metric=metric) + "\n".join(rows) + "\n"
 
