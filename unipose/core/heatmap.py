@@ -79,7 +79,9 @@ def dark(maps: Float32, peak: Index, sigma: float) -> Float64:
     Peaks at the border, where there is no second derivative, stay at their cell.
     """
     _, height, width = maps.shape
-    smooth = np.log(np.maximum([cv2.GaussianBlur(one, (0, 0), sigma) for one in maps], _TINY)).astype(np.float64)
+    smooth = np.log(
+        np.maximum([cv2.GaussianBlur(one, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT) for one in maps], _TINY)
+    ).astype(np.float64)
     xy = argmax(maps, peak, sigma)
     inner = ((xy >= 1) & (xy <= (width - 2, height - 2))).all(axis=1)
     if not inner.any():

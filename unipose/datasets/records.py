@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,27 @@ class RecordSet:
     skeleton: Skeleton
     records: tuple[Record, ...]
     images: dict[int, Path]
+
+    def onto(self, skeleton: Skeleton) -> "RecordSet":
+        """The same people with another skeleton's keypoints, matched by name; those that the set lacks are unlabelled.
+
+        Raises ValueError where the two share no keypoint.
+        """
+        own = self.skeleton.keypoints
+        places = np.array([own.index(name) if name in own else -1 for name in skeleton.keypoints])
+        known = places >= 0
+        if not known.any():
+            raise ValueError(f"{self.path} has no keypoint of {skeleton.name}: it has {', '.join(own)}")
+        records = tuple(
+            replace(
+                record,
+                xy_image=np.where(known[:, None], record.xy_image[places], 0.0),
+                labelled=record.labelled[places] & known,
+                visible=record.visible[places] & known,
+            )
+            for record in self.records
+        )
+        return replace(self, skeleton=skeleton, records=records)
 
 
 def read_records(path: str | Path) -> RecordSet:

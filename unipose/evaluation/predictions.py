@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from unipose.core.image import read_image
+from unipose.core.model_spec import ModelSpec
 from unipose.core.pose import Pose
 from unipose.core.types import RGB, Float64, Json
 from unipose.datasets.records import Record, RecordSet, clips
@@ -81,13 +82,14 @@ def predict_records(
     ValueError for `detector` with a recurrent model on clips, and with several people in an image, where it is not
     known which pose belongs to whom.
     """
-    _require_same_skeleton(predictor, record_set)
+    keypoints = shared_keypoints(predictor.spec, record_set)
     if boxes not in BOXES:
         raise ValueError(f"boxes must be one of {BOXES}, got {boxes!r}")
     if predictor.spec.state_channels and window != 1 and any(record.frame for record in record_set.records):
         if boxes == "detector":
             raise ValueError("a recurrent model goes through clips by their annotated boxes: boxes=truth, or window=1")
-        return _predict_clips(RecurrentPredictor(predictor), record_set, progress, window)
+        found_in_clips = _predict_clips(RecurrentPredictor(predictor), record_set, progress, window)
+        return [pose.select(keypoints) for pose in found_in_clips]
     by_image = [list(people) for _, people in groupby(record_set.records, lambda record: record.image_path)]
     if boxes == "detector" and len({people[0].image_path for people in by_image}) < len(record_set.records):
         raise ValueError(f"{record_set.path} has images with several people: evaluate it with boxes=truth")
@@ -102,7 +104,7 @@ def predict_records(
     for people, found in zip(by_image, predict_queries(predictor, queries, progress), strict=True):
         if len(found) != len(people):
             raise ValueError(f"{people[0].image_path}: {len(found)} poses for {len(people)} people")
-        poses += found
+        poses += [pose.select(keypoints) for pose in found]
     return poses
 
 
@@ -134,7 +136,7 @@ def predict_detections(
     A pose's score is its box's, times the mean of its keypoints'. Raises ValueError for another kind of file, for
     images that the set does not have, and for a file without people.
     """
-    _require_same_skeleton(predictor, record_set)
+    keypoints = shared_keypoints(predictor.spec, record_set)
     try:
         rows = [row for row in json.loads(path.read_text()) if row["category_id"] == 1]
         rows.sort(key=lambda row: row["image_id"])
@@ -150,7 +152,7 @@ def predict_detections(
         raise ValueError(f"{path} has no detection of category 1, a person")
     poses = chain.from_iterable(predict_queries(predictor, queries, progress))
     return [
-        pose.to_coco(row["image_id"]) | {"score": score * pose.person_score}
+        pose.select(keypoints).to_coco(row["image_id"]) | {"score": score * pose.person_score}
         for row, score, pose in zip(rows, scores, poses, strict=True)
     ]
 
@@ -158,7 +160,15 @@ def predict_detections(
 _EDGES = np.array([[1, 0, 1, 0], [0, 1, 0, 1], [0, 0, 1, 0], [0, 0, 0, 1]], np.float64)  # x, y, w, h -> x1, y1, x2, y2
 
 
-def _require_same_skeleton(predictor: Predictor, record_set: RecordSet) -> None:
-    model, data = predictor.spec.skeleton, record_set.skeleton
-    if model.keypoints != data.keypoints:
-        raise ValueError(f"the model's skeleton is {model.name}, the data's {data.name}")
+def shared_keypoints(spec: ModelSpec, record_set: RecordSet) -> list[int]:
+    """The index in the model's skeleton of each of the set's keypoints.
+
+    Raises ValueError where the set has keypoints that the model does not have.
+    """
+    model, data = spec.skeleton, record_set.skeleton
+    if missing := [name for name in data.keypoints if name not in model.keypoints]:
+        raise ValueError(
+            f"{record_set.path} ({data.name}) has keypoints that the model {spec.name} ({model.name}) does not have: "
+            f"{', '.join(missing)}"
+        )
+    return [model.keypoints.index(name) for name in data.keypoints]

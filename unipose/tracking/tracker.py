@@ -7,7 +7,7 @@ import lap
 import numpy as np
 
 from unipose.core.boxes import iou
-from unipose.core.metrics import oks
+from unipose.core.metrics import pose_oks
 from unipose.core.pose import Pose
 from unipose.core.skeleton import Skeleton
 from unipose.core.types import Float64
@@ -134,11 +134,8 @@ class Tracker:
 
     def _similarity(self, a: Pose, b: Pose) -> float:
         """0 to 1: the mean of the OKS over keypoints confident in both, and the IoU of their `body_box`es."""
-        xy_a, xy_b = np.asarray(a.xy_image, np.float64), np.asarray(b.xy_image, np.float64)
-        area = np.array([(_area(a.body_box) + _area(b.body_box)) / 2])
-        both = a.confident & b.confident
-        similarity = oks(xy_a[None], xy_b[None], both[None], area, self._skeleton)[0] if both.any() else 0.0
-        return float(similarity + iou(a.body_box[None], b.body_box[None])[0, 0]) / 2
+        overlap = float(iou(a.body_box[None], b.body_box[None])[0, 0])
+        return (pose_oks(a, b, self._skeleton) + overlap) / 2
 
 
 def assign(similarity: Float64) -> list[tuple[int, int]]:
@@ -154,7 +151,3 @@ def proximity(a: Pose, b: Pose, reach: float) -> float:
     distance = np.linalg.norm(a.body_box[:2] + a.body_box[2:] - b.body_box[:2] - b.body_box[2:])
     sizes = sorted((a.body_size, b.body_size))
     return max(0.0, 1 - float(distance) / sum(sizes) / reach) * sizes[0] / sizes[1] if reach > 0 else 0.0
-
-
-def _area(box_xyxy: Float64) -> float:
-    return float(np.prod(box_xyxy[2:] - box_xyxy[:2]))
