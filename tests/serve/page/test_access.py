@@ -37,6 +37,7 @@ def test_a_joint_is_named_with_its_score_by_pointer_and_by_keyboard(service, vis
 
 def test_the_keyboard_is_enough(service, visit, figure, shoot):
     page = visit(service)
+    page.on("filechooser", lambda _: None)  # intercept choosers from here on: at the key press it is sometimes too late
     expect(page.get_by_text("unipose-lsp-s")).to_be_visible()
 
     def tabs(count, key="Tab"):

@@ -18,7 +18,7 @@ SPOTTED = np.tile(np.add(SPOT, 0.5), (14, 1))  # every joint, in the overlay's e
 
 
 def assert_shown(page, answer):
-    """The overlay has the answer's joints and covers the photo, and the joints are at the right places on the screen."""
+    """The overlay has the answer's joints and covers the photo, and the joints are where they belong on the screen."""
     xy_image = np.array([[k["x"], k["y"]] for pose in answer["poses"] for k in pose["keypoints"]])
     np.testing.assert_allclose(joints(page), xy_image + 0.5, atol=1e-9)
     left, top, width, height = on_screen(page, "#photo")
