@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TypeVar
 
+from unipose.core.heatmap import DECODERS
 from unipose.core.pose_formats import POSE_FORMATS
 from unipose.inference.detectors.detector import DETECTORS, WEIGHTS
 from unipose.inference.predictor import Predictor, load
@@ -23,9 +24,11 @@ class PredictorOptions:
     engine: str | None = None
     device: str = "cpu"
     flip: bool = False
-    detector: str = "whole"
+    decoder: str = "dark"
+    min_score: float | None = None
+    detector: str = "finder"
     detector_weights: str | None = None
-    detector_threshold: float = 0.5
+    detector_threshold: float | None = None
 
     def load(self, threads: int = 0) -> Predictor:
         """Raises what `inference.predictor.load` raises."""
@@ -46,14 +49,21 @@ def add_predictor_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--flip", action="store_true", help="average with the mirrored image: slower, a little better")
     parser.add_argument(
-        "--detector", choices=tuple(DETECTORS), default="whole",
-        help="who finds the people; whole, the default, takes each image to show one",
+        "--decoder", choices=tuple(DECODERS), default="dark", help="how keypoints are read off heatmaps (default dark)"
+    )
+    parser.add_argument(
+        "--min-score", type=float, metavar="S",
+        help="the least score of a person, 0 to 1: how likely the pose is right (default: the model's own)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--detector", choices=tuple(DETECTORS), default="finder",
+        help="who finds the people (default finder, UniPose's own); whole takes each image to show one",
     )  # fmt: skip
     parser.add_argument(
         "--detector-weights", metavar="W", help="; ".join(f"for {name} {what}" for name, what in WEIGHTS.items())
     )
     parser.add_argument(
-        "--detector-threshold", type=float, default=0.5, metavar="T", help="the least score of a person (default 0.5)"
+        "--detector-threshold", type=float, metavar="T", help="the least score of a detection (default: its own)"
     )
 
 
@@ -69,7 +79,6 @@ class VideoOptions:
     detect_every: int = 8
     batch: int = 4
     max_people: int | None = None
-    min_score: float = 0.2
     memory: float = 1.0
     smooth: bool = True
     sound: bool = True
@@ -88,7 +97,6 @@ def add_video_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--batch", type=int, default=4, metavar="N", help="frames processed together (default 4)")
     parser.add_argument("--max-people", type=int, metavar="N", help="detected in a frame, the best first")
-    parser.add_argument("--min-score", type=float, default=0.2, help="the least score of a person (default 0.2)")
     parser.add_argument(
         "--memory", type=float, default=1.0, help="seconds out of sight that an id outlives (default 1)"
     )

@@ -9,7 +9,7 @@ import numpy as np
 from unipose.core.boxes import Detections
 from unipose.core.choice import choose
 from unipose.core.types import RGB
-from unipose.inference.detectors.finder import Finder
+from unipose.inference.detectors.finder import open_finder
 from unipose.inference.detectors.onnx_detector import OnnxDetector
 from unipose.inference.detectors.torchvision_detector import TorchvisionDetector
 
@@ -40,7 +40,7 @@ class WholeImage:
 
 
 DETECTORS: dict[str, Callable[..., Detector]] = {
-    "finder": Finder,
+    "finder": open_finder,
     "whole": WholeImage,
     "torchvision": TorchvisionDetector,
     "onnx": OnnxDetector,
