@@ -50,30 +50,30 @@ def encode(boxes_xyxy: Boxes, ignored: Bool, size_wh: tuple[int, int]) -> BoxTar
     A cell that several boxes claim belongs to the smallest.
     """
     width, height = size_wh
-    x, y = np.arange(width) + 0.5, np.arange(height)[:, None] + 0.5
-    centre, height_there = np.zeros((height, width)), np.zeros((height, width))
-    owner = np.full((height, width), -1)
-    hidden, shown = np.zeros((height, width), bool), np.zeros((height, width), bool)
+    x, y = np.arange(width, dtype=np.float32) + 0.5, np.arange(height, dtype=np.float32)[:, None] + 0.5
     sides = np.maximum(boxes_xyxy[:, 2:] - boxes_xyxy[:, :2], 0.5)
-    for i in np.argsort(-sides.prod(axis=1), kind="stable"):  # the largest first: smaller ones take cells from it
-        left, top, right, bottom = boxes_xyxy[i]
-        inside = (x > left) & (x < right) & (y > top) & (y < bottom)
-        if ignored[i]:
-            hidden |= inside
-            continue
-        shown |= inside
-        middle = np.clip(np.floor([(left + right) / 2, (top + bottom) / 2]), 0, [width - 1, height - 1]) + 0.5
-        sigma = np.maximum(sides[i] * GAUSSIAN, MIN_SIGMA)
-        gaussian = np.exp(-(((x - middle[0]) / sigma[0]) ** 2 + ((y - middle[1]) / sigma[1]) ** 2) / 2)
-        centre = np.maximum(centre, gaussian)
-        owner[gaussian > OWNED], height_there[gaussian > OWNED] = i, gaussian[gaussian > OWNED]
-    edges, weight = np.zeros((4, height, width)), np.zeros((height, width))
-    for i in np.unique(owner[owner >= 0]):
-        own = owner == i
-        edges[:, own] = boxes_xyxy[i][:, None]
-        weight[own] = height_there[own] / height_there[own].sum() * np.log(sides[i].prod() + np.e)
-    counted = ~(hidden & ~shown)
-    return BoxTarget(centre.astype(np.float32), counted, edges.astype(np.float32), weight.astype(np.float32))
+    order = np.argsort(sides.prod(axis=1), kind="stable")  # the smallest first: argmax below finds the first
+    boxes, sides, hidden = boxes_xyxy[order].astype(np.float32), sides[order].astype(np.float32), ignored[order]
+    left, top, right, bottom = boxes.T[..., None, None]
+    inside = ((x > left) & (x < right)) & ((y > top) & (y < bottom))
+    counted = inside[~hidden].any(axis=0) | ~inside[hidden].any(axis=0)
+    boxes, sides = boxes[~hidden], sides[~hidden]
+    if not len(boxes):
+        empty = np.zeros((5, height, width), np.float32)
+        return BoxTarget(empty[0], counted, empty[1:], empty[0])
+    middle = np.clip(np.floor((boxes[:, :2] + boxes[:, 2:]) / 2), 0, [width - 1, height - 1]).astype(np.float32) + 0.5
+    sigma = np.maximum(sides * np.float32(GAUSSIAN), MIN_SIGMA)
+    across = np.exp(-(((x - middle[:, :1]) / sigma[:, :1]) ** 2) / 2)
+    down = np.exp(-(((y[:, 0] - middle[:, 1:]) / sigma[:, 1:]) ** 2) / 2)
+    gaussians = down[:, :, None] * across[:, None, :]
+    claims = gaussians > OWNED
+    owner, owned = claims.argmax(axis=0), claims.any(axis=0)
+    share = np.where(owned, np.take_along_axis(gaussians, owner[None], axis=0)[0], 0)
+    total = np.bincount(owner.ravel(), share.ravel(), len(boxes))
+    worth = np.log(sides.prod(axis=1) + np.e) / np.maximum(total, 1e-6)
+    edges = np.where(owned, boxes.T[:, owner], 0)
+    weight = (share * worth[owner]).astype(np.float32)
+    return BoxTarget(gaussians.max(axis=0), counted, edges, weight)
 
 
 def decode(maps: Float32, threshold: float, most: int = 100) -> tuple[Float64, Float64]:
