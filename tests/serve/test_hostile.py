@@ -13,7 +13,7 @@ import pytest
 from tests.support import hostile_http as http
 from tests.support import hostile_images as images
 from tests.support import hostile_requests as requests
-from tests.support.bright_service import SPOT, photo
+from tests.support.bright_service import SPOT, WHOLE, photo
 from tests.support.hostile_service import CONNECTIONS, ROOM, watched
 from tests.support.wire import connect, exchange, exchange_frames, frame, handshake, head, never, request
 
@@ -37,7 +37,7 @@ OTHER_RESPONSES = {
 
 @pytest.fixture(scope="module")
 def service(bright_model, tmp_path_factory):
-    with watched(bright_model, tmp_path_factory.mktemp("hostile")) as service:
+    with watched(tmp_path_factory.mktemp("hostile"), "--model", str(bright_model), *WHOLE) as service:
         yield service
 
 
