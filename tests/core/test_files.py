@@ -62,7 +62,7 @@ def test_an_input_is_never_an_output_by_whatever_name(photo, name, spelling, for
 def test_other_files_are_replaced_where_they_are_ours_or_by_force(photo):
     refuse_overwrite([photo], [], lambda path: path.read_bytes() == b"picture")
     refuse_overwrite([photo], [], force=True)
-    with pytest.raises(ValueError, match="photo.jpg exists, and UniPose did not make it"):
+    with pytest.raises(ValueError, match=r"photo\.jpg exists, and UniPose did not make it"):
         refuse_overwrite([photo], [])
 
 

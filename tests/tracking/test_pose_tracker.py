@@ -5,6 +5,7 @@ import pytest
 
 from tests.support.ramps import RecurrentRampReader, ramp_image
 from tests.tracking.test_tracker import person
+from unipose.core.model_spec import PersonScore
 from unipose.core.skeleton import SKELETONS
 from unipose.inference.predictor import PADDING, Predictor
 from unipose.tracking.one_euro import OneEuro
@@ -18,10 +19,10 @@ class Stage(Predictor):
 
     def __init__(self, people, copies=2):
         self.people, self.calls = people, []
-        self.runtime = SimpleNamespace(copies=copies)
-        self.spec = SimpleNamespace(state_channels=0, skeleton=LSP)
+        self.runtime, self.min_score = SimpleNamespace(copies=copies), None
+        self.spec = SimpleNamespace(state_channels=0, skeleton=LSP, person_score=None)
 
-    def predict(self, images, boxes=None, max_people=None):
+    def predict(self, images, boxes=None, max_people=None, min_score=None):
         self.calls += [(int(image[0, 0, 0]), boxes is None) for image in images]
         return [
             self.poses_in(int(image[0, 0, 0]), None if boxes is None else boxes[i]) for i, image in enumerate(images)
@@ -131,3 +132,35 @@ def test_who_is_lost_is_detected_again_at_once():
     stage = Stage(lambda i: [] if i in (9, 10) else [person(100, 150)])
     told = run(PoseTracker(stage, smoothing=None, detect_every=100), 20, batch=1)
     assert told == [[1]] * 9 + [[]] * 2 + [[1]] * 9
+
+
+def test_a_doubtful_pose_brings_the_next_detection_on():
+    """From frame 10 a chair is where the person was: a pose is found in it, but not by the detector."""
+    stage = Stage(lambda i: [person(100, 150)] * (i < 10))
+    found = stage.poses_in
+    stage.poses_in = lambda i, boxes: (
+        [person(100, 150, score=0.5)] * len(boxes) if boxes is not None and i >= 10 else found(i, boxes)
+    )
+    told = run(PoseTracker(stage, smoothing=None, detect_every=100), 20, batch=4)
+    assert told == [[1]] * 12 + [[]] * 8
+    assert [index for index, detected in stage.calls if detected] == [0, 12, 16]
+
+
+@pytest.mark.parametrize(
+    ("asked", "predictors", "rule", "least"),
+    [
+        (None, None, None, 0.3),
+        (None, None, PersonScore(0.0, 1.0, 1.0, threshold=0.27), 0.27),
+        (None, 0.6, PersonScore(0.0, 1.0, 1.0, threshold=0.27), 0.6),
+        (0.0, 0.6, None, 0.0),
+    ],
+)
+def test_who_counts_as_new(asked, predictors, rule, least):
+    """Detections are asked for down to what lets a known person go on."""
+    asked_for = []
+    stage = Stage(lambda i: [person(100, 150, least - 0.001), person(400, 150, least + 0.001)])
+    stage.min_score, stage.spec.person_score = predictors, rule
+    predict = stage.predict
+    stage.predict = lambda *given: (asked_for.append(given[3:]), predict(*given))[1]
+    assert run(PoseTracker(stage, smoothing=None, min_score=asked, detect_every=1), 1, batch=1) == [[1]]
+    assert asked_for == [(pytest.approx(least / 1.5),)]

@@ -13,12 +13,14 @@ from unipose.inference.recurrent import RecurrentPredictor, RecurrentState
 from unipose.tracking.one_euro import DEFAULT_SMOOTHING, OneEuro
 from unipose.tracking.tracker import Track, Tracker
 
+MIN_SCORE = 0.3  # of somebody new, where the model has no threshold of its own
+
 
 class PoseTracker:
     """Detects people in every `detect_every`-th frame, and in between looks for each where they are expected.
 
-    A person who is lost between two detections is found again by the next. Stateful: one tracker for each video, whose
-    frames come in order.
+    A person who is lost between two detections, or scores so much less that they may be gone, brings the next detection
+    on. Stateful: one tracker for each video, whose frames come in order.
     """
 
     def __init__(
@@ -28,17 +30,21 @@ class PoseTracker:
         smoothing: OneEuro | None = DEFAULT_SMOOTHING,
         detect_every: int = 8,
         max_people: int | None = None,
-        min_score: float = 0.2,
+        min_score: float | None = None,
         memory: float = 1.0,
     ):
         """`smoothing`: the filter of each person's keypoints; None leaves every frame's keypoints as they were found.
 
-        `max_people`: of a detection, the best; `min_score`: the lowest score of a person; `memory`: seconds out of
-        sight after which an id is forgotten. Raises ValueError for `detect_every` below 1, and for a recurrent model
-        with flip test.
+        `max_people`: of a detection, the best; `min_score`: the lowest score of somebody new, by default the
+        predictor's, its model's or MIN_SCORE; `memory`: seconds out of sight after which an id is forgotten. Raises
+        ValueError for `detect_every` below 1, and for a recurrent model with flip test.
         """
         if detect_every < 1:
             raise ValueError(f"people are detected in every n-th frame, n from 1 up, got {detect_every}")
+        if min_score is None:
+            rule = predictor.spec.person_score
+            own = rule.threshold if rule else MIN_SCORE
+            min_score = own if predictor.min_score is None else predictor.min_score
         self._tracker = Tracker(predictor.spec.skeleton, memory, min_score, smoothing)
         kind = RecurrentEstimator if predictor.spec.state_channels else FrameEstimator
         self._estimator: PoseEstimator = kind(predictor, self._tracker, max_people)
@@ -48,10 +54,10 @@ class PoseTracker:
     def __call__(self, images: Sequence[RGB], times: Sequence[float]) -> list[list[Pose]]:
         """The next frames and their times in seconds, growing -> the people of each frame, in the order of their ids.
 
-        Where a detection is due, or no track is active, it takes place in the first of these frames.
+        Where a detection is due, nobody is there or somebody may be gone, it takes place in the first of these frames.
         """
         people: list[list[Pose]] = []
-        if self._since >= self._every or not self._tracker.active:
+        if self._since >= self._every or not self._tracker.active or self._tracker.doubtful:
             self._since = 0
             people.append(self._estimator.detect(images[0], times[0]))
         self._since += len(images)
@@ -85,7 +91,7 @@ class FrameEstimator:
         self._threads = ThreadPoolExecutor(predictor.runtime.copies)
 
     def detect(self, image: RGB, time: float) -> list[Pose]:
-        [poses] = self._predictor.predict([image], None, self._max_people)
+        [poses] = self._predictor.predict([image], None, self._max_people, self._tracker.continuing)
         return self._tracker.update(poses, time)
 
     def track(self, images: Sequence[RGB], times: Sequence[float]) -> list[list[Pose]]:
@@ -109,7 +115,7 @@ class RecurrentEstimator:
 
     def detect(self, image: RGB, time: float) -> list[Pose]:
         """People are detected without state, then estimated again with the states of those who are known."""
-        [poses] = self._predictor.predict([image], None, self._max_people)
+        [poses] = self._predictor.predict([image], None, self._max_people, self._tracker.continuing)
         tracks = self._tracker.match(poses, time)
         poses, states = self._estimate(image, tracks, time)
         for track, state in zip(tracks, states, strict=True):
