@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class PredictorOptions:
-    """The arguments of `inference.predictor.load` that a command line has."""
+    """The arguments of `inference.predictor.load` that a command line has. Raises ValueError for a score beyond 0..1."""
 
     model: Path
     engine: str | None = None
@@ -29,6 +29,10 @@ class PredictorOptions:
     detector: str = "finder"
     detector_weights: str | None = None
     detector_threshold: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.min_score is not None and not 0 <= self.min_score <= 1:
+            raise ValueError(f"--min-score is a person's score, from 0 to 1, got {self.min_score}")
 
     def load(self, threads: int = 0) -> Predictor:
         """Raises what `inference.predictor.load` raises."""
@@ -86,6 +90,8 @@ class VideoOptions:
     def __post_init__(self) -> None:
         if self.batch < 1:
             raise ValueError(f"--batch is a number of frames from 1 up, got {self.batch}")
+        if self.max_people is not None and self.max_people < 1:
+            raise ValueError(f"--max-people is a number from 1 up, got {self.max_people}")
 
 
 def add_video_options(parser: argparse.ArgumentParser) -> None:
@@ -102,6 +108,11 @@ def add_video_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--no-smooth", dest="smooth", action="store_false", help="each frame's joints by themselves")
     parser.add_argument("--no-sound", dest="sound", action="store_false", help="leave the sound out")
+
+
+def add_force(parser: argparse.ArgumentParser) -> None:
+    """`force`, for `core.files.refuse_overwrite`."""
+    parser.add_argument("--force", action="store_true", help="replace files that UniPose did not make; never an input")
 
 
 def read_options(kind: Callable[..., T], arguments: argparse.Namespace) -> T:
