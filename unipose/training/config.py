@@ -101,7 +101,10 @@ class TrainConfig:
     accumulate: int = 1
     """Batches whose gradients are summed into a step."""
     loss: Literal[tuple(LOSSES)] = "cross_entropy"  # type: ignore[valid-type]  # a row of the table
-    """robust: a cross-entropy in which labels far from the prediction, as wrong ones are, count less; boxes: finders'"""
+    """robust: a cross-entropy in which labels far from the prediction, as wrong ones are, count less.
+
+    boxes: a finder's.
+    """
     joint_weights: dict[str, float] = field(default_factory=dict)
     """Weights of keypoints in the loss, by name; 1 for all others."""
     optimizer: Literal[tuple(OPTIMIZERS)] = "adamw"  # type: ignore[valid-type]
