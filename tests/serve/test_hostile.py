@@ -206,3 +206,23 @@ def test_after_all_of_it_the_service_is_as_before(service):
     for word in ("Traceback", "Warning", "error: ", "Exception"):
         assert word not in log, [line for line in log.splitlines() if word in line][:5]
     assert all(line.isprintable() for line in log.splitlines())
+
+
+def test_the_service_as_it_comes_is_unharmed_by_all_image_files(tmp_path):
+    """With its own model and finder: each file gets the status it gets from any model, within the same bound."""
+    files = [
+        ((200, 413, 415, 422), chain.from_iterable(map(images.flipped, ("JPEG", "PNG")))),
+        ((200,), chain(images.odd(), images.heavy())),
+        ((422,), images.unreadable()),
+        ((415,), images.other_files()),
+        ((413,), images.bombs()),
+    ]
+    with watched(tmp_path) as service:
+        for statuses, some in files:
+            for name, data in some:
+                answer = exchange(service.port, request(b"POST /pose", data), timeout=30).responses[0]
+                service.tally["as it comes"].append(str(answer.status))
+                assert answer.status in statuses, (name, answer.body)
+        assert service.tally["as it comes"].count("200") > 20
+        assert service.peak < service.idle + ROOM, service.table()
+        assert "Traceback" not in service.log.read_text()
