@@ -149,18 +149,17 @@ def test_a_doubtful_pose_brings_the_next_detection_on():
 @pytest.mark.parametrize(
     ("asked", "predictors", "rule", "least"),
     [
-        (None, None, None, 0.3),
+        (None, None, None, 0.2),
         (None, None, PersonScore(0.0, 1.0, 1.0, threshold=0.27), 0.27),
         (None, 0.6, PersonScore(0.0, 1.0, 1.0, threshold=0.27), 0.6),
-        (0.0, 0.6, None, 0.0),
+        (0.9, 0.6, None, 0.9),
     ],
 )
-def test_who_counts_as_new(asked, predictors, rule, least):
-    """Detections are asked for down to what lets a known person go on."""
-    asked_for = []
-    stage = Stage(lambda i: [person(100, 150, least - 0.001), person(400, 150, least + 0.001)])
+def test_who_counts_as_a_person(asked, predictors, rule, least):
+    asked_for, new = [], min(2 * least, (1 + least) / 2)
+    stage = Stage(lambda i: [person(100, 150, new - 0.001), person(400, 150, new + 0.001)])
     stage.min_score, stage.spec.person_score = predictors, rule
     predict = stage.predict
     stage.predict = lambda *given: (asked_for.append(given[3:]), predict(*given))[1]
     assert run(PoseTracker(stage, smoothing=None, min_score=asked, detect_every=1), 1, batch=1) == [[1]]
-    assert asked_for == [(pytest.approx(least / 1.5),)]
+    assert asked_for == [(least,)]

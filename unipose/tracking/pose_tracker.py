@@ -13,7 +13,7 @@ from unipose.inference.recurrent import RecurrentPredictor, RecurrentState
 from unipose.tracking.one_euro import DEFAULT_SMOOTHING, OneEuro
 from unipose.tracking.tracker import Track, Tracker
 
-MIN_SCORE = 0.3  # of somebody new, where the model has no threshold of its own
+MIN_SCORE = 0.2  # of a person, where the model has no threshold of its own
 
 
 class PoseTracker:
@@ -35,7 +35,7 @@ class PoseTracker:
     ):
         """`smoothing`: the filter of each person's keypoints; None leaves every frame's keypoints as they were found.
 
-        `max_people`: of a detection, the best; `min_score`: the lowest score of somebody new, by default the
+        `max_people`: of a detection, the best; `min_score`: the lowest score of a person, by default the
         predictor's, its model's or MIN_SCORE; `memory`: seconds out of sight after which an id is forgotten. Raises
         ValueError for `detect_every` below 1, and for a recurrent model with flip test.
         """
@@ -47,7 +47,7 @@ class PoseTracker:
             min_score = own if predictor.min_score is None else predictor.min_score
         self._tracker = Tracker(predictor.spec.skeleton, memory, min_score, smoothing)
         kind = RecurrentEstimator if predictor.spec.state_channels else FrameEstimator
-        self._estimator: PoseEstimator = kind(predictor, self._tracker, max_people)
+        self._estimator: PoseEstimator = kind(predictor, self._tracker, max_people, min_score)
         self._every = detect_every
         self._since = detect_every  # frames since the last detection
 
@@ -86,12 +86,12 @@ class FrameEstimator:
     The more frames at once, the fuller the batches, but the older the poses from which people's places are expected.
     """
 
-    def __init__(self, predictor: Predictor, tracker: Tracker, max_people: int | None):
-        self._predictor, self._tracker, self._max_people = predictor, tracker, max_people
+    def __init__(self, predictor: Predictor, tracker: Tracker, max_people: int | None, min_score: float):
+        self._predictor, self._tracker, self._max_people, self._min_score = predictor, tracker, max_people, min_score
         self._threads = ThreadPoolExecutor(predictor.runtime.copies)
 
     def detect(self, image: RGB, time: float) -> list[Pose]:
-        [poses] = self._predictor.predict([image], None, self._max_people, self._tracker.continuing)
+        [poses] = self._predictor.predict([image], None, self._max_people, self._min_score)
         return self._tracker.update(poses, time)
 
     def track(self, images: Sequence[RGB], times: Sequence[float]) -> list[list[Pose]]:
@@ -109,13 +109,13 @@ class FrameEstimator:
 class RecurrentEstimator:
     """For recurrent models: frame after frame, each person with the state in their track."""
 
-    def __init__(self, predictor: Predictor, tracker: Tracker, max_people: int | None):
-        self._predictor, self._tracker, self._max_people = predictor, tracker, max_people
+    def __init__(self, predictor: Predictor, tracker: Tracker, max_people: int | None, min_score: float):
+        self._predictor, self._tracker, self._max_people, self._min_score = predictor, tracker, max_people, min_score
         self._recurrent = RecurrentPredictor(predictor)
 
     def detect(self, image: RGB, time: float) -> list[Pose]:
         """People are detected without state, then estimated again with the states of those who are known."""
-        [poses] = self._predictor.predict([image], None, self._max_people, self._tracker.continuing)
+        [poses] = self._predictor.predict([image], None, self._max_people, self._min_score)
         tracks = self._tracker.match(poses, time)
         poses, states = self._estimate(image, tracks, time)
         for track, state in zip(tracks, states, strict=True):

@@ -16,7 +16,7 @@ from unipose.tracking.one_euro import OneEuro, Smoother
 
 MIN_SIMILARITY = 0.2  # from which poses of neighbouring frames can be one person
 DUPLICATE_SIMILARITY = 0.5  # from which two poses of one frame are one person found twice
-NEW_TRACK_FACTOR = 1.5  # a new person's score is at least this many times what a known one needs
+NEW_TRACK_FACTOR = 2.0  # a new person's score is at least this many times the threshold; they have a chance again
 UNSEEN = 0.2  # a known person's least score between two detections, where it is the keypoints' mean alone
 DOUBTFUL = 0.8  # a pose between two detections that scores below so much of the last detected one may be nobody's
 REACH = 1.0  # body sizes that a person may have moved, beyond what was expected, in each second out of sight
@@ -75,18 +75,18 @@ class Track:
 class Tracker:
     """Gives each person an id that stays theirs, when people cross and after up to `memory` seconds out of sight.
 
-    A person found twice in a frame counts once. Only a detected pose begins a track, if its `person_score` is at least
-    `threshold`; a track goes on with a detected pose of at least `continuing`. Between detections poses are not told
-    from furniture by their scores, which are the keypoints' alone: at least UNSEEN, or `continuing` if that is less.
-    `smoothing` is the filter of each person's keypoints. Stateful: one tracker for each video, whose frames come in
-    order.
+    A person found twice in a frame counts once. Detected poses whose `person_score` is below `threshold` are dropped,
+    and those below `beginning`, as of somebody who is only half in the picture, continue a known person's track alone.
+    Between detections no track begins, as the scores are the keypoints' alone, which furniture may have too; and poses
+    below UNSEEN, or the threshold where that is less, are dropped. `smoothing` is the filter of each person's
+    keypoints. Stateful: one tracker for each video, whose frames come in order.
     """
 
     def __init__(
-        self, skeleton: Skeleton, memory: float = 1.0, threshold: float = 0.3, smoothing: OneEuro | None = None
+        self, skeleton: Skeleton, memory: float = 1.0, threshold: float = 0.2, smoothing: OneEuro | None = None
     ):
         self._skeleton, self._memory, self._threshold, self._smoothing = skeleton, memory, threshold, smoothing
-        self.continuing = threshold / NEW_TRACK_FACTOR
+        self.beginning = min(NEW_TRACK_FACTOR * threshold, (1 + threshold) / 2)
         self.tracks: list[Track] = []
         self._detected = self._last = -np.inf  # the times of the last detection and the last frame
         self._next = 1
@@ -121,7 +121,7 @@ class Tracker:
         if detected:
             self._detected = time
         self.tracks = [track for track in self.tracks if time - track.time <= self._memory]
-        distinct = self.without_duplicates(poses, self.continuing if detected else min(UNSEEN, self.continuing))
+        distinct = self.without_duplicates(poses, self._threshold if detected else min(UNSEEN, self._threshold))
         own = [states[i] if states else None for i in distinct]
         poses = [poses[i] for i in distinct]
         similarity = self._similarities(self.tracks, poses, time)
@@ -129,7 +129,7 @@ class Tracker:
         for t, p in pairs:
             self.tracks[t].update(poses[p], time, own[p], detected)
         for p in sorted(set(range(len(poses))) - {p for _, p in pairs}):
-            if detected and poses[p].person_score >= self._threshold:
+            if detected and poses[p].person_score >= self.beginning:
                 smoother = Smoother(self._smoothing) if self._smoothing else None
                 self.tracks.append(Track(self._next, poses[p], time, np.zeros(2), smoother, own[p]))
                 self._next += 1
