@@ -48,6 +48,31 @@ def test_a_model_that_it_would_spoil_is_not_written(images, tmp_path, capsys, mo
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("force", [[], ["--force"]])
+@pytest.mark.parametrize("spelling", ["m.onnx", "./m.onnx", "soft.onnx", "hard.onnx"])
+def test_its_input_is_not_its_output(tmp_path, capsys, monkeypatch, spelling, force):
+    monkeypatch.chdir(tmp_path)
+    model = tmp_path / "m.onnx"
+    model.write_bytes(default_model().read_bytes())
+    (tmp_path / "soft.onnx").symlink_to("m.onnx")
+    (tmp_path / "hard.onnx").hardlink_to(model)
+    assert main(["m.onnx", spelling, "--images", "none.json", *force]) == 2
+    assert "would overwrite what it is made from" in capsys.readouterr().err
+    assert model.read_bytes() == default_model().read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("set.json", "would overwrite what it is made from"), ("theirs.onnx", "exists, and UniPose did not make it")],
+)
+def test_nobody_loses_a_file(tmp_path, capsys, name, message):
+    for file in ("set.json", "theirs.onnx"):
+        (tmp_path / file).write_text("mine")
+    assert quantized(tmp_path / "set.json", tmp_path / name) == 2
+    assert message in capsys.readouterr().err
+    assert {path.read_text() for path in tmp_path.iterdir()} == {"mine"}
+
+
 def test_a_set_that_is_none_is_told(tmp_path, capsys):
     (tmp_path / "set.json").write_text(json.dumps({}))
     assert quantized(tmp_path / "set.json", tmp_path / "int8.onnx") == 2

@@ -13,13 +13,14 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from unipose.cli import exit_status
 from unipose.core import box_maps, heatmap
-from unipose.core.files import write_atomically
+from unipose.core.files import is_model_file, refuse_overwrite, write_atomically
 from unipose.core.image import read_image
 from unipose.core.model_spec import METADATA_KEY
 from unipose.core.types import Float32, Float64, Int64
 from unipose.datasets.records import Record, read_records
 from unipose.inference.detectors.finder import Finder
 from unipose.inference.predictor import Predictor
+from unipose.pipelines.options import add_force
 from unipose.runtime.engines import OnnxRuntime, Runtime, installed, open_runtime
 
 WORST = 0.5  # heatmap cells by which the median keypoint, or edge of a box, may move
@@ -34,11 +35,14 @@ def main(argv: list[str] | None = None) -> int:
         "--images", type=Path, required=True, help="a COCO-keypoint JSON to calibrate on: training data"
     )
     parser.add_argument("--count", type=int, default=256, help="of its people, drawn at random (default 256)")
+    add_force(parser)
     arguments = parser.parse_args(argv)
-    return exit_status(lambda: _run(arguments.model, arguments.out, arguments.images, arguments.count))
+    return exit_status(lambda: _run(arguments))
 
 
-def _run(model: Path, out: Path, images: Path, count: int) -> None:
+def _run(arguments: argparse.Namespace) -> None:
+    model, out, images, count = arguments.model, arguments.out, arguments.images, arguments.count
+    refuse_overwrite([out], [model, images], is_model_file, arguments.force)
     print("\n".join(quantize(model, out, read_records(images).records, count)))
     print(f"{out}: {out.stat().st_size / 2**20:.1f} MB")
 
