@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
         "--empty", type=Path, metavar="FOLDER",
         help="with --boxes detector: photos without people, to say how well the person score tells them apart (AUROC)",
     )  # fmt: skip
-    parser.add_argument("--decoder", choices=tuple(DECODERS), default="quadratic")
+    parser.add_argument("--decoder", choices=tuple(DECODERS), default="dark")
     parser.add_argument("--compare", action="store_true", help="the mean of every decoder, with and without flip test")
     parser.add_argument("--engine", choices=tuple(ENGINES))
     parser.add_argument("--device", default="cpu")

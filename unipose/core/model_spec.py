@@ -31,8 +31,13 @@ class PersonScore:
 
     def __call__(self, detection: float, keypoints: Float) -> float:
         """The scores of a detection and of its pose's keypoints (K,) -> 0 to 1."""
-        mean = float(np.sort(keypoints)[-BEST:].mean())
-        return 1 / (1 + exp(-(self.bias + self.detection * logit(detection) + self.keypoints * logit(mean))))
+        found, posed = self.features(detection, keypoints)
+        return 1 / (1 + exp(-(self.bias + self.detection * found + self.keypoints * posed)))
+
+    @staticmethod
+    def features(detection: float, keypoints: Float) -> tuple[float, float]:
+        """What `detection` and `keypoints` weigh."""
+        return logit(detection), logit(float(np.sort(keypoints)[-BEST:].mean()))
 
 
 BEST = 12  # of the keypoints: a person who is partly hidden is a person

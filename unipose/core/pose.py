@@ -24,8 +24,10 @@ class Pose:
     score: Float
     box_xyxy: Float
     track_id: int | None = None
+    detection: float | None = None
+    """The detector's score, where one found the person."""
     probability: float | None = None
-    """That the pose is right, where the model says so of people whom a detector found."""
+    """That the pose is right, where the model knows it from the scores of detection and keypoints."""
 
     def __post_init__(self) -> None:
         keypoints = len(self.score)

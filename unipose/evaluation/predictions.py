@@ -43,12 +43,15 @@ class ImageQuery:
         return np.asarray(wide, np.uint8)
 
 
-def predict_queries(predictor: Predictor, queries: Sequence[ImageQuery], progress: Progress = iter) -> list[list[Pose]]:
+def predict_queries(
+    predictor: Predictor, queries: Sequence[ImageQuery], progress: Progress = iter, min_score: float | None = None
+) -> list[list[Pose]]:
     """The poses for each query, in the frame of its image without the border."""
     found: list[list[Pose]] = []
     remaining = iter(progress(queries))
     while group := list(islice(remaining, GROUP)):
-        poses = predictor.predict([query.read() for query in group], [query.boxes_xyxy for query in group])
+        images, boxes = [query.read() for query in group], [query.boxes_xyxy for query in group]
+        poses = predictor.predict(images, boxes, None, min_score)
         for query, people in zip(group, poses, strict=True):
             left, top, _, _ = query.border
             found.append([pose.moved(np.array([-left, -top])) for pose in people])
@@ -75,7 +78,7 @@ def predict_records(
     window: int = 0,
     share: float = 0.0,
 ) -> list[Pose]:
-    """One pose per record: in its annotated box (`truth`), or in what the detector finds (`detector`).
+    """One pose per record: in its annotated box (`truth`), or the main person whom the detector finds (`detector`).
 
     A recurrent model goes through each clip of a set of clips; with a `window` its states are reset after so many
     frames. With a `share` the detector's images get a border, until the person takes that much of their height. Raises
@@ -102,10 +105,33 @@ def predict_records(
         ]
     poses: list[Pose] = []
     for people, found in zip(by_image, predict_queries(predictor, queries, progress), strict=True):
+        if boxes == "detector":
+            found = [main_person(found) or nobody(predictor.spec)]
         if len(found) != len(people):
             raise ValueError(f"{people[0].image_path}: {len(found)} poses for {len(people)} people")
         poses += [pose.select(keypoints) for pose in found]
     return poses
+
+
+def main_person(poses: Sequence[Pose]) -> Pose | None:
+    """Of the people found in an image, the one whom it shows: the largest product of score and box area."""
+    return max(poses, key=lambda p: p.person_score * float(np.prod(p.box_xyxy[2:] - p.box_xyxy[:2])), default=None)
+
+
+def nobody(spec: ModelSpec) -> Pose:
+    """In place of a pose where nobody was found: every keypoint is wrong, and scores 0."""
+    count = len(spec.skeleton.keypoints)
+    return Pose(np.full((count, 2), np.nan), np.zeros(count), np.zeros(4))
+
+
+def predict_images(
+    predictor: Predictor, record_set: RecordSet, progress: Progress = iter, min_score: float | None = None
+) -> list[list[Pose]]:
+    """The people found in each image of a set, in the order of `images`, with the set's keypoints."""
+    keypoints = shared_keypoints(predictor.spec, record_set)
+    queries = [ImageQuery(path, None) for path in record_set.images.values()]
+    found = predict_queries(predictor, queries, progress, min_score)
+    return [[pose.select(keypoints) for pose in poses] for poses in found]
 
 
 def _predict_clips(recurrent: RecurrentPredictor, record_set: RecordSet, progress: Progress, window: int) -> list[Pose]:

@@ -147,10 +147,11 @@ class Predictor:
         """Poses and the scores of their detections -> the people among them, the best first."""
         rule = self.spec.person_score
         least = self.min_score if min_score is None else min_score
-        if scores is not None and rule is not None:
-            likely = [rule(float(score), pose.score) for score, pose in zip(scores, poses, strict=True)]
-            poses = [replace(pose, probability=p) for pose, p in zip(poses, likely, strict=True)]
-            least = rule.threshold if least is None else least
+        if scores is not None:
+            poses = [replace(pose, detection=float(score)) for pose, score in zip(poses, scores, strict=True)]
+            if rule is not None:
+                poses = [replace(pose, probability=rule(pose.detection or 0.0, pose.score)) for pose in poses]
+                least = rule.threshold if least is None else least
         poses = sorted((p for p in poses if p.person_score >= (least or 0.0)), key=lambda p: -p.person_score)
         return without_duplicates(poses, self.spec.skeleton, DUPLICATE_OKS)
 
