@@ -59,6 +59,11 @@ def add_predictor_options(parser: argparse.ArgumentParser) -> None:
         "--min-score", type=float, metavar="S",
         help="the least score of a person, 0 to 1: how likely the pose is right (default: the model's own)",
     )  # fmt: skip
+    add_detector_options(parser)
+
+
+def add_detector_options(parser: argparse.ArgumentParser) -> None:
+    """Who finds the people."""
     parser.add_argument(
         "--detector", choices=tuple(DETECTORS), default="finder",
         help="who finds the people (default finder, UniPose's own); whole takes each image to show one",
