@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class PredictorOptions:
-    """The arguments of `inference.predictor.load` that a command line has. Raises ValueError for a score beyond 0..1."""
+    """The arguments of `inference.predictor.load` of a command line. Raises ValueError for a score beyond 0..1."""
 
     model: Path
     engine: str | None = None
