@@ -5,7 +5,7 @@ import prepare_mpii
 import pytest
 from scipy.io import savemat
 
-from tests.data.test_prepare_mpii import person, zipped
+from tests.data.test_prepare_mpii import mpii, person
 from tests.support.ramps import RAMP_SIZES, ramp_joints
 from unipose.core.pose import Pose
 from unipose.core.skeleton import SKELETONS
@@ -73,7 +73,7 @@ def test_an_occluded_keypoint_counts_for_pck_and_not_for_pckh(ramps, ramp_reader
 def test_pckh_of_mpii(tmp_path):
     """Head box 40 x 30: found 0.49 or 0.51 x 0.6 x 50 px away; pelvis and thorax are anywhere, ankles not labelled."""
     savemat(tmp_path / "gt_valid.mat", {"headboxes_src": np.array([[[10], [20]], [[50], [50]]], float)})
-    source = zipped(tmp_path / "mpii.zip", [person()])
+    source = mpii(tmp_path / "mpii.zip", [person()])
     command = [str(source), "--out", str(tmp_path), "--head-boxes", str(tmp_path / "gt_valid.mat")]
     assert prepare_mpii.main(command) == 0
     records = read_records(tmp_path / "valid.json")

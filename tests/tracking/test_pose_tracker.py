@@ -108,7 +108,7 @@ def test_detections_are_in_every_nth_frame():
 def test_a_recurrent_model_carries_its_state_from_frame_to_frame(spec, batch):
     """Its person goes behind something for three frames; what it remembers is where they were, under the same id."""
     reader = RecurrentRampReader(spec)
-    tracker = PoseTracker(Predictor(reader), smoothing=None, min_score=0.05, detect_every=100)
+    tracker = PoseTracker(Predictor(reader, decoder="quadratic"), smoothing=None, min_score=0.05, detect_every=100)
     images = [ramp_image((310, 230)) if i not in (4, 5, 6) else np.zeros((230, 310, 3), np.uint8) for i in range(10)]
     told = []
     for start in range(0, 10, batch):
@@ -122,7 +122,7 @@ def test_a_recurrent_model_carries_its_state_from_frame_to_frame(spec, batch):
 
 def test_a_state_stays_with_its_person_over_a_detection(spec):
     reader = RecurrentRampReader(spec)
-    tracker = PoseTracker(Predictor(reader), smoothing=None, min_score=0.05, detect_every=2)
+    tracker = PoseTracker(Predictor(reader, decoder="quadratic"), smoothing=None, min_score=0.05, detect_every=2)
     for i in range(6):
         tracker([ramp_image((310, 230))], [i / 25])
     assert reader.states[-1][0, 0].max() == 5

@@ -87,7 +87,8 @@ def evaluate(
     if options.detections and metric != "ap":
         raise ValueError(f"with boxes of a detection file only --metric ap can be judged: {options.boxes}")
     opened = load(
-        model, engine=options.engine, device=options.device, detector=options.detector,
+        model, engine=options.engine, device=options.device,
+        detector=options.detector if options.boxes == "detector" else "whole",
         detector_weights=options.detector_weights, detector_threshold=options.detector_threshold,
     )  # fmt: skip
     runtime, detector = opened.runtime, opened.detector

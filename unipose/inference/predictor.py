@@ -132,7 +132,7 @@ class Predictor:
         """
         if boxes is not None:
             return (yield from self._estimate(image, np.asarray(boxes, np.float64).reshape(-1, 4), self.spec.margin))
-        detections = self.detector.detect(image).best(max_people or MAX_PEOPLE)
+        detections = self.detector.detect(image).best(MAX_PEOPLE if max_people is None else max_people)
         found = detections.boxes_xyxy
         if not self.detector.needs_refinement:
             poses = yield from self._estimate(image, found, self.spec.margin)
@@ -152,7 +152,8 @@ class Predictor:
             if rule is not None:
                 poses = [replace(pose, probability=rule(pose.detection or 0.0, pose.score)) for pose in poses]
                 least = rule.threshold if least is None else least
-        poses = sorted((p for p in poses if p.person_score >= (least or 0.0)), key=lambda p: -p.person_score)
+        # Not-a-number is no low score: it is a fault that must be seen.
+        poses = sorted((p for p in poses if not p.person_score < (least or 0.0)), key=lambda p: -p.person_score)
         return without_duplicates(poses, self.spec.skeleton, DUPLICATE_OKS)
 
     def prepare(self, image: RGB, box_xyxy: ArrayLike, margin: float) -> tuple[Float32, Affine]:
