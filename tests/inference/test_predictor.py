@@ -188,6 +188,12 @@ def test_nobody_below_the_threshold_is_found(ramp_reader, own, asked, people):
     assert len(predictor.predict([IMAGE], min_score=asked)[0]) == people
 
 
+def test_a_finder_is_no_pose_model(ramp_reader):
+    ramp_reader.spec = replace(ramp_reader.spec, kind="finder")
+    with pytest.raises(ValueError, match="ramp is a finder, not a pose model"):
+        Predictor(ramp_reader)
+
+
 def test_given_boxes_keep_their_poses_whatever_they_score(ramp_reader):
     [poses] = Predictor(with_rule(ramp_reader), Scored((0.9, 0.9)), min_score=0.99).predict([IMAGE], [[BOX, BOX]])
     assert len(poses) == 2 and poses[0].probability is None

@@ -4,8 +4,6 @@ from contextlib import redirect_stdout
 from io import StringIO
 
 import numpy as np
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
 
 from unipose.core.image import read_image
 from unipose.core.types import Float64, Json
@@ -22,6 +20,9 @@ def box_ap(finder: Finder, record_set: RecordSet) -> Json:
     All images count, those without people too. What is found in a crowd's box is neither right nor wrong. Raises
     ValueError for a set without boxes.
     """
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
     truth = COCO()
     truth.dataset = ground_truth(record_set)
     found = predict_boxes(finder, record_set)

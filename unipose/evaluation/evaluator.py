@@ -13,6 +13,7 @@ from unipose.core.metrics import auroc
 from unipose.core.pose import Pose
 from unipose.core.types import Json
 from unipose.datasets.records import RecordSet, read_records
+from unipose.evaluation.box_ap import box_ap
 from unipose.evaluation.people import match
 from unipose.evaluation.predictions import (
     BOXES,
@@ -24,7 +25,11 @@ from unipose.evaluation.predictions import (
     predict_records,
 )
 from unipose.evaluation.summary import default_metric, summarise, summarise_ap
-from unipose.inference.predictor import Predictor, load
+from unipose.inference.detectors.detector import Detector, open_detector
+from unipose.inference.detectors.finder import Finder
+from unipose.inference.predictor import Predictor
+from unipose.runtime.engines import Runtime, open_runtime
+from unipose.weights import finder_for
 
 THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5)  # of the person score
 
@@ -83,15 +88,18 @@ def evaluate(
     """Judge a model file on a COCO-keypoint JSON. Raises ValueError and OSError for what cannot be judged."""
     options = options or EvaluationOptions()
     record_set = read_records(data)
+    runtime = open_runtime(model, options.engine, options.device)
+    if runtime.spec.kind == "finder":
+        numbers = box_ap(Finder(runtime, threshold=0.01), record_set)
+        summary = {"metric": "box AP", "people": sum(map(len, record_set.boxes.values())), "mean": numbers["AP"]}
+        return Evaluation(describe(summary | {"coco": numbers}, runtime, model, data, options), record_set, [])
     metric = options.metric or default_metric(record_set)
     if options.detections and metric != "ap":
         raise ValueError(f"with boxes of a detection file only --metric ap can be judged: {options.boxes}")
-    opened = load(
-        model, engine=options.engine, device=options.device,
-        detector=options.detector if options.boxes == "detector" else "whole",
-        detector_weights=options.detector_weights, detector_threshold=options.detector_threshold,
-    )  # fmt: skip
-    runtime, detector = opened.runtime, opened.detector
+    detector: Detector | None = None
+    if options.boxes == "detector":
+        weights = options.detector_weights or (str(finder_for(model)) if options.detector == "finder" else None)
+        detector = open_detector(options.detector, weights, options.detector_threshold, options.device)
     empty = [ImageQuery(path, None) for path in images_in(options.empty)] if options.empty else []
 
     def judge(flip: bool, decoder: str) -> tuple[Json, list[Pose], Predictor]:
@@ -112,7 +120,12 @@ def evaluate(
     if options.compare:
         ways = [(name, flip) for name in DECODERS for flip in (False, True)]
         summary["decoders"] = {f"{name}{', flip' * flip}": judge(flip, name)[0]["mean"] for name, flip in ways}
-    report = {
+    return Evaluation(describe(summary, runtime, model, data, options), record_set, poses)
+
+
+def describe(summary: Json, runtime: Runtime, model: Path, data: Path, options: EvaluationOptions) -> Json:
+    """The numbers, and what they were made with."""
+    return {
         **summary,
         "boxes": options.boxes,
         "share": options.share,
@@ -123,7 +136,6 @@ def evaluate(
         "model": {**runtime.spec.to_identity(), "file": model.name, "sha256": sha256(model)},
         "data": {"file": str(data), "sha256": sha256(data)},
     }
-    return Evaluation(report, record_set, poses)
 
 
 def summarise_people(predictor: Predictor, record_set: RecordSet, progress: Progress) -> tuple[Json, list[Pose]]:

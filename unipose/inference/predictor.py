@@ -51,7 +51,10 @@ class Predictor:
 
         Without a `detector` every image is taken to show one person. `decoder`: a row of `heatmap.DECODERS`.
         `min_score`: the lowest person score of people whom the detector found, by default the model's own threshold.
+        Raises ValueError for a runtime whose model finds no poses.
         """
+        if runtime.spec.kind != "pose":
+            raise ValueError(f"{runtime.spec.name} is a {runtime.spec.kind}, not a pose model; name it as the detector")
         self.runtime = runtime
         self.spec = runtime.spec
         self.detector = detector or WholeImage()

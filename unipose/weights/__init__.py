@@ -4,7 +4,7 @@ from pathlib import Path
 
 DEFAULT = "unipose-s"
 FINDER = "finder-s"
-NAMES = {"default": f"{DEFAULT}.onnx", "int8": f"{DEFAULT}-int8.onnx"}
+NAMES = {"default": f"{DEFAULT}.onnx", "int8": f"{DEFAULT}-int8.onnx", "finder": f"{FINDER}.onnx"}
 MODEL_HELP = f"an .onnx or .safetensors file, or one that comes with UniPose: {', '.join(NAMES)}"
 
 
