@@ -63,7 +63,7 @@ def test_a_missing_package_is_named(monkeypatch, missing, name, weights):
             if name.split(".")[0] == missing:
                 raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
-    for module in [module for module in sys.modules if module.split(".")[0] == missing]:
+    for module in [module for module in reversed(sys.modules) if module.split(".")[0] == missing]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setattr(sys, "meta_path", [Absent(), *sys.meta_path])
     with pytest.raises(ImportError) as caught:
