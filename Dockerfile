@@ -41,8 +41,8 @@ CMD ["serve"]
 FROM runtime AS gpu
 COPY --from=gpu-dependencies /opt/unipose /opt/unipose
 COPY --from=code /app /app
-COPY unipose/weights/unipose-lsp-s.safetensors /app/unipose/weights/
-ENV UNIPOSE_DEVICE=cuda UNIPOSE_MODEL=/app/unipose/weights/unipose-lsp-s.safetensors
+COPY unipose/weights/unipose-s.safetensors unipose/weights/finder-s.safetensors /app/unipose/weights/
+ENV UNIPOSE_DEVICE=cuda UNIPOSE_MODEL=/app/unipose/weights/unipose-s.safetensors
 
 FROM runtime AS cpu
 COPY --from=cpu-dependencies /opt/unipose /opt/unipose

@@ -28,14 +28,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class PoseRequest:
-    """What a client asks about an image. `boxes`: box_xyxy (N, 4), or None for the detector's people."""
+    """What a client asks about an image. `boxes`: box_xyxy (N, 4), or None for the detector's people.
+
+    `score_threshold`: the lowest score of a person, or None for the predictor's own of people whom its detector found.
+    """
 
     boxes: Boxes | None = None
     max_people: int | None = None
-    score_threshold: float = 0.0
+    score_threshold: float | None = None
 
     def select(self, poses: list[Pose]) -> list[Pose]:
-        return [pose for pose in poses if not pose.person_score < self.score_threshold]  # NaN is not a low score
+        least = self.score_threshold or 0.0
+        return [pose for pose in poses if not pose.person_score < least]  # NaN is not a low score
 
 
 @dataclass(frozen=True)
@@ -50,8 +54,8 @@ class PoseResult:
 class PoseService:
     """Images are decoded and prepared, and heatmaps read, in `image_threads`; the model runs in the batcher's threads.
 
-    Memory is bounded: at most `max_queue` images are in progress, further ones are refused, and the decoded images
-    share a budget of pixels.
+    Memory is bounded: at most `max_queue` images are in progress, further ones are refused, and the decoded images and
+    the model's inputs share a budget of pixels.
     """
 
     def __init__(self, predictor: Predictor, settings: Settings, metrics: Metrics):
@@ -67,11 +71,15 @@ class PoseService:
         self._threads = ThreadPoolExecutor(settings.image_threads, thread_name_prefix="image")
 
     async def start(self) -> None:
-        """Warm up with a black image and batches of 1, 2, 4, ... people, so that no request waits for a first run."""
+        """Warm up, so that no request waits for a first run: the detector and the reading of heatmaps with a black
+        image, the model with batches of 1, 2, 4, ... people.
+        """
         self._batcher.start()
         width, height = self._predictor.spec.input_wh
-        flow = self._predictor.flow(np.zeros((height, width, 3), np.uint8))
-        await self._drive(flow, await self._in_thread(advance, flow, None))
+        image = np.zeros((height, width, 3), np.uint8)
+        for boxes in (None, [[0, 0, width, height]]):
+            flow = self._predictor.flow(image, boxes)
+            await self._drive(flow, await self._in_thread(advance, flow, None))
         size = 1
         while size <= self._predictor.max_batch:
             await self._batcher.run(np.zeros((size, 3, height, width), np.float32))
@@ -96,8 +104,9 @@ class PoseService:
         try:
             async with asyncio.timeout(self._deadline):
                 image = await self._in_thread(open_image, data, self._limits)
-                async with self._pixels.hold(prod(image.size_wh)):
-                    return await self._find(image, asked)
+                max_people = min(self._max_people, asked.max_people or self._max_people)
+                async with self._pixels.hold(prod(image.size_wh) + self._input_pixels(asked, max_people)):
+                    return await self._find(image, asked, max_people)
         except TimeoutError as error:
             self._metrics.rejected.labels("deadline").inc()
             raise HTTPException(504, f"no answer within {self._deadline:g} seconds; try again later") from error
@@ -109,16 +118,19 @@ class PoseService:
         self._metrics.rejected.labels("queue").inc()
         return HTTPException(429, "as many images are under way as may be; try again soon", headers=RETRY_SOON)
 
-    async def _find(self, opened: OpenImage, asked: PoseRequest) -> PoseResult:
-        max_people = min(self._max_people, asked.max_people or self._max_people)
+    def _input_pixels(self, asked: PoseRequest, max_people: int) -> int:
+        """Of the model's inputs for one image, at most."""
+        people = max_people if asked.boxes is None else len(asked.boxes)
+        return people * prod(self._predictor.spec.input_wh) * (2 if self._predictor.flip else 1)
 
+    async def _find(self, opened: OpenImage, asked: PoseRequest, max_people: int) -> PoseResult:
         def open_flow() -> tuple[tuple[int, int], Flow, Float32 | list[Pose]]:
             with self._timed("decode"):
                 image = opened.decode()
             height, width = image.shape[:2]
             if asked.boxes is not None:
                 require_overlap(asked.boxes, width, height)
-            flow = self._predictor.flow(image, asked.boxes, max_people)
+            flow = self._predictor.flow(image, asked.boxes, max_people, asked.score_threshold)
             with self._timed("prepare"):
                 return (width, height), flow, advance(flow, None)
 

@@ -10,8 +10,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from unipose import __version__
+from unipose.core.heatmap import DECODERS
 from unipose.core.image import Limits
-from unipose.inference.detectors.detector import DETECTORS
+from unipose.inference.detectors.detector import DETECTORS, THRESHOLDS
+from unipose.inference.predictor import MAX_PEOPLE
 from unipose.runtime.engines import ENGINES, PRECISIONS
 from unipose.weights import MODEL_HELP, default_model, named_model
 
@@ -25,6 +27,10 @@ def _one_of(table: Mapping[str, object]) -> AfterValidator:
         return name
 
     return AfterValidator(check)
+
+
+def _by_detector() -> str:
+    return ", ".join(f"{threshold:g} for {name}" for name, threshold in THRESHOLDS.items())
 
 
 def _check_key(key: SecretStr) -> SecretStr:
@@ -67,16 +73,24 @@ class Settings(BaseSettings):
     )
     threads: int = Field(0, ge=0, description="threads inside the model; 0 is one per core, shared by the workers")
     flip: bool = Field(False, description="average with the mirrored image: a little better, half as fast")
+    decoder: Annotated[str, _one_of(DECODERS)] = Field(
+        "dark", description=f"how keypoints are read off heatmaps: {', '.join(DECODERS)}"
+    )
     detector: Annotated[str, _one_of(DETECTORS)] = Field(
-        "whole", description=f"who finds people where a request gives no boxes: {', '.join(DETECTORS)}"
+        "finder", description=f"who finds people where a request gives no boxes: {', '.join(DETECTORS)}"
     )
     detector_weights: str | None = Field(None, description="the detector's file or name, where it needs one")
-    detector_threshold: float = Field(0.5, ge=0, le=1, description="the score from which a detection is a person")
+    detector_threshold: float | None = Field(
+        None, ge=0, le=1, description=f"the score from which a detection is a person; by default {_by_detector()}"
+    )
+    min_score: float | None = Field(
+        None, ge=0, le=1, description="the score from which a found person is answered; by default the model's own"
+    )
 
     max_batch: int = Field(16, ge=1, description="most people in one run of the model")
     max_wait_ms: float = Field(2.0, ge=0, le=1000, description="how long an idle model waits for people in preparation")
     max_queue: int = Field(256, ge=1, description="most images under way; further requests get 429")
-    max_people: int = Field(64, ge=1, description="most people in one image")
+    max_people: int = Field(MAX_PEOPLE, ge=1, description="most people in one image")
     max_images: int = Field(32, ge=1, description="most images in one batch request")
     max_streams: int = Field(16, ge=0, description="most streams at a time")
     max_connections: int = Field(512, ge=1, description="most connections; further ones get 503")
@@ -84,7 +98,9 @@ class Settings(BaseSettings):
     max_batch_bytes: int = Field(128 * 2**20, ge=1, description="most bytes of one batch request")
     max_pixels: int = Field(Limits.max_pixels, ge=1, description="most pixels of one image")
     body_budget: int = Field(512 * 2**20, ge=1, description="most bytes of all requests in memory; beyond: 429")
-    pixel_budget: int = Field(100_000_000, ge=1, description="most decoded pixels in memory; further images wait")
+    pixel_budget: int = Field(
+        100_000_000, ge=1, description="most pixels of images and of people's inputs in memory; further images wait"
+    )
     image_threads: int = Field(2, ge=1, description="threads that decode and crop images")
 
     header_seconds: float = Field(10, gt=0, description="how long a connection may take to say what it wants")

@@ -12,7 +12,7 @@ import torch
 from hypothesis import settings
 from PIL import Image
 
-from tests.support.bright_service import running, write_model
+from tests.support.bright_service import WHOLE, running, write_model
 from tests.support.page_browser import DESKTOP, Visit, open_browser
 from tests.support.ramps import RAMP_SIZES, RampReader, ramp_image, ramp_joints
 from tests.support.video_files import SENDER
@@ -109,7 +109,7 @@ def bright_model(tmp_path_factory):
 @pytest.fixture(scope="session")
 def bright(bright_model):
     """A service that finds every joint at the brightest spot."""
-    with running(bright_model, "--log-level", "warning") as (_, port):
+    with running(bright_model, *WHOLE, "--log-level", "warning") as (_, port):
         yield f"http://127.0.0.1:{port}/"
 
 

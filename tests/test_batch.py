@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from tests.support.video_files import write_video
-from unipose.batch import find_inputs, main
+from unipose.batch import find_inputs, lists_failures, main
 from unipose.core.image import read_image
 from unipose.pipelines.worker import UNFINISHED
 
@@ -132,7 +132,7 @@ def test_stopped_it_goes_on_and_lists_what_fails(folder):
     names = draw(source, 60) + [f"sub/{name}" for name in draw(source / "sub", 60)]
     write_video(source / "film.mp4", 20)
     (source / "bad.jpg").write_bytes(b"\xff\xd8\xff no image")
-    process = started(source, out, "--min-score", "0")
+    process = started(source, out, "--detector", "whole", "--min-score", "0")
     wait_for_results(process, out, 10)
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=60)
@@ -141,7 +141,7 @@ def test_stopped_it_goes_on_and_lists_what_fails(folder):
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*.json*") if path.name != "failed.jsonl"}
     assert 10 <= len(before) < len(names)
     for attempt in range(2):
-        process = started(source, out, "--min-score", "0")
+        process = started(source, out, "--detector", "whole", "--min-score", "0")
         _, said = process.communicate(timeout=120)
         assert process.returncode == 1 and "error: bad.jpg: " in said
         assert f"{len(before) if attempt == 0 else len(names) + 1} were done before, 1 failed" in said
@@ -177,6 +177,41 @@ def test_what_cannot_be_is_told_in_a_line(folder, options, message, capsys):
     error = capsys.readouterr().err
     assert error.startswith("error: ") and message in error and error.count("\n") == 1
     assert made(source.parent) == {"in/000.png"}
+
+
+@pytest.mark.parametrize(
+    ("theirs", "message"),
+    [
+        ("out/000.png.jpg", "exists, and UniPose did not make it"),
+        ("out/film.mp4.mp4", "exists, and UniPose did not make it"),
+        ("out/failed.jsonl", "exists, and UniPose did not make it"),
+        ("out/000.png.jpg -> in/001.png", "would overwrite what it is made from"),
+    ],
+)
+def test_nobody_loses_a_file(folder, theirs, message, capsys):
+    source, out = folder
+    draw(source, 2)
+    write_video(source / "film.mp4", 4)
+    out.mkdir()
+    name, _, target = theirs.partition(" -> ")
+    path = source.parent / name
+    if target:
+        path.symlink_to(source.parent / target)
+    else:
+        path.write_bytes(b"mine")
+    before = {file: file.read_bytes() for file in source.parent.rglob("*") if file.is_file()}
+    assert main([str(source), "--out", str(out)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and message in error and error.count("\n") == 1
+    assert before == {file: file.read_bytes() for file in source.parent.rglob("*") if file.is_file()}
+
+
+def test_its_own_list_of_failures_is_replaced(folder):
+    path = folder[0] / "failed.jsonl"
+    path.write_text(json.dumps({"input": "a.jpg", "error": "damaged"}) + "\n")
+    assert lists_failures(path)
+    path.write_text('{"inputs": 3}\n')
+    assert not lists_failures(path)
 
 
 def test_there_must_be_something_to_do(folder, capsys):

@@ -50,7 +50,7 @@ def test_engines_are_timed_against_the_peak(capsys, monkeypatch):
     monkeypatch.setattr("torch.compile", lambda module: module)  # which takes a minute
     assert main(["infer", "--no-peers", "--int8", "int8"]) == 0
     out = capsys.readouterr().out
-    rows = [line for line in out.splitlines() if "unipose-lsp-s" in line]
+    rows = [line for line in out.splitlines() if "unipose-s" in line]
     assert len(rows) == 9  # PyTorch and compiled, twice each; ONNX Runtime twice; OpenVINO three times
     assert all(re.search(r"│\s+2\.6 │(\s+[\d.]+ │){4}", row) for row in rows)
     assert sum("%" in row for row in rows) == 7

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unipose.calibrate import LAST, TEMPERATURES, best_column, main, peak_scores
+from unipose.calibrate import LAST, TEMPERATURES, brier_scores, logistic_regression, main, peak_scores
 from unipose.core.image import read_image
 from unipose.core.skeleton import SKELETONS
 from unipose.datasets.records import read_records
@@ -41,7 +41,14 @@ def test_the_best_column_says_how_often_keypoints_are_right():
     scores = peak_scores(softmax(rng.normal(0, 1, (4000, 12, 12)) * rng.uniform(1, 6, (4000, 1, 1)), 1.0), 1.0)
     for which in (40, 70):
         right = rng.random(4000) < scores[:, which]
-        assert abs(best_column(scores, right) - which) <= 4
+        assert abs(int(brier_scores(scores, right).argmin()) - which) <= 4
+
+
+def test_the_regression_finds_the_weights_that_made_its_data():
+    rng = np.random.default_rng(0)
+    features, weights = np.column_stack([np.ones(20_000), rng.normal(0, 2, (20_000, 2))]), np.array([-0.7, 1.8, 0.5])
+    right = rng.random(20_000) < 1 / (1 + np.exp(-features @ weights))
+    np.testing.assert_allclose(logistic_regression(features, right), weights, atol=0.1)
 
 
 def test_a_calibrated_model_finds_the_same_with_better_scores(people, tmp_path, capsys):
@@ -54,13 +61,15 @@ def test_a_calibrated_model_finds_the_same_with_better_scores(people, tmp_path, 
     first, before, after = capsys.readouterr().out.splitlines()
     weights, spec = read_model(out)
     temperature = spec.provenance["temperature"] / 3
-    assert temperature < 0.7 and first.startswith(f"temperature {temperature:.2f}, fitted on ")
-    assert float(after.split()[3].strip(";")) < 0.8 * float(before.split()[3].strip(";"))
+    assert temperature < 0.7 and first == f"temperature {temperature:.2f}; the other half of each set:"
+    assert before.startswith(f"{people}, before: ") and after.startswith(f"{people}, after: ")
+    scores = [float(line.partition("Brier score ")[2].partition(";")[0]) for line in (before, after)]
+    assert scores[1] < 0.8 * scores[0]
     assert {weight.dtype for weight in weights.values() if weight.is_floating_point()} == {torch.float16}
 
     records = read_records(people).records[:4]
     images, boxes = [read_image(r.image_path) for r in records], [r.box_xyxy[None] for r in records]
-    old, new = (Predictor(Torch(path)).predict(images, boxes) for path in (cautious, out))
+    old, new = (Predictor(Torch(path), decoder="quadratic").predict(images, boxes) for path in (cautious, out))
     for [a], [b] in zip(old, new, strict=True):
         np.testing.assert_allclose(a.xy_image, b.xy_image, atol=0.3)
         assert (b.score > a.score).all()

@@ -29,16 +29,16 @@ def test_a_table_and_json_with_hashes(sample, tmp_path, capsys):
     assert len(report["per_keypoint"]) == 14
     assert report["mean"] == pytest.approx(sum(report["per_keypoint"].values()) / 14)
     table = capsys.readouterr().out
-    assert "PCK@0.2 of unipose-lsp-s.onnx, 24 people" in table
+    assert "PCK@0.2 of unipose-s.onnx, 24 people" in table
     assert "left_wrist" in table and f"{report['mean']:.1f}" in table and report["model"]["sha256"][:12] in table
 
 
 def test_decoders_compared_and_a_page_with_the_worst_cases(sample, tmp_path):
     assert main(["int8", str(sample), "--compare", "--report", str(tmp_path), "--json", str(tmp_path / "r.json")]) == 0
     report = json.loads((tmp_path / "r.json").read_text())
-    assert report["model"]["file"] == "unipose-lsp-s-int8.onnx"
+    assert report["model"]["file"] == "unipose-s-int8.onnx"
     assert set(report["decoders"]) == {"argmax", "quadratic", "dark", "argmax, flip", "quadratic, flip", "dark, flip"}
-    assert report["decoders"]["quadratic"] == report["mean"]
+    assert report["decoders"]["dark"] == report["mean"]
     assert len(report["by_size"]) == 3
     assert "Worst cases" in (tmp_path / "report.html").read_text()
     assert cv2.imread(str(tmp_path / "gallery.png")).shape == (1600, 1200, 3)

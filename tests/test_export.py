@@ -6,6 +6,7 @@ import onnxruntime
 import pytest
 
 from tests.support.networks import SMALL_LSTM_NETWORK, SMALL_NETWORK
+from unipose.core.files import is_model_file
 from unipose.core.model_spec import METADATA_KEY, ModelSpec
 from unipose.export import BATCHES, STEPS, difference, main
 from unipose.modeling.checkpoint import build_network, read_model, save_model
@@ -53,6 +54,28 @@ def test_errors_are_one_line(trained, tmp_path, capsys, model, out, message):
     assert main([str(tmp_path / model), str(tmp_path / out)]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ") and message in error
+
+
+@pytest.mark.parametrize("force", [[], ["--force"]])
+@pytest.mark.parametrize("name", ["m.onnx", "./m.onnx", "new/../m.onnx"])
+def test_its_input_is_not_its_output(trained, tmp_path, capsys, monkeypatch, name, force):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "new").mkdir()
+    (tmp_path / "m.onnx").symlink_to(trained)
+    before = trained.read_bytes()
+    assert main([str(trained), name, *force]) == 2
+    assert "would overwrite what it is made from" in capsys.readouterr().err
+    assert trained.read_bytes() == before and (tmp_path / "m.onnx").is_symlink()
+
+
+def test_a_model_of_somebody_elses_is_kept_unless_forced(trained, tmp_path, capsys):
+    out = tmp_path / "theirs.onnx"
+    out.write_bytes(b"theirs")
+    assert main([str(trained), str(out)]) == 2
+    assert "exists, and UniPose did not make it" in capsys.readouterr().err
+    assert out.read_bytes() == b"theirs"
+    assert main([str(trained), str(out), "--force"]) == 0
+    assert is_model_file(out)  # which may be replaced
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from torchvision import datasets
 
 from unipose.modeling.pretrained import load_pretrained
 from unipose.modeling.trunk import ZOO, Trunk
-from unipose.pretrain import main
+from unipose.pretrain import is_result, main
+from unipose.weights import default_weights
 
 
 def stripes(rng: np.random.Generator, upright: bool, size: int = 40) -> np.ndarray:
@@ -43,6 +44,7 @@ def test_a_trunk_learns_classes_and_then_starts_a_pose_network(folder, capsys):
         assert float(file.metadata()["accuracy"]) > 85
         conv = file.get_tensor("trunk.stem.0.weight")
     assert capsys.readouterr().out.count("accuracy") == 6
+    assert is_result(out)
     trunk = Trunk(ZOO["res2net_s"], 16)
     load_pretrained(trunk, "res2net_s", str(out))
     assert torch.equal(trunk.stem[0].weight, conv)
@@ -79,6 +81,15 @@ def test_errors_are_one_line(folder, tmp_path, capsys, change, message):
     assert main([data, *SMALL, *(word for pair in options.items() for word in pair)]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ") and message in error
+
+
+def test_a_file_of_somebody_elses_is_kept(folder, capsys):
+    """A pose model is no trunk of ours either."""
+    out = folder / "mine.safetensors"
+    out.write_bytes(default_weights().read_bytes())
+    assert main([str(folder), *SMALL, "--trunk", "res2net_s", "--out", str(out)]) == 2
+    assert "exists, and UniPose did not make it" in capsys.readouterr().err
+    assert out.read_bytes() == default_weights().read_bytes()
 
 
 def test_damaged_cifar_files_are_named(tmp_path, capsys):

@@ -48,7 +48,7 @@ def test_a_photo_goes_in_and_joints_come_out(figure, tmp_path):
 
 @pytest.fixture
 def predictor(ramp_reader):
-    return unipose.Predictor(ramp_reader)
+    return unipose.Predictor(ramp_reader, decoder="quadratic")
 
 
 @pytest.mark.parametrize("kind", ["array", "bytes", "str", "path"])

@@ -7,6 +7,8 @@ import sys
 import time
 from contextlib import suppress
 from fractions import Fraction
+from itertools import islice
+from pathlib import Path
 
 import av
 import cv2
@@ -18,7 +20,7 @@ from unipose.core.image import read_image
 from unipose.tracking.pose_tracker import PoseTracker
 from unipose.video import main
 
-ANYBODY = ["--min-score", "0"]  # these pictures show nobody
+ANYBODY = ["--detector", "whole", "--min-score", "0"]  # these pictures show nobody
 
 
 def lines(path):
@@ -58,7 +60,8 @@ def test_a_folder_of_images(tmp_path, outputs):
 @pytest.mark.parametrize("form", ["coco", "openpose", "csv"])
 def test_other_lines_to_the_standard_output(tmp_path, form, capsys):
     source = write_video(tmp_path / "in.mp4", 6)
-    assert main([str(source), "--json", "-", "--format", form, *ANYBODY]) == 0
+    each_frame = ["--detect-every", "1", "--batch", "1"]
+    assert main([str(source), "--json", "-", "--format", form, *ANYBODY, *each_frame]) == 0
     out = capsys.readouterr().out.splitlines()
     assert out[0].startswith("frame,time,track_id" if form == "csv" else "{")
     assert len(out) >= 6
@@ -66,16 +69,7 @@ def test_other_lines_to_the_standard_output(tmp_path, form, capsys):
 
 def test_people_keep_one_id_and_are_drawn(real_data, tmp_path, outputs):
     """Five seconds of a real video in which one person stands and turns."""
-    source = tmp_path / "in.mp4"
-    with av.open(str(real_data / "people_walking.mp4")) as container, av.open(str(source), "w") as out:
-        stream = out.add_stream("libx264", rate=10, options={"crf": "18"})
-        container.seek(26_000_000)
-        pictures = [picture for picture, _ in zip(container.decode(video=0), range(50), strict=False)]
-        stream.width, stream.height, stream.pix_fmt = pictures[0].width, pictures[0].height, "yuv420p"
-        for i, picture in enumerate(pictures):
-            picture.pts, picture.time_base = i, Fraction(1, 10)
-            out.mux(stream.encode(picture))
-        out.mux(stream.encode(None))
+    source = clip(real_data / "people_walking.mp4", range(260, 310), tmp_path / "in.mp4")
     assert main([str(source), "-o", str(outputs[0]), "--json", str(outputs[1])]) == 0
     assert [[pose["track_id"] for pose in line["poses"]] for line in lines(outputs[1])] == [[1]] * 50
     with av.open(str(source)) as before, av.open(str(outputs[0])) as after:
@@ -83,6 +77,33 @@ def test_people_keep_one_id_and_are_drawn(real_data, tmp_path, outputs):
         apart = [np.abs(a.to_ndarray(format="rgb24").astype(int) - b.to_ndarray(format="rgb24")) for a, b in pairs]
     assert all((difference.max(axis=2) > 60).sum() > 500 for difference in apart)  # the skeleton
     assert all(np.median(difference) < 3 for difference in apart)  # and nothing else
+
+
+def test_ids_are_as_many_as_people_and_an_empty_room_is_empty(real_data, tmp_path):
+    """24 seconds of a real video: a room with a table, a woman who comes, stands and goes, the room, a man who comes.
+
+    Between these frames somebody is only partly in the picture.
+    """
+    out = tmp_path / "out.jsonl"
+    source = clip(real_data / "people_walking.mp4", range(40, 280), tmp_path / "in.mp4")
+    assert main([str(source), "--json", str(out)]) == 0
+    ids = {line["frame"] + 40: [pose["track_id"] for pose in line["poses"]] for line in lines(out)}
+    assert all(not ids[frame] for frame in [*range(40, 60), *range(200, 228)])
+    assert all(ids[frame] == [1] for frame in range(68, 195))
+    assert all(ids[frame] == [2] for frame in range(236, 280))
+
+
+def clip(source, frames, path):
+    """Some frames of a video of ten a second."""
+    with av.open(str(source)) as container, av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=10, options={"crf": "18", "preset": "veryfast"})
+        origin = container.streams.video[0]
+        stream.width, stream.height, stream.pix_fmt = origin.width, origin.height, "yuv420p"
+        for index, picture in enumerate(islice(container.decode(video=0), frames.start, frames.stop)):
+            picture.pts, picture.time_base = index, Fraction(1, 10)
+            out.mux(stream.encode(picture))
+        out.mux(stream.encode(None))
+    return path
 
 
 def test_a_truncated_file_leaves_what_could_be_read(tmp_path, outputs, capsys):
@@ -183,7 +204,7 @@ def test_an_error_anywhere_surfaces_soon(tmp_path, outputs, part, monkeypatch, c
     ("options", "message"),
     [
         ([], "say what to write: -o OUT.mp4, --json OUT.jsonl, or both"),
-        (["-o", "{source}"], "would overwrite what it is made from"),
+        (["--json", "{folder}/out.jsonl", "--max-people", "0"], "from 1 up, got 0"),
         (["-o", "{folder}/out.gif"], "a video is written as"),
         (["--json", "{folder}/out.jsonl", "--batch", "0"], "from 1 up, got 0"),
         (["--json", "{folder}/out.jsonl", "--detect-every", "0"], "from 1 up, got 0"),
@@ -199,6 +220,59 @@ def test_what_cannot_be_is_told_in_a_line(tmp_path, options, message, capsys):
     error = capsys.readouterr().err
     assert error.startswith("error: ") and message in error and error.count("\n") == 1
     assert source.read_bytes() == before
+
+
+@pytest.fixture
+def theirs(tmp_path, monkeypatch):
+    """A folder, the working one, with a video that is the input, links to it, and other files of somebody's."""
+    monkeypatch.chdir(tmp_path)
+    write_video(tmp_path / "in.mp4", 4)
+    (tmp_path / "soft.mp4").symlink_to("in.mp4")
+    (tmp_path / "hard.mp4").hardlink_to(tmp_path / "in.mp4")
+    write_video(tmp_path / "holiday.mp4", 5)
+    (tmp_path / "frames").mkdir()
+    cv2.imwrite("frames/0.png", numbered(0))
+    for name in ("notes.txt", "data.json", "table.csv"):
+        (tmp_path / name).write_text('{"mine": 1}\n')
+    return {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+
+INPUT, OTHER = "would overwrite what it is made from", "exists, and UniPose did not make it"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "force"),
+    [
+        *(
+            (["in.mp4", option, name], INPUT, force)
+            for option in ("-o", "--json")
+            for name in ("in.mp4", "./in.mp4", "frames/../in.mp4", "soft.mp4", "hard.mp4")
+            for force in ([], ["--force"])
+        ),
+        (["soft.mp4", "-o", "in.mp4"], INPUT, []),
+        (["frames", "--json", "frames/0.png"], INPUT, ["--force"]),
+        (["in.mp4", "-o", "holiday.mp4"], OTHER, []),
+        (["in.mp4", "--json", "holiday.mp4"], OTHER, []),
+        (["in.mp4", "--json", "notes.txt"], OTHER, []),
+        (["in.mp4", "--json", "data.json"], OTHER, []),
+        (["in.mp4", "--json", "table.csv", "--format", "csv"], OTHER, []),
+        (["in.mp4", "-o", "new.mp4", "--json", "./new.mp4"], "would be written twice", ["--force"]),
+        (["in.mp4", "--json", "frames"], "frames is a folder", ["--force"]),
+    ],
+)
+def test_nobody_loses_a_file(theirs, tmp_path, arguments, message, force, capsys):
+    assert main([*arguments, *force]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and message in error and error.count("\n") == 1
+    assert theirs == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+
+def test_results_and_what_is_forced_are_replaced(theirs, tmp_path):
+    command = ["in.mp4", "-o", "holiday.mp4", "--json", "notes.txt", *ANYBODY]
+    assert main([*command, "--force"]) == 0
+    assert len(times(Path("holiday.mp4"))) == len(lines(Path("notes.txt"))) == 4
+    for form in ("csv", "openpose", "coco", "native"):
+        assert main([*command, "--format", form]) == 0
 
 
 def test_a_missing_source_is_told(tmp_path, capsys):

@@ -15,10 +15,12 @@ from typing import TextIO
 from rich.console import Console
 
 from unipose.cli import INTERRUPTED, exit_status
+from unipose.core.files import refuse_overwrite
 from unipose.core.image import IMAGE_SUFFIXES
 from unipose.pipelines.options import (
     PredictorOptions,
     VideoOptions,
+    add_force,
     add_predictor_options,
     add_video_options,
     read_options,
@@ -33,13 +35,13 @@ FAILED = "failed.jsonl"
 
 def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
-    return exit_status(lambda: _run(read_batch(arguments), Console(stderr=True)))
+    return exit_status(lambda: _run(read_batch(arguments), Console(stderr=True), arguments.force))
 
 
-def _run(options: BatchOptions, console: Console) -> int:
+def _run(options: BatchOptions, console: Console, force: bool) -> int:
     outcome = Outcome()
     try:
-        run(options, console, outcome)
+        run(options, console, outcome, force)
     except KeyboardInterrupt:
         print(f"interrupted: {outcome}; the same command does the rest", file=sys.stderr)
         return INTERRUPTED
@@ -89,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     add_predictor_options(parser)
     add_video_options(parser)
+    add_force(parser)
     return parser
 
 
@@ -98,12 +101,18 @@ def read_batch(a: argparse.Namespace) -> BatchOptions:
     return BatchOptions(a.source, a.out, predictor, video, a.workers, a.threads, a.address)
 
 
-def run(options: BatchOptions, console: Console, outcome: Outcome) -> None:
-    """Make the results that are missing. Raises ValueError or OSError, before anything is made, for what cannot be."""
+def run(options: BatchOptions, console: Console, outcome: Outcome, force: bool = False) -> None:
+    """Make the results that are missing; `force`: where they would be, files that UniPose did not make are replaced.
+
+    Raises ValueError or OSError, before anything is made, for what cannot be.
+    """
     options = options.absolute()
     names = find_inputs(options.source, options.out)
     missing = [name for name in names if not options.is_done(name)]
     outcome.before = len(names) - len(missing)
+    results = (path for name in missing for path in options.results(name))
+    refuse_overwrite(results, [options.source / name for name in names], options.is_result, force)
+    refuse_overwrite([options.out / FAILED], [], lists_failures, force)
     open_tracker(options.predictor.load(), options.video)  # told here what would stop every worker
     with prepared_folder(options.out) as failures:
         if not missing:
@@ -116,6 +125,13 @@ def run(options: BatchOptions, console: Console, outcome: Outcome) -> None:
                     print(json.dumps({"input": name, "error": error}), file=failures, flush=True)
                 outcome.add(error)
                 progress.advance(task)
+
+
+def lists_failures(path: Path) -> bool:
+    """Whether a file is the list of failures of a batch."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        first = file.readline()
+    return first.startswith('{"input": ') and '"error": ' in first
 
 
 def find_inputs(folder: Path, out: Path) -> list[str]:

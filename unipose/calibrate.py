@@ -1,9 +1,10 @@
 """`unipose calibrate MODEL.safetensors OUT.safetensors --data SET.json`: scores as probabilities of being right."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -12,13 +13,18 @@ from rich.progress import track
 from unipose.cli import exit_status
 from unipose.core.image import read_image
 from unipose.core.metrics import reliability
+from unipose.core.model_spec import PersonScore
 from unipose.core.pose import Pose
 from unipose.core.types import Bool, Float32, Float64
 from unipose.datasets.records import Record, RecordSet, read_records
+from unipose.evaluation.people import match
+from unipose.evaluation.predictions import ImageQuery, predict_queries, shared_keypoints
 from unipose.evaluation.summary import default_metric, score_pck, score_pckh
+from unipose.inference.detectors.detector import open_detector
 from unipose.inference.predictor import Predictor
 from unipose.modeling.checkpoint import read_model, save_model
 from unipose.runtime.engines import Torch
+from unipose.weights import finder_for
 
 TEMPERATURES = 1.02 ** np.arange(-55, 56)
 BATCH = 16
@@ -29,38 +35,108 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="unipose calibrate", description=__doc__)
     parser.add_argument("model", type=Path, help="a .safetensors file, as `unipose train` writes it")
     parser.add_argument("out", type=Path, help="the .safetensors file to write")
-    parser.add_argument("--data", type=Path, required=True, help="a COCO-keypoint JSON that it was not trained on")
-    arguments = parser.parse_args(argv)
-    return exit_status(lambda: print(calibrate(arguments.model, arguments.out, read_records(arguments.data))))
+    parser.add_argument(
+        "--data", type=Path, nargs="+", required=True, metavar="SET",
+        help="COCO-keypoint JSONs that it was not trained on; each counts alike",
+    )  # fmt: skip
+    parser.add_argument(
+        "--people", type=Path, metavar="SET", help="photographs of several people, to calibrate the person score on too"
+    )
+    parser.add_argument("--finder", type=Path, help="who finds these people (default: the finder that comes along)")
+    a = parser.parse_args(argv)
+    return exit_status(lambda: print(calibrate(a.model, a.out, [read_records(d) for d in a.data], a.people, a.finder)))
 
 
-def calibrate(model: Path, out: Path, record_set: RecordSet) -> str:
+def calibrate(
+    model: Path, out: Path, record_sets: Sequence[RecordSet], people: Path | None = None, finder: Path | None = None
+) -> str:
     """Write the model with its logits divided by a temperature (Guo et al., On calibration of modern neural networks,
-    ICML 2017) -> lines that say what it changed.
+    ICML 2017), and with `people` also a PersonScore -> lines that say what it changed.
 
-    Keypoints stay where they are: the maps' logarithms are scaled, which moves no peak of a parabola. The temperature
-    is fitted on every second person, in annotated boxes without flip test, and judged on the others. Raises ValueError
-    for a model without softmax or with a recurrent state, and if there are too few people.
+    The temperature is fitted on every second person of each set, in annotated boxes without flip test, and judged on
+    the others; it hardly moves keypoints, as it scales the maps' logarithms. Raises ValueError for a model without
+    softmax or with a recurrent state, and if there are too few people.
     """
     weights, spec = read_model(model)
     if spec.network["activation"] != "softmax" or spec.state_channels:
         raise ValueError(f"{model} is not a network of single frames trained with a cross-entropy")
-    poses, scores = predict_scores(Predictor(Torch(model)), record_set.records)
+    predictor = Predictor(Torch(model))
+    halves = [judge_set(predictor, record_set) for record_set in record_sets]
+    chosen = int(np.sum([brier_scores(fitted, right) for fitted, right, _, _ in halves], axis=0).argmin())
+    temperature = float(TEMPERATURES[chosen])
+    scaled = {name: tensor / temperature if name.startswith(LAST) else tensor for name, tensor in weights.items()}
+    provenance = {**spec.provenance, "temperature": spec.provenance.get("temperature", 1.0) * temperature}
+    calibrated = replace(spec, provenance=provenance)
+    dtype = weights[f"{LAST}weight"].dtype
+    save_model(out, scaled, calibrated, dtype)
+    lines = [f"temperature {temperature:.2f}; the other half of each set:"]
+    for record_set, (_, _, judged, right) in zip(record_sets, halves, strict=True):
+        for when, i in (("before", TEMPERATURES.tolist().index(1.0)), ("after", chosen)):
+            lines.append(f"{record_set.path}, {when}: {reliability_line(judged[:, i], right)}")
+    if people:
+        rule, text = fit_person_score(out, read_records(people), finder or finder_for(out))
+        save_model(out, scaled, replace(calibrated, person_score=rule), dtype)
+        lines.append(text)
+    return "\n".join(lines)
+
+
+def judge_set(predictor: Predictor, record_set: RecordSet) -> tuple[Float64, Bool, Float64, Bool]:
+    """-> of every second person the scores at each of TEMPERATURES (N, T) and which are right (N,), then of the others.
+
+    Raises ValueError if there are too few people.
+    """
+    keypoints = shared_keypoints(predictor.spec, record_set)
+    poses, scores = predict_scores(predictor, record_set.records)
     metric = score_pckh if default_metric(record_set) == "pckh" else score_pck
-    score = metric(record_set.records, poses, record_set)
+    score = metric(record_set.records, [pose.select(keypoints) for pose in poses], record_set)
+    scores = scores[:, keypoints]
     fitting = score.counted & (np.arange(len(poses)) % 2 == 0)[:, None]
     judging = score.counted & ~fitting
     if not (fitting.any() and judging.any()):
         raise ValueError(f"{record_set.path} has too few people whom PCK can judge: two at least")
-    chosen = best_column(scores[fitting], score.right[fitting])
-    temperature = float(TEMPERATURES[chosen])
-    scaled = {name: tensor / temperature if name.startswith(LAST) else tensor for name, tensor in weights.items()}
-    provenance = {**spec.provenance, "temperature": spec.provenance.get("temperature", 1.0) * temperature}
-    save_model(out, scaled, replace(spec, provenance=provenance), weights[f"{LAST}weight"].dtype)
-    lines = [f"temperature {temperature:.2f}, fitted on {fitting.sum()} keypoints; the other {judging.sum()}:"]
-    for when, i in (("before", TEMPERATURES.tolist().index(1.0)), ("after", chosen)):
-        lines.append(f"{when}: {reliability_line(scores[judging][:, i], score.right[judging])}")
-    return "\n".join(lines)
+    return scores[fitting], score.right[fitting], scores[judging], score.right[judging]
+
+
+def fit_person_score(model: Path, record_set: RecordSet, finder: Path) -> tuple[PersonScore, str]:
+    """Logistic regression on every second image of a set -> the rule, and a line that judges it on the others.
+
+    Its threshold is that of the best F1 over all images, in hundredths.
+    """
+    runtime = Torch(model)
+    runtime.spec = replace(runtime.spec, person_score=PersonScore(bias=0, detection=1, keypoints=1, threshold=0))
+    predictor = Predictor(runtime, open_detector("finder", str(finder)))
+    queries = [ImageQuery(path, None) for path in record_set.images.values()]
+    found = predict_queries(predictor, queries, _track, min_score=0.0)
+    keypoints = shared_keypoints(runtime.spec, record_set)
+    selected = [[pose.select(keypoints) for pose in poses] for poses in found]
+    matches = match(selected, list(record_set.images), record_set)
+    features = np.array(
+        [[1.0, *PersonScore.features(pose.detection or 0.0, pose.score)] for poses in found for pose in poses]
+    )
+    odd = np.array([i % 2 for i, poses in enumerate(found) for _ in poses], bool)
+    weights = logistic_regression(features[~odd], matches.right[~odd])
+    score = 1 / (1 + np.exp(-features @ weights))
+    matches = replace(matches, score=score)
+    threshold = max((np.arange(1, 100) / 100).tolist(), key=matches.f1)
+    bias, detection, keypoint = (round(float(w), 4) for w in weights)
+    rule = PersonScore(bias, detection, keypoint, threshold)
+    shown = matches.at(threshold)
+    line = (
+        f"person score, {rule}, on {record_set.path}: F1 {matches.f1(threshold):.3f}, {shown['covered']:.1f} % of "
+        f"{shown['people']} people at {shown['answers']:.2f} answers for each; the other half of the images: "
+        f"{reliability_line(score[odd], matches.right[odd])}"
+    )
+    return rule, line
+
+
+def logistic_regression(features: Float64, right: Bool) -> Float64:
+    """Weights (F,) of features (N, F) under which `right` (N,) is most likely, by Newton's method."""
+    weights = np.zeros(features.shape[1])
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-features @ weights))
+        curvature = (features * (p * (1 - p))[:, None]).T @ features + 1e-6 * np.eye(len(weights))
+        weights -= np.linalg.solve(curvature, features.T @ (p - right))
+    return weights
 
 
 def predict_scores(predictor: Predictor, records: Sequence[Record]) -> tuple[list[Pose], Float64]:
@@ -68,7 +144,7 @@ def predict_scores(predictor: Predictor, records: Sequence[Record]) -> tuple[lis
     poses: list[Pose] = []
     scores = []
     batches = [records[start : start + BATCH] for start in range(0, len(records), BATCH)]
-    for batch in track(batches, console=Console(stderr=True), transient=True):
+    for batch in _track(batches):
         prepared = [predictor.prepare(read_image(r.image_path), r.box_xyxy, predictor.spec.margin) for r in batch]
         maps = predictor.runtime.run(np.stack([pixels for pixels, _ in prepared]))
         poses += predictor.read(maps, [affine for _, affine in prepared], np.array([r.box_xyxy for r in batch]))
@@ -87,9 +163,14 @@ def peak_scores(maps: Float32, sigma: float) -> Float64:
     return clipped
 
 
-def best_column(scores: Float64, right: Bool) -> int:
-    """The column of scores (N, T) with the least Brier score, the mean squared error, against what is right (N,)."""
-    return int(((scores - right[:, None]) ** 2).mean(axis=0).argmin())
+def brier_scores(scores: Float64, right: Bool) -> Float64:
+    """The mean squared error of each column of scores (N, T) against what is right (N,) -> (T,)."""
+    errors: Float64 = ((scores - right[:, None]) ** 2).mean(axis=0)
+    return errors
+
+
+def _track(work: Sequence[Any]) -> Iterable[Any]:
+    return track(work, console=Console(stderr=True), transient=True)
 
 
 def reliability_line(score: Float64, right: Bool) -> str:

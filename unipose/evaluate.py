@@ -16,7 +16,7 @@ from unipose.core.types import Json
 from unipose.evaluation import report
 from unipose.evaluation.evaluator import EvaluationOptions, evaluate
 from unipose.evaluation.summary import METRICS
-from unipose.pipelines.options import read_options
+from unipose.pipelines.options import add_detector_options, read_options
 from unipose.runtime.engines import ENGINES
 from unipose.weights import MODEL_HELP, named_model
 
@@ -50,10 +50,11 @@ def _parser() -> argparse.ArgumentParser:
         "--empty", type=Path, metavar="FOLDER",
         help="with --boxes detector: photos without people, to say how well the person score tells them apart (AUROC)",
     )  # fmt: skip
-    parser.add_argument("--decoder", choices=tuple(DECODERS), default="quadratic")
+    parser.add_argument("--decoder", choices=tuple(DECODERS), default="dark")
     parser.add_argument("--compare", action="store_true", help="the mean of every decoder, with and without flip test")
     parser.add_argument("--engine", choices=tuple(ENGINES))
     parser.add_argument("--device", default="cpu")
+    add_detector_options(parser)
     parser.add_argument("--json", type=Path, help="write the numbers here too")
     parser.add_argument(
         "--report", type=Path, metavar="DIR",

@@ -12,8 +12,10 @@ import torch
 from torch import nn
 
 from unipose.cli import exit_status
+from unipose.core.files import is_model_file, refuse_overwrite
 from unipose.core.model_spec import METADATA_KEY, ModelSpec
 from unipose.modeling.checkpoint import load_model
+from unipose.pipelines.options import add_force
 from unipose.runtime.engines import Runtime, Torch, no_state, open_runtime
 
 TOLERANCE = 2e-4  # of maps whose peaks are near 1: float32 sums in another order differ by less
@@ -25,13 +27,15 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="unipose export", description=__doc__)
     parser.add_argument("model", type=Path, help="a .safetensors file, as `unipose train` writes it")
     parser.add_argument("out", type=Path, help="the .onnx file to write")
+    add_force(parser)
     arguments = parser.parse_args(argv)
-    return exit_status(lambda: _run(arguments.model, arguments.out))
+    return exit_status(lambda: _run(arguments.model, arguments.out, arguments.force))
 
 
-def _run(model: Path, out: Path) -> None:
+def _run(model: Path, out: Path, force: bool) -> None:
     if out.suffix != ".onnx":
         raise ValueError(f"the output must end in .onnx, got {out}")
+    refuse_overwrite([out], [model], is_model_file, force)
     print("\n".join(export(*load_model(model), out)))
     print(f"{out}: {out.stat().st_size / 2**20:.1f} MB")
 

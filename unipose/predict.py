@@ -1,57 +1,85 @@
-"""`unipose predict IMAGE... --out DIR`: pictures with their poses drawn, and the poses as JSON."""
+"""`unipose predict IMAGE... --out DIR`: pictures with their people's poses drawn, and the poses as JSON."""
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from unipose.cli import exit_status
-from unipose.pipelines.image import predict_image
-from unipose.pipelines.options import PredictorOptions, add_predictor_options, read_options
+from unipose.core.draw import MIN_SCORE
+from unipose.core.files import refuse_overwrite
+from unipose.inference.predictor import MAX_PEOPLE
+from unipose.pipelines.image import ImageOptions, is_result, predict_image, results_of
+from unipose.pipelines.options import PredictorOptions, add_force, add_predictor_options, read_options
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="unipose predict", description=__doc__)
+    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="photographs")
+    parser.add_argument("--out", type=Path, required=True, help="folder for NAME.pose.jpg (overlay) and NAME.pose.json")
     parser.add_argument(
-        "images", nargs="+", type=Path, metavar="IMAGE", help="photographs; of one person, or see below"
-    )
-    parser.add_argument("--out", type=Path, required=True, help="folder for NAME.jpg (overlay) and NAME.json")
+        "--box", type=float, nargs=4, metavar=("X1", "Y1", "X2", "Y2"),
+        help="the one person's box, for all, in place of a detector's",
+    )  # fmt: skip
     parser.add_argument(
-        "--box", type=float, nargs=4, metavar=("X1", "Y1", "X2", "Y2"), help="the person's box, for all"
-    )
+        "--max-people", type=int, default=MAX_PEOPLE, metavar="N",
+        help=f"in a photograph, the best first (default {MAX_PEOPLE})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--min-joint-score", type=float, default=MIN_SCORE, metavar="S",
+        help=f"the least score, 0 to 1, of a joint that is drawn; the JSON has all (default {MIN_SCORE})",
+    )  # fmt: skip
     add_predictor_options(parser)
+    add_force(parser)
     arguments = parser.parse_args(argv)
-    options = read_options(PredictorOptions, arguments)
-    return exit_status(lambda: predict(arguments.images, arguments.out, options, arguments.box))
+
+    def run() -> int:
+        options, image_options = read_options(PredictorOptions, arguments), read_options(ImageOptions, arguments)
+        return predict(arguments.images, arguments.out, options, image_options, arguments.force)
+
+    return exit_status(run)
 
 
-def predict(images: list[Path], out: Path, options: PredictorOptions, box: list[float] | None = None) -> int:
+def predict(
+    images: list[Path],
+    out: Path,
+    options: PredictorOptions,
+    image_options: ImageOptions | None = None,
+    force: bool = False,
+) -> int:
     """Write the results of each image into `out` -> the exit status, 1 where an image failed.
 
-    Raises ValueError, OSError or ImportError where none can be predicted.
+    `force`: other files with the names of results are replaced. Raises ValueError, OSError or ImportError where none
+    can be predicted.
     """
-    if box is not None and options.detector != "whole":
-        raise ValueError("--box says where the person is and --detector asks: give one of them")
+    image_options = image_options or ImageOptions()
+    if image_options.box is not None:
+        if options.detector not in ("finder", "whole"):
+            raise ValueError("--box says where the person is and --detector asks: give one of them")
+        options = replace(options, detector="whole")
+    places = _places(images, out)
+    refuse_overwrite((path for place in places.values() for path in results_of(place)), images, is_result, force)
     predictor = options.load()
-    names = _names(images)
     out.mkdir(parents=True, exist_ok=True)
     failed = 0
-    for path, name in names.items():
+    for path, place in places.items():
         try:
-            predict_image(predictor, path, out / name, box)
+            people = len(predict_image(predictor, path, place, image_options))
         except (ValueError, OSError) as error:  # the other images are still wanted
             print(f"error: {path}: {error}", file=sys.stderr)
             failed += 1
         else:
-            print(out / f"{name}.jpg")
+            found = "no person found" if not people else "1 person" if people == 1 else f"{people} people"
+            print(f"{results_of(place)[0]}: {found}")
     return 1 if failed else 0
 
 
-def _names(paths: list[Path]) -> dict[Path, str]:
-    """Each input with its output's name. Raises ValueError where two would overwrite each other."""
-    names = {path: path.stem for path in paths}
-    if len(set(names.values())) < len(names):
+def _places(paths: list[Path], out: Path) -> dict[Path, Path]:
+    """Where each input's results go. Raises ValueError where two would overwrite each other."""
+    places = {path: out / f"{path.stem}.pose" for path in paths}
+    if len(set(places.values())) < len(places):
         raise ValueError("two images have the same name: their results would overwrite each other; run them apart")
-    return names
+    return places
 
 
 if __name__ == "__main__":

@@ -20,10 +20,11 @@ from torchvision.transforms import v2
 
 from unipose.cli import exit_status
 from unipose.core.choice import choose
+from unipose.core.files import refuse_overwrite
 from unipose.modeling.checkpoint import save_weights
 from unipose.modeling.classifier import Classifier
 from unipose.modeling.trunk import ZOO, Trunk
-from unipose.pipelines.options import read_options
+from unipose.pipelines.options import add_force, read_options
 from unipose.training.optim import OPTIMIZERS, ema, lr_factor, parameter_groups
 from unipose.training.precision import has_bf16
 
@@ -86,13 +87,22 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=defaults.seed)
     parser.add_argument("--workers", type=int, default=defaults.workers)
     parser.add_argument("--device", default=defaults.device)
+    add_force(parser)
     arguments = parser.parse_args(argv)
 
     def run() -> None:
         options = read_options(PretrainOptions, arguments)
+        refuse_overwrite([options.out], [], is_result, arguments.force)
         pretrain(options, read_images(arguments.data, arguments.size), Console())
 
     return exit_status(run)
+
+
+def is_result(path: Path) -> bool:
+    """Whether a file is a trunk that `pretrain` wrote, by the metadata at its beginning."""
+    with path.open("rb") as file:
+        head = file.read(4096)
+    return all(f'"{key}"'.encode() in head for key in ("__metadata__", "trunk", "accuracy"))
 
 
 def read_images(path: Path, size: int | None) -> ImageSet:

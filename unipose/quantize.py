@@ -2,7 +2,7 @@
 
 import argparse
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,16 +12,19 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from unipose.cli import exit_status
-from unipose.core import heatmap
-from unipose.core.files import write_atomically
+from unipose.core import box_maps, heatmap
+from unipose.core.files import is_model_file, refuse_overwrite, write_atomically
 from unipose.core.image import read_image
 from unipose.core.model_spec import METADATA_KEY
 from unipose.core.types import Float32, Float64, Int64
 from unipose.datasets.records import Record, read_records
+from unipose.inference.detectors.finder import Finder
 from unipose.inference.predictor import Predictor
+from unipose.pipelines.options import add_force
 from unipose.runtime.engines import OnnxRuntime, Runtime, installed, open_runtime
 
-WORST = 0.5  # heatmap cells by which the median keypoint may move
+WORST = 0.5  # heatmap cells by which the median keypoint, or edge of a box, may move
+SURE = 0.4  # the score of a person whom both models should find
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -32,11 +35,14 @@ def main(argv: list[str] | None = None) -> int:
         "--images", type=Path, required=True, help="a COCO-keypoint JSON to calibrate on: training data"
     )
     parser.add_argument("--count", type=int, default=256, help="of its people, drawn at random (default 256)")
+    add_force(parser)
     arguments = parser.parse_args(argv)
-    return exit_status(lambda: _run(arguments.model, arguments.out, arguments.images, arguments.count))
+    return exit_status(lambda: _run(arguments))
 
 
-def _run(model: Path, out: Path, images: Path, count: int) -> None:
+def _run(arguments: argparse.Namespace) -> None:
+    model, out, images, count = arguments.model, arguments.out, arguments.images, arguments.count
+    refuse_overwrite([out], [model, images], is_model_file, arguments.force)
     print("\n".join(quantize(model, out, read_records(images).records, count)))
     print(f"{out}: {out.stat().st_size / 2**20:.1f} MB")
 
@@ -54,11 +60,10 @@ def quantize(model: Path, out: Path, records: Sequence[Record], count: int) -> l
         )
     full = OnnxRuntime(model)
     chosen = np.random.default_rng(0).permutation(len(records))[: 2 * count]
-    predictor = Predictor(full)
 
     def inputs(part: Int64) -> Iterator[Float32]:
         for record in (records[i] for i in part):
-            yield predictor.prepare(read_image(record.image_path), record.box_xyxy, full.spec.margin)[0][None]
+            yield prepared(full, record)[None]
 
     with tempfile.TemporaryDirectory() as folder:
         simplified, part = Path(folder) / "simplified.onnx", Path(folder) / "int8.onnx"
@@ -76,10 +81,11 @@ def quantize(model: Path, out: Path, records: Sequence[Record], count: int) -> l
         spec = replace(full.spec, provenance={**full.spec.provenance, "int8": f"static, calibrated on {count} people"})
         onnx.helper.set_model_props(small, {METADATA_KEY: spec.to_json()})
         onnx.save(small, part)
-        held_out, lines = list(inputs(chosen[count:])), []
+        held_out, lines = np.concatenate(list(inputs(chosen[count:]))), []
+        distances, moving = DISTANCES[full.spec.kind]
         for engine in installed(part):
             moved = distances(full, open_runtime(part, engine), held_out)
-            text = f"{engine}: keypoints move by {np.median(moved):.2f} heatmap cells in the median, 95 % by less than "
+            text = f"{engine}: {moving} move by {np.median(moved):.2f} heatmap cells in the median, 95 % by less than "
             lines.append(text + f"{np.quantile(moved, 0.95):.2f}")
             if not np.median(moved) <= WORST:
                 raise ValueError(f"{lines[-1]}: {out} is not written")
@@ -87,12 +93,37 @@ def quantize(model: Path, out: Path, records: Sequence[Record], count: int) -> l
     return lines
 
 
-def distances(full: Runtime, small: Runtime, inputs: Sequence[Float32]) -> Float64:
+def prepared(runtime: Runtime, record: Record) -> Float32:
+    """A record as the model's input (3, H, W): its person for a pose model, its whole image for a finder."""
+    image = read_image(record.image_path)
+    if runtime.spec.kind == "finder":
+        return Finder(runtime).prepare(image)
+    return Predictor(runtime).prepare(image, record.box_xyxy, runtime.spec.margin)[0]
+
+
+def box_distances(full: Runtime, small: Runtime, batch: Float32) -> Float64:
+    """Cells between each box that scores `SURE` and the nearest of the other runtime, (N,): by the farthest edge."""
+    found = [[box_maps.decode(maps, SURE / 2)[:2] for maps in runtime.run(batch)] for runtime in (full, small)]
+    return np.array(
+        [
+            np.abs(others - box).max(axis=1).min(initial=np.inf)
+            for (boxes, scores), (others, _) in zip(*found, strict=True)
+            for box in boxes[scores >= SURE]
+        ]
+    )
+
+
+def keypoint_distances(full: Runtime, small: Runtime, batch: Float32) -> Float64:
     """Heatmap cells between the keypoints of two runtimes, (N K,)."""
-    batch = np.concatenate(inputs)
     xy = [heatmap.decode(runtime.run(batch), sigma=full.spec.sigma)[0] for runtime in (full, small)]
     cells: Float64 = np.linalg.norm(xy[0] - xy[1], axis=-1).ravel()
     return cells
+
+
+DISTANCES: dict[str, tuple[Callable[[Runtime, Runtime, Float32], Float64], str]] = {
+    "pose": (keypoint_distances, "keypoints"),
+    "finder": (box_distances, "boxes"),
+}
 
 
 class Reader(CalibrationDataReader):  # type: ignore[misc]

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from unipose.cli import exit_status
+from unipose.evaluation.box_ap import ground_truth
 from unipose.evaluation.summary import annotated, default_metric, summarise
 from unipose.training import distributed
 from unipose.training.build import build_run, configure, read_data
@@ -35,7 +36,10 @@ def train(config: Config, resume: bool = False) -> None:
     with distributed.process_group(t.device) as device:
         training, validation = read_data(config.data, t.run / "data", console)
         if validation:  # a set that cannot be judged is refused now, not after the first epoch
-            summarise(default_metric(validation), validation, [annotated(record) for record in validation.records])
+            if config.model.kind == "finder":
+                ground_truth(validation)
+            else:
+                summarise(default_metric(validation), validation, [annotated(record) for record in validation.records])
         run = build_run(config, training, validation, device)
         if resume:
             run.restore()

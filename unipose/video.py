@@ -11,15 +11,20 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from unipose.cli import INTERRUPTED, exit_status
+from unipose.core.files import refuse_overwrite
+from unipose.core.image import IMAGE_SUFFIXES
+from unipose.core.pose_formats import holds_poses
 from unipose.pipelines.options import (
     PredictorOptions,
     VideoOptions,
+    add_force,
     add_predictor_options,
     add_video_options,
     read_options,
 )
 from unipose.pipelines.video import VideoOutput, VideoProgress, track_video
 from unipose.video_io.reader import IncompleteVideo, open_video
+from unipose.video_io.writer import is_result
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -37,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", metavar="OUT", help="the joints, line by line; - for the standard output")
     add_predictor_options(parser)
     add_video_options(parser)
+    add_force(parser)
     parser.add_argument("--rate", type=Fraction, help="frames per second of a folder of images (default 25)")
     parser.add_argument(
         "--patience", type=float, default=60.0, help="seconds without a frame after which a stream is given up"
@@ -44,13 +50,20 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def check_outputs(source: str, output: VideoOutput, force: bool) -> None:
+    """Raises ValueError where writing would cost somebody a file."""
+    given = Path(source)
+    inputs = [p for p in given.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES] if given.is_dir() else [given]
+    outputs = [path for path in (output.video, output.lines) if isinstance(path, Path)]
+    refuse_overwrite(outputs, inputs, lambda path: (is_result if path == output.video else holds_poses)(path), force)
+
+
 def _run(arguments: argparse.Namespace, console: Console) -> int:
     source, out = arguments.source, arguments.out
     if not out and not arguments.json:
         raise ValueError("say what to write: -o OUT.mp4, --json OUT.jsonl, or both")
-    if out and out.exists() and out.samefile(source):
-        raise ValueError(f"{out} would overwrite what it is made from; give it another name")
     lines = sys.stdout if arguments.json == "-" else Path(arguments.json) if arguments.json else None
+    check_outputs(source, VideoOutput(out, lines), arguments.force)
     options, written = read_options(VideoOptions, arguments), VideoProgress()
     try:
         predictor = read_options(PredictorOptions, arguments).load()

@@ -12,8 +12,8 @@ Score = Annotated[FiniteFloat, Field(ge=0, le=1)]
 class Model(BaseModel):
     """Which model found the poses."""
 
-    name: str = Field(examples=["unipose-lsp-s"])
-    skeleton: str = Field(description="which keypoints, in which order", examples=["lsp14"])
+    name: str = Field(examples=["unipose-s"])
+    skeleton: str = Field(description="which keypoints, in which order", examples=["body19"])
     version: str = Field(examples=["1"])
 
 
@@ -32,7 +32,10 @@ class Pose(BaseModel):
     box: tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat] = Field(
         description="x1, y1, x2, y2 at pixel edges: what the person was found in", examples=[[90.0, 20.0, 290.0, 200.0]]
     )
-    score: Score = Field(description="the mean of the keypoints' scores", examples=[0.8021])
+    score: Score = Field(
+        description="how likely the pose is right, of a person whom the service found; else the keypoints' mean score",
+        examples=[0.8021],
+    )
     keypoints: list[Keypoint] = Field(description="every keypoint of the skeleton, in its order")
 
 
@@ -42,7 +45,9 @@ class PoseAnswer(BaseModel):
     width: int = Field(description="of the upright image", examples=[640])
     height: int = Field(examples=[480])
     model: Model
-    poses: list[Pose] = Field(description="one for each box asked for, in that order; else the best first")
+    poses: list[Pose] = Field(
+        description="one for each box asked for, in that order; else the best first, none where nobody is found"
+    )
 
 
 class CocoAnswer(BaseModel):
@@ -81,8 +86,12 @@ class AnswerQuery(BaseModel):
     format: Literal[tuple(DOCUMENTS)] = Field(  # type: ignore[valid-type]  # known only at run time
         "native", description="the form of the answer"
     )
-    score_threshold: Score = Field(0.0, description="people with a lower score are left out")
-    max_people: int | None = Field(None, ge=1, description="most people, the detector's best first")
+    score_threshold: Score | None = Field(
+        None, description="people with a lower score are left out; by default the service's own choice, none for boxes"
+    )
+    max_people: int | None = Field(
+        None, ge=1, description="most people, the detector's best first; never more than the service's own limit"
+    )
 
 
 class PoseQuery(AnswerQuery):
@@ -125,7 +134,7 @@ class ServedModel(Model):
     margin: float = Field(description="the crop over a person's box", examples=[1.25])
     engine: str = Field(examples=["onnxruntime"])
     device: str = Field(examples=["cpu"])
-    detector: str = Field(examples=["whole"])
+    detector: str = Field(examples=["finder"])
     sha256: str | None = Field(description="of the model file", examples=["0a1b..."])
     provenance: dict[str, Any] = Field(description="what its weights were made from")
 

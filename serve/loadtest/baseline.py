@@ -6,7 +6,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from time import thread_time
+from time import process_time
 from typing import ParamSpec, TypeVar
 
 import numpy as np
@@ -67,7 +67,7 @@ def predict_times(workload: Workload, seconds: float) -> list[float]:
 
 
 def image_times(workload: Workload, seconds: float) -> list[float]:
-    """CPU seconds for each image of everything but the model: decode, prepare, read."""
+    """CPU seconds for each image, of all threads, of everything but the model: decode, prepare, read."""
     predictor, answers = workload.predictor, [maps for _, maps in _steps(workload)]
 
     def process() -> None:
@@ -75,7 +75,7 @@ def image_times(workload: Workload, seconds: float) -> list[float]:
         for maps in [None, *answers]:
             advance(flow, maps)
 
-    return call_times(process, seconds=seconds, clock=thread_time)
+    return call_times(process, seconds=seconds, clock=process_time)
 
 
 def runtime_rates(workload: Workload, seconds: float) -> dict[int, float]:

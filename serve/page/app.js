@@ -1,7 +1,9 @@
 // The page: what its parts do for each other. A stage shows nothing yet ("empty"), a "photo" or the "webcam".
 
+import { Boxes } from "./boxes.js";
 import { Inspector } from "./inspector.js";
 import { acceptPhotos } from "./intake.js";
+import { countText } from "./joint.js";
 import { clearProblem, say, sentence, showProblem } from "./notice.js";
 import { Overlay } from "./overlay.js";
 import { People } from "./people.js";
@@ -11,12 +13,18 @@ import { streamPoses } from "./stream.js";
 import { Webcam } from "./webcam.js";
 
 const at = (id) => document.getElementById(id);
+const HINT = "A box around somebody says where to look.";
 const root = document.documentElement;
 const [picture, photo, video, result] = ["picture", "photo", "video", "result"].map(at);
 const overlay = new Overlay(at("overlay"));
 const webcam = new Webcam(video);
+const boxes = new Boxes(at("boxes"), boxesChanged);
 const inspector = new Inspector(overlay, picture, at("joint-label"), (person, name) => people.mark(person, name));
-const people = new People(at("people"), (person, name) => inspector.look(inspector.find(person, name)));
+const people = new People(at("people"), {
+  onJoint: (person, name) => inspector.look(inspector.find(person, name)),
+  onPerson: (person) => overlay.mark(person),
+  onSwitch: (person, shown) => overlay.setVisible(person, shown),
+});
 
 let shown = null; // { file, answer }: the photo being shown, and what the service said about it, once it has
 let work = new AbortController(); // aborted when something else begins
@@ -53,6 +61,7 @@ function fail(error, again) {
 function setStage(stage) {
   const focused = document.activeElement;
   if (stage !== "webcam") webcam.stop();
+  if (stage !== "photo") dropBoxes();
   root.dataset.stage = stage;
   picture.hidden = stage === "empty";
   photo.hidden = stage !== "photo";
@@ -62,9 +71,15 @@ function setStage(stage) {
   overlay.clear();
   people.clear();
   result.hidden = true;
+  at("clear-boxes").hidden = boxes.list.length === 0;
   shown = null;
   if (focused === at("use-webcam") && stage === "webcam") at("take").focus(); // the focused button has gone
   if (focused.matches(".webcam-only") && stage !== "webcam") at("use-webcam").focus();
+}
+
+function dropBoxes() {
+  boxes.clear();
+  boxes.setSize(0, 0); // no more of them until an answer tells the picture's size
 }
 
 const setShape = (width, height) => picture.style.setProperty("--shape", width / height);
@@ -78,6 +93,7 @@ async function showPhoto(file, signal) {
   if (!again) {
     const visible = await load(file);
     if (signal.aborted) return;
+    dropBoxes();
     setStage(visible ? "photo" : "empty");
     if (visible) setShape(photo.naturalWidth, photo.naturalHeight);
     shown = { file, answer: null };
@@ -88,7 +104,7 @@ async function showPhoto(file, signal) {
   let answer;
   let limbs;
   try {
-    answer = await findPoses(file, options(), signal);
+    answer = await findPoses(file, boxes.list.length ? { boxes: JSON.stringify(boxes.list) } : options(), signal);
     limbs = await limbsFor(answer);
   } catch (error) {
     if (!signal.aborted && [413, 415, 422].includes(error.status) && !shown.answer) setStage("empty"); // not a photo
@@ -114,19 +130,19 @@ function showAnswer(file, answer, limbs, time) {
   setShape(answer.width, answer.height);
   shown = { file, answer };
   overlay.show(answer, limbs);
+  boxes.setSize(answer.width, answer.height);
   people.show(answer);
+  people.threshold = threshold();
+  at("result-heading").textContent = countText(answer.poses.length);
   result.hidden = answer.poses.length === 0;
   at("save-png").hidden = !visible;
   photo.alt = `${file.name}: ${found(answer)}`;
   const unseen = " This browser cannot show this kind of picture; the joints are drawn without it.";
-  say(`${found(answer)} ${time}.${visible ? "" : unseen}`);
+  say(answer.poses.length ? `${found(answer)} ${time}.${visible ? "" : unseen}` : `${found(answer)}. ${HINT}`);
   nameModel(answer.model);
 }
 
-function found({ poses }) {
-  if (poses.length === 0) return Number(options().score_threshold) ? "Nobody with that score found" : "Nobody found";
-  return poses.length === 1 ? "1 person found" : `${poses.length} people found`;
-}
+const found = ({ poses }) => `${countText(poses.length)} found`;
 
 function nameModel({ name, version }) {
   at("model").textContent = `${name} ${version}`;
@@ -178,9 +194,8 @@ video.addEventListener("resize", () => setShape(video.videoWidth, video.videoHei
 
 // --- controls
 
-function options() {
-  return { score_threshold: at("score-threshold").value, max_people: at("max-people").value };
-}
+const options = () => ({ max_people: at("max-people").value });
+const threshold = () => Number(at("joint-threshold").value);
 
 function optionsChanged() {
   if (!at("options").reportValidity()) return;
@@ -188,12 +203,24 @@ function optionsChanged() {
   else if (shown) openPhoto(shown.file);
 }
 
-const showThreshold = () => {
-  at("threshold-shown").textContent = Number(at("score-threshold").value).toFixed(2);
-};
+function boxesChanged() {
+  if (!boxes.list.length) at("add-box").focus(); // what was focused has gone
+  openPhoto(shown.file);
+}
 
-at("options").addEventListener("input", showThreshold);
-at("options").addEventListener("change", optionsChanged);
+/** Changes the drawing alone: the answer stays. */
+function applyThreshold() {
+  at("threshold-shown").textContent = threshold().toFixed(2);
+  overlay.threshold = people.threshold = threshold();
+}
+
+at("joint-threshold").addEventListener("input", applyThreshold);
+at("max-people").addEventListener("change", optionsChanged);
+at("add-box").addEventListener("click", () => boxes.add());
+at("clear-boxes").addEventListener("click", () => {
+  boxes.clear();
+  boxesChanged();
+});
 at("options").addEventListener("submit", (event) => event.preventDefault());
 at("use-webcam").addEventListener("click", () => begin(showWebcam));
 at("take").addEventListener("click", takePicture);
@@ -212,4 +239,4 @@ acceptPhotos(at("file"), openPhoto, (words) => showProblem(new Problem(words)));
 
 begin(async () => nameModel((await listModels())[0]));
 at("pose-address").textContent = address("pose");
-showThreshold(); // a browser may have kept the slider where it was
+applyThreshold(); // a browser may have kept the slider where it was

@@ -4,10 +4,14 @@ import { colourOf, readable, scoreText, sideOf, sideOfLimb } from "./joint.js";
 import { element, set } from "./svg.js";
 
 const EDGE = "#101418";
+const CONFIDENT = 0.2; // the lowest score with which a joint says where its person is
 
 export class Overlay {
   #shape = "";
   #people = [];
+  #hidden = new Set();
+  #marked = null;
+  #threshold = 0;
 
   constructor(svg) {
     this.svg = svg;
@@ -21,7 +25,8 @@ export class Overlay {
     if (shape !== this.#shape) {
       this.#people = poses.map((pose, person) => build(pose.keypoints, limbs, person));
       this.svg.replaceChildren(...this.#people.map(({ group }) => group));
-      this.joints[0]?.setAttribute("tabindex", "0");
+      this.#hidden.clear();
+      this.#marked = null;
       this.#shape = shape;
     }
     const toView = mirrored ? ({ x, y }) => [width - (x + 0.5), y + 0.5] : ({ x, y }) => [x + 0.5, y + 0.5];
@@ -29,6 +34,7 @@ export class Overlay {
       const whose = poses.length > 1 ? `person ${person + 1}, ` : "";
       place(this.#people[person], keypoints, Math.max(width, height), toView, whose);
     });
+    this.#refresh();
   }
 
   clear() {
@@ -37,11 +43,49 @@ export class Overlay {
     this.#shape = "";
   }
 
-  /** All circles, person by person. */
+  /** Leaves out joints with a lower score, and their limbs. */
+  set threshold(score) {
+    this.#threshold = score;
+    this.#refresh();
+  }
+
+  setVisible(person, visible) {
+    this.#hidden[visible ? "delete" : "add"](person);
+    this.#refresh();
+  }
+
+  /** Shows one person before the others, or with null all alike. */
+  mark(person) {
+    if (person === this.#marked) return;
+    this.#marked = person;
+    this.#refresh();
+  }
+
+  /** The circles that are drawn, person by person. */
   get joints() {
-    return this.#people.flatMap(({ dots }) => dots.map(({ circle }) => circle));
+    const drawn = this.#people.filter((_, person) => !this.#hidden.has(person));
+    return drawn.flatMap(({ dots }) => dots.filter(({ group }) => isDrawn(group)).map(({ circle }) => circle));
+  }
+
+  #refresh() {
+    this.#people.forEach(({ group, lines, dots, number }, person) => {
+      const above = dots.map(({ circle }) => Number(circle.dataset.score) >= this.#threshold);
+      draw(group, !this.#hidden.has(person));
+      set(group, { opacity: this.#marked === null || this.#marked === person ? 1 : 0.15 });
+      dots.forEach((dot, i) => draw(dot.group, above[i]));
+      for (const { a, b, group } of lines) draw(group, above[a] && above[b]);
+      draw(number, this.#people.length > 1 && above.some(Boolean));
+    });
+    // One joint of those drawn can be reached with Tab.
+    const { joints } = this;
+    if (joints.some((circle) => circle.getAttribute("tabindex") === "0")) return;
+    for (const circle of this.svg.querySelectorAll("circle[tabindex='0']")) circle.setAttribute("tabindex", "-1");
+    joints[0]?.setAttribute("tabindex", "0");
   }
 }
+
+const isDrawn = (group) => group.getAttribute("display") !== "none";
+const draw = (group, drawn) => set(group, { display: drawn ? "inline" : "none" });
 
 function build(keypoints, limbs, person) {
   const colour = colourOf(person);
@@ -64,10 +108,16 @@ function build(keypoints, limbs, person) {
     return { circle, edge, group: element("g", {}, edge, circle) };
   });
   const groups = [...lines, ...dots].map(({ group }) => group);
-  return { lines, dots, group: element("g", { "data-person": person }, ...groups) };
+  const number = element("g", { "aria-hidden": true }, element("circle", { fill: EDGE, stroke: colour }), text(person));
+  return { lines, dots, number, group: element("g", { "data-person": person }, ...groups, number) };
 }
 
-function place({ lines, dots }, keypoints, longestSide, toView, whose) {
+function text(person) {
+  const look = { fill: "#fff", "text-anchor": "middle", "font-family": "sans-serif", "font-weight": 700 };
+  return element("text", look, `${person + 1}`);
+}
+
+function place({ lines, dots, number }, keypoints, longestSide, toView, whose) {
   const points = keypoints.map(toView);
   const unit = thickness(points, longestSide);
   for (const { a, b, strokes, group } of lines) {
@@ -83,6 +133,12 @@ function place({ lines, dots }, keypoints, longestSide, toView, whose) {
     set(group, { opacity: visibility(score) });
     circle.firstChild.textContent = `${whose}${readable(name)}, score ${scoreText(score)}`;
   });
+  const [disc, digits] = number.children;
+  const sure = points.filter((_, i) => keypoints[i].score >= CONFIDENT);
+  const [cx, top] = (sure.length ? sure : points).reduce((best, point) => (point[1] < best[1] ? point : best));
+  const cy = Math.max(9 * unit, top - 16 * unit); // above the person, and inside the picture
+  set(disc, { cx, cy, r: 8 * unit, "stroke-width": 1.6 * unit });
+  set(digits, { x: cx, y: cy + 3.4 * unit, "font-size": 9.5 * unit });
 }
 
 /** One pixel of a picture shown 560 pixels large, less for a person who is small in it: far away, limbs are thin. */

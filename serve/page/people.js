@@ -1,21 +1,31 @@
-// The answer as text: for each person a table of joints, which also shows what the overlay is asked about.
+// The list of people: a switch that shows or hides each, and its joints in a table, which also shows what is looked at.
 
 import { colourOf, readable, scoreText } from "./joint.js";
 import { element } from "./svg.js";
 
 export class People {
-  /** `onJoint(person, name)` follows the pointer over the rows; both are null when it leaves them. */
-  constructor(container, onJoint) {
+  /**
+   * `onJoint(person, name)` follows the pointer over the joints, `onPerson(person)` pointer and focus over people; all
+   * are null when nobody is looked at. `onSwitch(person, shown)` follows the switches.
+   */
+  constructor(container, { onJoint, onPerson, onSwitch }) {
     this.container = container;
     container.addEventListener("pointerover", ({ target }) => {
       const { person = null, joint = null } = target.closest("tr[data-joint]")?.dataset ?? {};
       onJoint(person, joint);
+      onPerson(personOf(target));
     });
-    container.addEventListener("pointerleave", () => onJoint(null, null));
+    container.addEventListener("pointerleave", () => {
+      onJoint(null, null);
+      onPerson(personOf(document.activeElement));
+    });
+    container.addEventListener("focusin", ({ target }) => onPerson(personOf(target)));
+    container.addEventListener("focusout", ({ relatedTarget }) => onPerson(relatedTarget && personOf(relatedTarget)));
+    container.addEventListener("change", ({ target }) => onSwitch(personOf(target), target.checked));
   }
 
   show({ poses }) {
-    this.container.replaceChildren(...poses.map(section));
+    this.container.replaceChildren(...poses.map((pose, person) => entry(pose, person, poses.length === 1)));
   }
 
   clear() {
@@ -26,16 +36,29 @@ export class People {
     for (const row of this.container.querySelectorAll("tr[data-joint]")) {
       row.classList.toggle("seen", row.dataset.person === person && row.dataset.joint === name);
     }
+    for (const item of this.container.children) item.classList.toggle("seen", item.dataset.person === person);
+  }
+
+  /** Joints below the threshold, which the picture leaves out, are fainter. */
+  set threshold(score) {
+    for (const row of this.container.querySelectorAll("tr[data-joint]")) {
+      row.classList.toggle("below", Number(row.dataset.score) < score);
+    }
   }
 }
 
-function section(pose, person) {
-  const details = make("details", { open: person === 0 });
+function personOf(target) {
+  const item = target.closest("#people > li");
+  return item && Number(item.dataset.person);
+}
+
+function entry(pose, person, alone) {
+  const control = make("input", { type: "checkbox", checked: true });
+  control.setAttribute("role", "switch");
   const swatch = make("span", { className: "swatch" });
   swatch.style.backgroundColor = colourOf(person);
-  const title = make("h3", {}, `Person ${person + 1}`);
+  const who = make("label", { className: "who" }, control, swatch, `Person ${person + 1}`);
   const score = make("span", { className: "score" }, `score ${scoreText(pose.score)}`);
-  details.append(make("summary", {}, swatch, title, score));
   const heads = ["Joint", "Score", "x", "y"].map((text) => make("th", { scope: "col" }, text));
   const table = make(
     "table",
@@ -44,8 +67,11 @@ function section(pose, person) {
     make("thead", {}, make("tr", {}, ...heads)),
     make("tbody", {}, ...pose.keypoints.map((keypoint) => line(keypoint, person))),
   );
-  details.append(table);
-  return details;
+  const unseen = make("span", { className: "unseen" }, ` of person ${person + 1}`);
+  const details = make("details", { open: alone }, make("summary", {}, "Joints", unseen), table);
+  const item = make("li", {}, who, score, details);
+  item.dataset.person = person;
+  return item;
 }
 
 function line({ name, x, y, score }, person) {
@@ -59,7 +85,7 @@ function line({ name, x, y, score }, person) {
     make("td", {}, x.toFixed(1)),
     make("td", {}, y.toFixed(1)),
   );
-  Object.assign(row.dataset, { joint: name, person });
+  Object.assign(row.dataset, { joint: name, person, score: scoreText(score) });
   return row;
 }
 

@@ -50,6 +50,7 @@ def load_predictor(settings: Settings) -> Predictor:
         settings.model, engine=settings.engine, device=settings.device, threads=threads, precision=settings.precision,
         detector=settings.detector, detector_weights=settings.detector_weights,
         detector_threshold=settings.detector_threshold, flip=settings.flip, max_batch=settings.max_batch,
+        decoder=settings.decoder, min_score=settings.min_score,
     )  # fmt: skip
 
 

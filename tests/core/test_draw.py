@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from unipose.core.draw import COLOURS, contact_sheet, draw_poses, side
+from unipose.core.draw import COLOURS, MIN_SCORE, PEOPLE, contact_sheet, draw_poses, side
 from unipose.core.pose import Pose
 from unipose.core.skeleton import SKELETONS
 
@@ -23,7 +23,50 @@ def test_keypoints_are_drawn_on_a_copy():
 
 def test_keypoints_with_low_scores_are_not_drawn():
     image = np.full((120, 200, 3), 30, np.uint8)
-    assert np.array_equal(draw_poses(image, [pose(0.05)], LSP), image)
+    assert np.array_equal(draw_poses(image, [pose(MIN_SCORE - 0.01)], LSP), image)
+    assert not np.array_equal(draw_poses(image, [pose(MIN_SCORE - 0.01)], LSP, min_score=0.1), image)
+
+
+def figure(at, **more):
+    """A person of 200 pixels, whose left side is left of their right."""
+    xs = [20 if name.startswith("left") else 80 if name.startswith("right") else 50 for name in LSP.keypoints]
+    ys = np.arange(14) * 15.0
+    xy = np.stack([np.array(xs, float), ys], 1) + at
+    return Pose(xy, np.full(14, 0.9), np.array([*at, at[0] + 100.0, at[1] + 200.0]), **more)
+
+
+def colours(drawn):
+    return {tuple(pixel) for pixel in drawn.reshape(-1, 3).tolist()}
+
+
+def test_people_differ_and_their_sides_too():
+    image = np.full((260, 1000, 3), 30, np.uint8)
+    drawn = draw_poses(image, [figure((150 * i + 20, 20)) for i in range(6)], LSP)
+    for i in range(6):
+        there = colours(drawn[:, 150 * i : 150 * i + 150])
+        assert {PEOPLE[i], *COLOURS.values()} <= there
+        assert not there & {PEOPLE[j] for j in range(6) if j != i}
+
+
+def test_a_colour_stays_with_an_id():
+    image = np.full((260, 400, 3), 30, np.uint8)
+    one, two = figure((20, 40), track_id=2), figure((220, 40), track_id=5)
+    for people in ([one, two], [two]):
+        there = colours(draw_poses(image, people, LSP)[60:, 200:])
+        assert PEOPLE[4] in there and PEOPLE[1] not in there
+
+
+def test_the_better_is_drawn_over_the_worse():
+    image = np.full((260, 200, 3), 30, np.uint8)
+    drawn = draw_poses(image, [figure((20, 20)), figure((20, 20))], LSP)
+    assert PEOPLE[0] in colours(drawn) and PEOPLE[1] not in colours(drawn)
+
+
+def test_an_id_is_written_within_the_picture():
+    image = np.full((260, 200, 3), 30, np.uint8)
+    without, with_id = (draw_poses(image, [figure((20, 0), track_id=i, probability=0.5)], LSP) for i in (1, 7777))
+    assert (without != with_id).any()
+    assert (with_id[:12] == 255).all(axis=2).any()
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e12, -1e12])

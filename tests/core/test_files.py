@@ -1,8 +1,10 @@
 import os
+from pathlib import Path
 
 import pytest
 
-from unipose.core.files import sha256, write_atomically
+from unipose.core.files import is_model_file, refuse_overwrite, sha256, write_atomically
+from unipose.weights import default_model
 
 
 @pytest.mark.parametrize("content", [b"new", lambda part: part.write_bytes(b"new")], ids=["bytes", "writer"])
@@ -34,3 +36,51 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path):
 def test_sha256_of_the_example_in_fips_180_2(tmp_path):
     (tmp_path / "abc").write_bytes(b"abc")
     assert sha256(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+@pytest.fixture
+def photo(tmp_path, monkeypatch):
+    """A file, in the working directory, that is a command's input."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(b"picture")
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "soft.jpg").symlink_to("photo.jpg")
+    (tmp_path / "hard.jpg").hardlink_to(path)
+    return path
+
+
+@pytest.mark.parametrize("name", ["photo.jpg", "./photo.jpg", "sub/../photo.jpg", "soft.jpg", "hard.jpg", "{folder}"])
+@pytest.mark.parametrize("spelling", ["photo.jpg", "./soft.jpg"])
+@pytest.mark.parametrize("force", [False, True])
+def test_an_input_is_never_an_output_by_whatever_name(photo, name, spelling, force):
+    output = Path(name.format(folder=photo))
+    with pytest.raises(ValueError, match="would overwrite what it is made from"):
+        refuse_overwrite([Path("new.jpg"), output], [Path("none.jpg"), Path(spelling)], lambda path: True, force)
+
+
+def test_other_files_are_replaced_where_they_are_ours_or_by_force(photo):
+    refuse_overwrite([photo], [], lambda path: path.read_bytes() == b"picture")
+    refuse_overwrite([photo], [], force=True)
+    with pytest.raises(ValueError, match=r"photo\.jpg exists, and UniPose did not make it"):
+        refuse_overwrite([photo], [])
+
+
+def test_what_holds_nothing_is_no_loss(photo):
+    (photo.parent / "empty").touch()
+    os.mkfifo(photo.parent / "pipe")
+    refuse_overwrite([Path("empty"), Path("new"), Path("pipe"), Path("/dev/null")], [photo])
+
+
+def test_a_folder_is_no_file_and_two_results_are_not_one(photo):
+    with pytest.raises(ValueError, match="sub is a folder"):
+        refuse_overwrite([Path("sub")], [])
+    with pytest.raises(ValueError, match="would be written twice"):
+        refuse_overwrite([Path("x.mp4"), Path("sub/../x.mp4")], [])
+
+
+def test_models_of_ours_are_known(photo):
+    assert is_model_file(default_model()) and is_model_file(default_model().with_suffix(".safetensors"))
+    Path("other.onnx").write_bytes(b"theirs")
+    Path("notes.txt").write_bytes(b"about unipose")
+    assert not is_model_file(Path("other.onnx")) and not is_model_file(Path("notes.txt"))

@@ -1,8 +1,9 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from unipose.core.model_spec import ModelSpec
+from unipose.core.model_spec import ModelSpec, PersonScore
 from unipose.core.skeleton import SKELETONS
 
 SPEC = ModelSpec(
@@ -30,3 +31,23 @@ def test_malformed_specs_are_refused(text):
 def test_sizes_that_do_not_match_are_refused(change):
     with pytest.raises(ValueError, match="must be"):
         replace(SPEC, **change)
+
+
+@pytest.mark.parametrize("kind", ["pose", "finder"])
+def test_kind_and_person_score_survive(spec, kind):
+    rule = PersonScore(bias=-0.7, detection=1.8, keypoints=0.7, threshold=0.3)
+    again = ModelSpec.from_json(replace(spec, kind=kind, person_score=rule).to_json())
+    assert (again.kind, again.person_score) == (kind, rule)
+
+
+def test_an_unknown_kind_is_refused(spec):
+    with pytest.raises(ValueError, match="one of pose, finder, got 'face'"):
+        replace(spec, kind="face")
+
+
+def test_a_person_score_is_logistic_in_detection_and_best_keypoints():
+    rule = PersonScore(bias=-1.0, detection=2.0, keypoints=0.5, threshold=0.3)
+    keypoints = np.array([0.8] * 12 + [0.0] * 7)  # those that are hidden do not count
+    expected = -1 + 2 * np.log(0.6 / 0.4) + 0.5 * np.log(0.8 / 0.2)
+    assert rule(0.6, keypoints) == pytest.approx(1 / (1 + np.exp(-expected)))
+    assert 0 < rule(0.0, np.zeros(19)) < 1e-3 and rule(1.0, np.ones(19)) > 0.999

@@ -23,13 +23,13 @@ LSP = SKELETONS["lsp14"]
 def test_what_cannot_be_judged_is_refused(ramps, ramp_reader, boxes, people, message):
     records = ramps(people=people)
     with pytest.raises(ValueError, match=message):
-        predict_records(Predictor(ramp_reader), records, boxes)
+        predict_records(Predictor(ramp_reader, decoder="quadratic"), records, boxes)
 
 
 def test_another_skeleton_is_refused(ramps, ramp_reader):
     records = replace(ramps(), skeleton=SKELETONS["coco17"])
-    with pytest.raises(ValueError, match="the model's skeleton is lsp14, the data's coco17"):
-        predict_records(Predictor(ramp_reader), records)
+    with pytest.raises(ValueError, match=r"coco17\) has keypoints that the model ramp \(lsp14\) does not have: nose"):
+        predict_records(Predictor(ramp_reader, decoder="quadratic"), records)
 
 
 def test_boxes_of_a_detection_file(ramps, ramp_reader, tmp_path):
@@ -44,7 +44,7 @@ def test_boxes_of_a_detection_file(ramps, ramp_reader, tmp_path):
     ]
     path = tmp_path / "found.json"
     path.write_text(json.dumps(rows))
-    results = predict_detections(Predictor(ramp_reader), records, path)
+    results = predict_detections(Predictor(ramp_reader, decoder="quadratic"), records, path)
     assert [row["image_id"] for row in results] == [0, 1, 1, 2]
     assert results[1]["score"] > 3 * results[2]["score"] >= 0
     assert summarise_ap(results, records)["mean"] == pytest.approx(100)
@@ -66,13 +66,15 @@ def test_another_detection_file_is_refused(ramps, ramp_reader, tmp_path, change,
     path = tmp_path / "found.json"
     path.write_text(json.dumps([row, row | change] if "category_id" not in change else [row | change]))
     with pytest.raises(ValueError, match=message):
-        predict_detections(Predictor(ramp_reader), ramps(), path)
+        predict_detections(Predictor(ramp_reader, decoder="quadratic"), ramps(), path)
     assert ramp_reader.batches == []
 
 
 def test_people_of_an_image_are_found_together(ramps, ramp_reader):
     records = ramps(people=3)
-    assert summarise("pck", records, predict_records(Predictor(ramp_reader), records))["mean"] == 100
+    assert (
+        summarise("pck", records, predict_records(Predictor(ramp_reader, decoder="quadratic"), records))["mean"] == 100
+    )
     assert ramp_reader.batches == [9]
 
 
@@ -126,7 +128,7 @@ def test_a_photo_is_widened_until_the_person_takes_that_share_of_its_height(ramp
 class Brightest:
     """A predictor that finds the brightest pixel, in a box of the whole image."""
 
-    def predict(self, images, boxes):
+    def predict(self, images, boxes, max_people, min_score):
         found = [np.unravel_index(image[..., 0].argmax(), image.shape[:2])[::-1] for image in images]
         sizes = [(*image.shape[1::-1],) for image in images]
         return [

@@ -31,7 +31,16 @@ PNG = encode_image(np.zeros((9, 9, 3), np.uint8), ".png")
 RELIABILITY = {
     "reliability": [{"keypoints": 30, "score": 0.25, "right": 0.2}, {"keypoints": 9, "score": 0.9, "right": 1}]
 }
-EMPTY = {"empty": {"photos": 3, "auroc": 0.98765, "median_with_person": 0.7, "median_without": 0.2}}
+EMPTY = {
+    "empty": {
+        "photos": 3,
+        "shown": 1,
+        "threshold": 0.3,
+        "auroc": 0.98765,
+        "median_with_person": 0.7,
+        "median_without": 0.2,
+    }
+}
 
 
 def test_reliability_is_a_table_and_a_picture():

@@ -1,10 +1,12 @@
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
 from tests.support.ramps import RampReader, ramp_image, ramp_joints
+from unipose.core.boxes import Detections
+from unipose.core.model_spec import PersonScore
 from unipose.core.pose import Pose
 from unipose.inference.predictor import Predictor, crop_box
 
@@ -15,7 +17,7 @@ BOX = np.array([90.0, 20.0, 290.0, 200.0])
 
 @pytest.mark.parametrize("box", [BOX, BOX + [-80, 0, 0, 0], (0, 0, *SIZE), (-50, -40, 500, 400)])
 def test_joints_come_back_in_image_pixels(ramp_reader, box):
-    [[pose]] = Predictor(ramp_reader).predict([IMAGE], [[box]])
+    [[pose]] = Predictor(ramp_reader, decoder="quadratic").predict([IMAGE], [[box]])
     assert np.abs(pose.xy_image - JOINTS).max() < 0.3
     assert pose.score.min() > 0.7
     assert pose.box_xyxy.tolist() == list(box)
@@ -31,15 +33,15 @@ def test_flip_test_is_unbiased(ramp_reader, spec):
             maps[half:] = maps[half:, list(self.spec.skeleton.mirror)]
             return maps
 
-    [[straight]] = Predictor(ramp_reader).predict([IMAGE], [[BOX]])
-    [[flipped]] = Predictor(TellsSides(spec), flip=True).predict([IMAGE], [[BOX]])
+    [[straight]] = Predictor(ramp_reader, decoder="quadratic").predict([IMAGE], [[BOX]])
+    [[flipped]] = Predictor(TellsSides(spec), flip=True, decoder="quadratic").predict([IMAGE], [[BOX]])
     assert np.abs(flipped.xy_image - straight.xy_image).max() < 0.1
     assert ramp_reader.batches == [1]
 
 
 def test_without_boxes_the_box_is_refined(ramp_reader):
     size = (620, 440)
-    [[pose]] = Predictor(ramp_reader).predict([ramp_image(size)])
+    [[pose]] = Predictor(ramp_reader, decoder="quadratic").predict([ramp_image(size)])
     assert np.abs(pose.xy_image - ramp_joints(size)).max() < 0.5
     left, top, right, bottom = pose.box_xyxy
     assert 0 < left < ramp_joints(size)[:, 0].min() and 0 < top < ramp_joints(size)[:, 1].min()
@@ -48,7 +50,7 @@ def test_without_boxes_the_box_is_refined(ramp_reader):
 
 
 def test_people_and_images_share_batches(ramp_reader):
-    predictor = Predictor(ramp_reader, max_batch=4)
+    predictor = Predictor(ramp_reader, max_batch=4, decoder="quadratic")
     poses = predictor.predict([IMAGE, IMAGE, IMAGE], [[BOX, BOX - 1], np.zeros((0, 4)), [BOX] * 3])
     assert [len(p) for p in poses] == [2, 0, 3]
     assert ramp_reader.batches == [4, 1]
@@ -56,7 +58,7 @@ def test_people_and_images_share_batches(ramp_reader):
 
 
 def test_batched_equals_single(ramp_reader):
-    predictor = Predictor(ramp_reader)
+    predictor = Predictor(ramp_reader, decoder="quadratic")
     boxes = [BOX, BOX + [-30, 0, 0, 3], BOX + [0, -2, 1, 1]]
     together = predictor.predict([IMAGE], [boxes])[0]
     for box, pose in zip(boxes, together, strict=True):
@@ -65,35 +67,43 @@ def test_batched_equals_single(ramp_reader):
 
 
 def test_nothing_in_nothing_out(ramp_reader):
-    assert Predictor(ramp_reader).predict([]) == []
+    assert Predictor(ramp_reader, decoder="quadratic").predict([]) == []
     assert ramp_reader.batches == []
 
 
-def test_a_detector_that_finds_several_people_exactly(ramp_reader):
+ALL_ONE_PERSON = ("unipose.inference.predictor.DUPLICATE_OKS", 1.0)  # a ramp shows one, whatever the box
+
+
+def test_a_detector_that_finds_several_people_exactly(ramp_reader, monkeypatch):
+    monkeypatch.setattr(*ALL_ONE_PERSON)
+
     @dataclass
     class Two:
         needs_refinement: bool = False
 
         def detect(self, image):
-            return np.stack([BOX, BOX + 1])
+            return Detections(np.stack([BOX, BOX + 1]))
 
-    [poses] = Predictor(ramp_reader, Two()).predict([IMAGE])
-    assert [pose.box_xyxy[0] for pose in poses] == [BOX[0], BOX[0] + 1]
+    [poses] = Predictor(ramp_reader, Two(), decoder="quadratic").predict([IMAGE])
+    assert sorted(pose.box_xyxy[0] for pose in poses) == [BOX[0], BOX[0] + 1]
     assert ramp_reader.batches == [2]
 
 
 @pytest.mark.parametrize("most", [0, 1, 2, 3, None])
-def test_of_the_detectors_boxes_the_best_are_used(ramp_reader, most):
+def test_of_the_detectors_boxes_the_best_are_used(ramp_reader, monkeypatch, most):
+    monkeypatch.setattr(*ALL_ONE_PERSON)
+
     @dataclass
     class Three:
         needs_refinement: bool = False
 
         def detect(self, image):
-            return np.stack([BOX + 1, BOX, BOX - 1])
+            return Detections(np.stack([BOX + 1, BOX, BOX - 1]))
 
-    predictor = Predictor(ramp_reader, Three())
+    predictor = Predictor(ramp_reader, Three(), decoder="quadratic")
     [first, second] = predictor.predict([IMAGE, IMAGE], max_people=most)
-    assert [pose.box_xyxy[0] for pose in first] == [BOX[0] + 1, BOX[0], BOX[0] - 1][:most] and len(second) == len(first)
+    used = sorted([BOX[0] + 1, BOX[0], BOX[0] - 1][:most])
+    assert sorted(pose.box_xyxy[0] for pose in first) == used and len(second) == len(first)
     [asked] = predictor.predict([IMAGE], [[BOX] * 4], max_people=most)
     assert len(asked) == 4  # given boxes are all used
 
@@ -105,16 +115,16 @@ def test_a_person_much_smaller_than_the_first_crop_is_refined_once_more(ramp_rea
         needs_refinement: bool = True
 
         def detect(self, image):
-            return np.array([box], float)
+            return Detections(np.array([box], float))
 
     size = (310, 230)
-    [[pose]] = Predictor(ramp_reader, Loose()).predict([ramp_image(size)])
+    [[pose]] = Predictor(ramp_reader, Loose(), decoder="quadratic").predict([ramp_image(size)])
     assert ramp_reader.batches == [1] * passes
     assert np.abs(pose.xy_image - ramp_joints(size)).max() < 0.5
 
 
 def test_threads_do_not_disturb_each_other(ramp_reader):
-    predictor = Predictor(ramp_reader)
+    predictor = Predictor(ramp_reader, decoder="quadratic")
     sizes = [(310 - 7 * i, 230 + 11 * i) for i in range(6)]
     with ThreadPoolExecutor(3) as pool:
         answers = list(pool.map(lambda size: predictor.predict([ramp_image(size)])[0][0], sizes))
@@ -124,7 +134,7 @@ def test_threads_do_not_disturb_each_other(ramp_reader):
 
 def test_a_box_without_area_is_refused(ramp_reader):
     with pytest.raises(ValueError, match="x1 < x2"):
-        Predictor(ramp_reader).predict([IMAGE], [[[5, 5, 5, 9]]])
+        Predictor(ramp_reader, decoder="quadratic").predict([IMAGE], [[[5, 5, 5, 9]]])
 
 
 PAD = 0.15 * 24  # of the taller side of the two sure keypoints' pixels, 10 x 24
@@ -142,3 +152,48 @@ def test_crop_box(score, expected):
     assert crop_box(pose, np.zeros((40, 50, 3), np.uint8)) == pytest.approx(expected)
     shallow = crop_box(pose, np.zeros((36, 22, 3), np.uint8))
     assert shallow == pytest.approx(np.minimum(expected, [22, 36, 22, 36]) if score[1] > 0.5 else expected)
+
+
+@dataclass
+class Scored:
+    """Finds the person of a ramp image twice, in boxes of these scores."""
+
+    scores: tuple[float, float]
+    needs_refinement: bool = False
+
+    def detect(self, image):
+        return Detections(np.stack([BOX, BOX - 1]), np.array(self.scores))
+
+
+RULE = PersonScore(bias=0.0, detection=1.0, keypoints=0.0, threshold=0.4)  # the detection's own score
+
+
+def with_rule(ramp_reader):
+    ramp_reader.spec = replace(ramp_reader.spec, person_score=RULE)
+    return ramp_reader
+
+
+def test_of_two_poses_of_a_person_the_more_likely_stays(ramp_reader):
+    [[pose]] = Predictor(with_rule(ramp_reader), Scored((0.6, 0.8))).predict([IMAGE])
+    assert (pose.detection, pose.box_xyxy.tolist()) == (0.8, (BOX - 1).tolist())
+    assert pose.person_score == pose.probability == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize(
+    ("own", "asked", "people"),
+    [(None, None, 0), (None, 0.3, 1), (0.2, None, 1), (0.2, 0.39, 0), (None, 0.0, 1)],
+)
+def test_nobody_below_the_threshold_is_found(ramp_reader, own, asked, people):
+    predictor = Predictor(with_rule(ramp_reader), Scored((0.35, 0.1)), min_score=own)
+    assert len(predictor.predict([IMAGE], min_score=asked)[0]) == people
+
+
+def test_a_finder_is_no_pose_model(ramp_reader):
+    ramp_reader.spec = replace(ramp_reader.spec, kind="finder")
+    with pytest.raises(ValueError, match="ramp is a finder, not a pose model"):
+        Predictor(ramp_reader)
+
+
+def test_given_boxes_keep_their_poses_whatever_they_score(ramp_reader):
+    [poses] = Predictor(with_rule(ramp_reader), Scored((0.9, 0.9)), min_score=0.99).predict([IMAGE], [[BOX, BOX]])
+    assert len(poses) == 2 and poses[0].probability is None

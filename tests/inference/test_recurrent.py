@@ -24,7 +24,7 @@ def black() -> np.ndarray:
 @pytest.mark.parametrize("shift", [(0, 0, 0, 0), (13, -9, 13, -9), (20, 10, -10, 5), (-30, 0, 30, 0)])
 def test_the_state_moves_with_the_box(reader, shift):
     """The crop of the second frame is another one; the joints it does not see are where they were in the image."""
-    recurrent = RecurrentPredictor(Predictor(reader))
+    recurrent = RecurrentPredictor(Predictor(reader, decoder="quadratic"))
     [seen], states = recurrent.predict([ramp_image(SIZE)], [BOX], [None])
     np.testing.assert_allclose(seen.xy_image, ramp_joints(SIZE), atol=0.5)
     [found], states = recurrent.predict([black()], [BOX + shift], states)
@@ -34,7 +34,7 @@ def test_the_state_moves_with_the_box(reader, shift):
 
 
 def test_a_box_that_stays_leaves_the_state_as_it_was(reader):
-    recurrent = RecurrentPredictor(Predictor(reader))
+    recurrent = RecurrentPredictor(Predictor(reader, decoder="quadratic"))
     _, [state] = recurrent.predict([ramp_image(SIZE)], [BOX], [None])
     assert np.array_equal(state.warped(state.to_heatmap), state.maps)
 
@@ -49,7 +49,7 @@ def test_what_the_old_crop_did_not_see_is_not_known(spec, reader):
 
 def test_people_come_and_go_each_with_their_own_state(reader):
     """A caller keeps states by track id; who is new starts with a state of zeros beside those who are known."""
-    recurrent = RecurrentPredictor(Predictor(reader, max_batch=2))
+    recurrent = RecurrentPredictor(Predictor(reader, max_batch=2, decoder="quadratic"))
     states: dict[str, RecurrentState] = {}
     for tracks in (["a"], ["b", "a", "c"], ["c", "a"]):
         boxes = [BOX + 3 * "abc".index(track) for track in tracks]
@@ -64,13 +64,13 @@ def test_people_come_and_go_each_with_their_own_state(reader):
 
 
 def test_nobody_is_no_work(reader):
-    assert RecurrentPredictor(Predictor(reader)).predict([], np.empty((0, 4)), []) == ([], [])
+    assert RecurrentPredictor(Predictor(reader, decoder="quadratic")).predict([], np.empty((0, 4)), []) == ([], [])
     assert not reader.states
 
 
 def test_a_model_of_single_frames_works_too(ramp_reader):
     ramp_reader.step = lambda batch, state: (ramp_reader.run(batch), state)
-    predictor, image = Predictor(ramp_reader), ramp_image(SIZE)
+    predictor, image = Predictor(ramp_reader, decoder="quadratic"), ramp_image(SIZE)
     [[expected]] = predictor.predict([image], [BOX[None]])
     states = [None]
     for _ in range(2):
@@ -81,4 +81,4 @@ def test_a_model_of_single_frames_works_too(ramp_reader):
 
 def test_a_flip_test_is_refused(reader):
     with pytest.raises(ValueError, match="takes no flip test"):
-        RecurrentPredictor(Predictor(reader, flip=True))
+        RecurrentPredictor(Predictor(reader, flip=True, decoder="quadratic"))

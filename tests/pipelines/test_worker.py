@@ -19,7 +19,9 @@ def options(tmp_path) -> BatchOptions:
     (tmp_path / "in" / "sub").mkdir(parents=True)
     (tmp_path / "out" / UNFINISHED).mkdir(parents=True)
     return batch.read_batch(
-        batch._parser().parse_args([f"{tmp_path}/in", "--out", f"{tmp_path}/out", "--min-score", "0"])
+        batch._parser().parse_args(
+            [f"{tmp_path}/in", "--out", f"{tmp_path}/out", "--detector", "whole", "--min-score", "0"]
+        )
     )
 
 

@@ -2,11 +2,16 @@ import json
 
 import numpy as np
 import pytest
+from starlette.testclient import TestClient
 
+from serve.app import create_app
+from serve.process.worker import load_predictor
+from serve.settings import Settings
 from tests.support.ramp_app import BOXES, PNG, SIZE, Reader, assert_problem, encoded, form, joints, serving
 from tests.support.ramps import RampReader, ramp_joints
 from unipose.core.pose import OPENPOSE_18
 from unipose.core.skeleton import SKELETONS, Skeleton
+from unipose.datasets.synthetic.images import draw_image
 
 NAMES = SKELETONS["lsp14"].keypoints
 
@@ -40,6 +45,29 @@ def test_coco_is_a_file_that_pycocotools_reads(client, tmp_path, capsys):
     for annotation, (left, top, right, bottom) in zip(annotations, BOXES, strict=True):
         assert annotation["bbox"] == [left, top, right - left, bottom - top]
         assert abs(np.reshape(annotation["keypoints"], (14, 3))[:, :2] - ramp_joints(SIZE)).max() < 0.3
+
+
+def test_coco_of_a_body19_model_has_cocos_own_keypoints(tmp_path, capsys):
+    from pycocotools.coco import COCO
+
+    settings = Settings()
+    photo = encoded(draw_image(np.random.default_rng((0, 18)), (384, 480))[0])
+    with TestClient(create_app(settings, load_predictor(settings))) as client:
+        [native] = client.post("/pose", content=photo).json()["poses"]
+        body = client.post("/pose", content=photo, params={"format": "coco"}).json()
+    (tmp_path / "coco.json").write_text(json.dumps(body))
+    coco = COCO(str(tmp_path / "coco.json"))
+    capsys.readouterr()
+    coco17 = SKELETONS["coco17"]
+    [person] = coco.loadCats(coco.getCatIds(["person"]))
+    assert person["keypoints"] == list(coco17.keypoints)
+    assert [tuple(limb) for limb in person["skeleton"]] == [(a + 1, b + 1) for a, b in coco17.limbs]
+    [annotation] = coco.loadAnns(coco.getAnnIds(imgIds=[1]))
+    assert annotation["score"] == pytest.approx(native["score"], abs=1e-4)
+    assert len(native["keypoints"]) == 19
+    xy = {keypoint["name"]: (keypoint["x"], keypoint["y"]) for keypoint in native["keypoints"]}
+    expected = np.array([xy[name] for name in coco17.keypoints])
+    assert np.reshape(annotation["keypoints"], (17, 3))[:, :2] == pytest.approx(expected, abs=0.01)
 
 
 def test_openpose_has_its_own_order_and_zeros_for_what_is_not_known(client):

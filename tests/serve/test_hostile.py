@@ -13,7 +13,7 @@ import pytest
 from tests.support import hostile_http as http
 from tests.support import hostile_images as images
 from tests.support import hostile_requests as requests
-from tests.support.bright_service import SPOT, photo
+from tests.support.bright_service import SPOT, WHOLE, photo
 from tests.support.hostile_service import CONNECTIONS, ROOM, watched
 from tests.support.wire import connect, exchange, exchange_frames, frame, handshake, head, never, request
 
@@ -37,7 +37,7 @@ OTHER_RESPONSES = {
 
 @pytest.fixture(scope="module")
 def service(bright_model, tmp_path_factory):
-    with watched(bright_model, tmp_path_factory.mktemp("hostile")) as service:
+    with watched(tmp_path_factory.mktemp("hostile"), "--model", str(bright_model), *WHOLE) as service:
         yield service
 
 
@@ -206,3 +206,23 @@ def test_after_all_of_it_the_service_is_as_before(service):
     for word in ("Traceback", "Warning", "error: ", "Exception"):
         assert word not in log, [line for line in log.splitlines() if word in line][:5]
     assert all(line.isprintable() for line in log.splitlines())
+
+
+def test_the_service_as_it_comes_is_unharmed_by_all_image_files(tmp_path):
+    """With its own model and finder: each file gets the status it gets from any model, within the same bound."""
+    files = [
+        ((200, 413, 415, 422), chain.from_iterable(map(images.flipped, ("JPEG", "PNG")))),
+        ((200,), chain(images.odd(), images.heavy())),
+        ((422,), images.unreadable()),
+        ((415,), images.other_files()),
+        ((413,), images.bombs()),
+    ]
+    with watched(tmp_path) as service:
+        for statuses, some in files:
+            for name, data in some:
+                answer = exchange(service.port, request(b"POST /pose", data), timeout=30).responses[0]
+                service.tally["as it comes"].append(str(answer.status))
+                assert answer.status in statuses, (name, answer.body)
+        assert service.tally["as it comes"].count("200") > 20
+        assert service.peak < service.idle + ROOM, service.table()
+        assert "Traceback" not in service.log.read_text()

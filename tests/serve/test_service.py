@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ from PIL import Image
 from serve.metrics import Metrics
 from serve.service import PoseRequest, PoseService
 from serve.settings import Settings
-from tests.support.ramp_app import LIMITS, PNG, SIZE, Reader, serving
+from tests.support.ramp_app import LIMITS, PNG, SIZE, Found, Reader, serving
 from unipose.core import image
+from unipose.core.model_spec import PersonScore
 from unipose.inference.predictor import Predictor
 
 
@@ -103,22 +105,98 @@ def test_decoded_pixels_wait_for_their_budget(spec, budget, batches):
     with_service(spec, use, pixel_budget=budget, max_pixels=100_000)
 
 
-def test_the_detectors_people_are_at_most_what_is_asked_for(spec):
-    class Many:
-        needs_refinement = False
+LEFT, RIGHT = [20.0, 10, 150, 220], [160.0, 10, 300, 220]
+RULE = PersonScore(bias=0.0, detection=1.0, keypoints=0.0, threshold=0.5)  # the detection's own score
 
-        def detect(self, image):
-            return np.array([[20.0, 10, 250 - i, 220] for i in range(9)])
+
+def apart(spec):
+    """A skeleton so exact that two poses are never one person's, and the rule above."""
+    exact = replace(spec.skeleton, oks_sigmas=(1e-9,) * 14)
+    return replace(spec, skeleton=exact, person_score=RULE)
+
+
+def test_the_detectors_people_are_at_most_what_is_asked_for(spec):
+    detector = Found([[20 + 32 * i, 10, 50 + 32 * i, 220] for i in range(9)], np.linspace(0.9, 0.5, 9))
 
     async def use(service, runtime):
-        service._predictor.detector = Many()
+        service._predictor.detector = detector
         runtime.batches.clear()
         for asked, count in ((None, 3), (2, 2), (50, 3)):
             result = await service.answer(PNG, PoseRequest(max_people=asked))
             assert len(result.poses) == count
         assert sum(runtime.batches) == 3 + 2 + 3  # those left out were not run either
 
-    with_service(spec, use)
+    with_service(apart(spec), use)
+
+
+@pytest.mark.parametrize(
+    ("query", "scores"),
+    [
+        ({}, [0.8, 0.6]),
+        ({"score_threshold": 0}, [0.8, 0.6, 0.3]),
+        ({"score_threshold": 0.7}, [0.8]),
+        ({"score_threshold": 0.9}, []),
+        ({"max_people": 1}, [0.6]),  # the detector's first
+    ],
+)
+def test_people_who_were_found_come_the_likeliest_first_from_the_models_threshold_on(spec, query, scores):
+    detector = Found([LEFT, RIGHT, [90, 10, 200, 220]], [0.6, 0.8, 0.3])
+    with serving(Reader(apart(spec)), detector) as client:
+        answer = client.post("/pose", content=PNG, params=query)
+        assert answer.status_code == 200, answer.text
+        assert [pose["score"] for pose in answer.json()["poses"]] == pytest.approx(scores, abs=1e-4)
+
+
+def test_given_boxes_keep_the_mean_of_the_keypoints_and_are_filtered_by_what_is_asked_alone(spec):
+    rule = replace(RULE, threshold=1.0)
+    with serving(Reader(replace(spec, person_score=rule)), Found()) as client:
+        params = {"boxes": f"[{LEFT}, {RIGHT}]"}
+        poses = client.post("/pose", content=PNG, params=params).json()["poses"]
+        assert [pose["box"] for pose in poses] == [LEFT, RIGHT]
+        for pose in poses:
+            assert pose["score"] == pytest.approx(np.mean([k["score"] for k in pose["keypoints"]]), abs=1e-3)
+        assert client.post("/pose", content=PNG, params=params | {"score_threshold": 1}).json()["poses"] == []
+
+
+@pytest.mark.parametrize("form", ["native", "coco", "openpose"])
+def test_nobody_found_is_an_empty_list(spec, form):
+    with serving(Reader(spec), Found()) as client:
+        answer = client.post("/pose", content=PNG, params={"format": form})
+        assert answer.status_code == 200
+        assert answer.json()[{"native": "poses", "coco": "annotations", "openpose": "people"}[form]] == []
+        files = [("images", PNG)] * 2
+        results = client.post("/pose/batch", files=files, params={"format": form}).json()["results"]
+        assert [result["problem"] for result in results] == [None, None]
+
+
+def test_the_start_runs_the_detector_once_and_reads_heatmaps(spec, monkeypatch):
+    detector, read = Found(), []
+    call = Predictor.read
+    monkeypatch.setattr(Predictor, "read", lambda *arguments: read.append(1) or call(*arguments))
+    with serving(Reader(spec), detector):
+        assert (detector.calls, len(read)) == (1, 1)
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_the_models_inputs_count_as_pixels(spec, flip):
+    """A budget for two images with three people each: the second waits, where the first may find three people."""
+    width, height = spec.input_wh
+    each = SIZE[0] * SIZE[1] + 3 * width * height * (2 if flip else 1)
+    held = []
+
+    async def use(service, runtime):
+        service._predictor.flip = flip
+        runtime.gate.clear()
+        tasks = [asyncio.create_task(service.answer(PNG, ONE)), asyncio.create_task(service.answer(PNG, PoseRequest()))]
+        await asyncio.sleep(0.2)
+        held.append(service._pixels.amount - service._pixels.free)
+        runtime.gate.set()
+        await asyncio.gather(*tasks)
+        assert service._pixels.free == service._pixels.amount
+
+    with_service(spec, use, pixel_budget=2 * each, max_pixels=each)
+    inputs = width * height * (2 if flip else 1)
+    assert held == [2 * SIZE[0] * SIZE[1] + (1 + 3) * inputs]
 
 
 @pytest.mark.parametrize(("threshold", "count"), [(0.0, 1), (0.5, 1), (1.0, 0)])

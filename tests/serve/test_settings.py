@@ -3,7 +3,10 @@ from pathlib import Path
 import pytest
 
 from serve.__main__ import main
+from serve.process.worker import load_predictor
 from serve.settings import Settings, read_settings
+from unipose.inference.detectors.detector import THRESHOLDS
+from unipose.inference.predictor import MAX_PEOPLE
 from unipose.weights import default_model, named_model
 
 
@@ -16,6 +19,18 @@ def no_settings_from_outside(monkeypatch):
 def test_defaults():
     settings = read_settings([])
     assert (settings.host, settings.port, settings.model) == ("127.0.0.1", 8000, default_model())
+    assert (settings.detector, settings.detector_threshold, settings.min_score) == ("finder", None, None)
+    assert (settings.decoder, settings.max_people) == ("dark", MAX_PEOPLE)
+
+
+def test_the_predictor_is_as_the_settings_say(monkeypatch, bright_model):
+    monkeypatch.setenv("UNIPOSE_MIN_SCORE", "0.4")
+    monkeypatch.setenv("UNIPOSE_DECODER", "quadratic")
+    predictor = load_predictor(read_settings(["--model", str(bright_model), "--detector-threshold", "0.3"]))
+    assert (predictor.min_score, predictor.decoder, predictor.detector.threshold) == (0.4, "quadratic", 0.3)
+    predictor = load_predictor(Settings(min_score=None, decoder="dark", model=bright_model))
+    assert (predictor.min_score, predictor.decoder) == (None, "dark")
+    assert predictor.detector.threshold == THRESHOLDS["finder"]
 
 
 def test_options_outrank_the_environment(monkeypatch):
@@ -37,11 +52,13 @@ def test_options_outrank_the_environment(monkeypatch):
         ("max_batch", "1.5", "valid integer"),
         ("flip", "perhaps", "valid boolean"),
         ("engine", "tensorflow", "choose one of onnxruntime, openvino, torch"),
-        ("detector", "yolo", "choose one of whole"),
+        ("detector", "yolo", "choose one of finder, whole"),
         ("precision", "fp8", "choose one of auto, fp32, bf16"),
         ("workers", "0", "greater than or equal to 1"),
         ("deadline_seconds", "0", "greater than 0"),
         ("detector_threshold", "1.5", "less than or equal to 1"),
+        ("min_score", "-0.1", "greater than or equal to 0"),
+        ("decoder", "best", "choose one of argmax, quadratic, dark"),
         ("log_format", "xml", "'text' or 'json'"),
         ("log_level", "loud", "'debug', 'info', 'warning' or 'error'"),
     ],

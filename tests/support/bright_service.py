@@ -17,6 +17,7 @@ from unipose.core.model_spec import METADATA_KEY, ModelSpec
 from unipose.core.skeleton import SKELETONS
 
 SIZE, SPOT, RADIUS = (200, 150), (121.0, 48.5), 9.0
+WHOLE = ("--detector", "whole")  # for this model: nobody is found beside a bright spot
 
 
 def write_model(path):

@@ -56,10 +56,10 @@ class Service:
 
 
 @contextmanager
-def watched(model: Path, folder: Path) -> Iterator[Service]:
-    """Writes its log, and a table of its responses, into the folder."""
+def watched(folder: Path, *arguments: str) -> Iterator[Service]:
+    """Writes its log, and a table of its responses, into the folder. `arguments`: of the service, besides `OPTIONS`."""
     options = chain.from_iterable((f"--{name}", str(value)) for name, value in OPTIONS.items())
-    command = [sys.executable, "-m", "serve", "--model", str(model), "--port", "0", "--threads", "1", *options]
+    command = [sys.executable, "-m", "serve", *arguments, "--port", "0", "--threads", "1", *options]
     with (folder / "log").open("w") as log, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log) as process:
         try:
             announcement = process.stdout.readline() + process.stdout.readline()

@@ -93,10 +93,22 @@ def ask(url, data, **query):
     return answer.json()
 
 
+DRAWN = "#overlay g:not([display=none]) > g:not([display=none]) > circle[data-joint]"
+
+
 def joints(page):
-    """(n, 2): the centres of the circles, in the overlay's coordinates."""
+    """(n, 2): the centres of the circles that are drawn, in the overlay's coordinates."""
     centre = "circle => ['cx', 'cy'].map(name => Number(circle.getAttribute(name)))"
-    return np.array(page.eval_on_selector_all("circle[data-joint]", f"all => all.map({centre})")).reshape(-1, 2)
+    return np.array(page.eval_on_selector_all(DRAWN, f"all => all.map({centre})")).reshape(-1, 2)
+
+
+def drag(page, begin, end):
+    """The mouse, pressed at one place of the window and let go at another."""
+    page.mouse.move(*begin)
+    page.mouse.down()
+    for part in (0.3, 0.7, 1.0):
+        page.mouse.move(*(np.array(begin) + part * (np.array(end) - begin)))
+    page.mouse.up()
 
 
 def on_screen(page, selector):

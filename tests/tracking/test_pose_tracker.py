@@ -5,6 +5,7 @@ import pytest
 
 from tests.support.ramps import RecurrentRampReader, ramp_image
 from tests.tracking.test_tracker import person
+from unipose.core.model_spec import PersonScore
 from unipose.core.skeleton import SKELETONS
 from unipose.inference.predictor import PADDING, Predictor
 from unipose.tracking.one_euro import OneEuro
@@ -18,10 +19,10 @@ class Stage(Predictor):
 
     def __init__(self, people, copies=2):
         self.people, self.calls = people, []
-        self.runtime = SimpleNamespace(copies=copies)
-        self.spec = SimpleNamespace(state_channels=0, skeleton=LSP)
+        self.runtime, self.min_score = SimpleNamespace(copies=copies), None
+        self.spec = SimpleNamespace(state_channels=0, skeleton=LSP, person_score=None)
 
-    def predict(self, images, boxes=None, max_people=None):
+    def predict(self, images, boxes=None, max_people=None, min_score=None):
         self.calls += [(int(image[0, 0, 0]), boxes is None) for image in images]
         return [
             self.poses_in(int(image[0, 0, 0]), None if boxes is None else boxes[i]) for i, image in enumerate(images)
@@ -107,7 +108,7 @@ def test_detections_are_in_every_nth_frame():
 def test_a_recurrent_model_carries_its_state_from_frame_to_frame(spec, batch):
     """Its person goes behind something for three frames; what it remembers is where they were, under the same id."""
     reader = RecurrentRampReader(spec)
-    tracker = PoseTracker(Predictor(reader), smoothing=None, min_score=0.05, detect_every=100)
+    tracker = PoseTracker(Predictor(reader, decoder="quadratic"), smoothing=None, min_score=0.05, detect_every=100)
     images = [ramp_image((310, 230)) if i not in (4, 5, 6) else np.zeros((230, 310, 3), np.uint8) for i in range(10)]
     told = []
     for start in range(0, 10, batch):
@@ -121,7 +122,7 @@ def test_a_recurrent_model_carries_its_state_from_frame_to_frame(spec, batch):
 
 def test_a_state_stays_with_its_person_over_a_detection(spec):
     reader = RecurrentRampReader(spec)
-    tracker = PoseTracker(Predictor(reader), smoothing=None, min_score=0.05, detect_every=2)
+    tracker = PoseTracker(Predictor(reader, decoder="quadratic"), smoothing=None, min_score=0.05, detect_every=2)
     for i in range(6):
         tracker([ramp_image((310, 230))], [i / 25])
     assert reader.states[-1][0, 0].max() == 5
@@ -131,3 +132,34 @@ def test_who_is_lost_is_detected_again_at_once():
     stage = Stage(lambda i: [] if i in (9, 10) else [person(100, 150)])
     told = run(PoseTracker(stage, smoothing=None, detect_every=100), 20, batch=1)
     assert told == [[1]] * 9 + [[]] * 2 + [[1]] * 9
+
+
+def test_a_doubtful_pose_brings_the_next_detection_on():
+    """From frame 10 a chair is where the person was: a pose is found in it, but not by the detector."""
+    stage = Stage(lambda i: [person(100, 150)] * (i < 10))
+    found = stage.poses_in
+    stage.poses_in = lambda i, boxes: (
+        [person(100, 150, score=0.5)] * len(boxes) if boxes is not None and i >= 10 else found(i, boxes)
+    )
+    told = run(PoseTracker(stage, smoothing=None, detect_every=100), 20, batch=4)
+    assert told == [[1]] * 12 + [[]] * 8
+    assert [index for index, detected in stage.calls if detected] == [0, 12, 16]
+
+
+@pytest.mark.parametrize(
+    ("asked", "predictors", "rule", "least"),
+    [
+        (None, None, None, 0.2),
+        (None, None, PersonScore(0.0, 1.0, 1.0, threshold=0.27), 0.27),
+        (None, 0.6, PersonScore(0.0, 1.0, 1.0, threshold=0.27), 0.6),
+        (0.9, 0.6, None, 0.9),
+    ],
+)
+def test_who_counts_as_a_person(asked, predictors, rule, least):
+    asked_for, new = [], min(2 * least, (1 + least) / 2)
+    stage = Stage(lambda i: [person(100, 150, new - 0.001), person(400, 150, new + 0.001)])
+    stage.min_score, stage.spec.person_score = predictors, rule
+    predict = stage.predict
+    stage.predict = lambda *given: (asked_for.append(given[3:]), predict(*given))[1]
+    assert run(PoseTracker(stage, smoothing=None, min_score=asked, detect_every=1), 1, batch=1) == [[1]]
+    assert asked_for == [(least,)]

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
@@ -66,6 +67,31 @@ def test_a_doubtful_pose_goes_on_but_does_not_begin():
     assert ids(Tracker(LSP, threshold=0.2), [[person(100, 100, 0.25)]] * 3) == [[None]] * 3
     assert ids(Tracker(LSP, threshold=0.2), [[person(100, 100, 0.5)], [person(101, 100, 0.25)]]) == [[1], [1]]
     assert ids(Tracker(LSP, threshold=0.2), [[person(100, 100, 0.5)], [person(101, 100, 0.15)]]) == [[1], [None]]
+
+
+def test_a_probability_decides_where_there_is_one():
+    """Good keypoints on a coat rack are no person, and a person who is mostly hidden is one."""
+    rack, hidden = (replace(person(x, 100, s), probability=p) for x, s, p in ((100, 0.8, 0.1), (400, 0.2, 0.7)))
+    assert ids(Tracker(LSP), [[rack, hidden]] * 3) == [[None, 1]] * 3
+
+
+def test_between_detections_nobody_begins_and_the_last_probability_holds():
+    tracker = Tracker(LSP, threshold=0.8)
+    [told] = tracker.update([replace(person(100, 100), probability=0.95)], 0.0)
+    assert (told.track_id, told.probability) == (1, 0.95)
+    [told] = tracker.update([person(101, 100), person(400, 100, 0.99)], 0.04, detected=False)
+    assert (told.track_id, told.probability) == (1, 0.95)
+
+
+@pytest.mark.parametrize(("score", "found", "doubtful"), [(0.7, 1, False), (0.5, 1, True), (0.15, 0, True)])
+def test_who_scores_much_less_than_when_detected_is_in_doubt(score, found, doubtful):
+    tracker = Tracker(LSP)
+    tracker.update([person(100, 100)], 0.0)
+    assert not tracker.doubtful
+    assert len(tracker.update([person(101, 100, score)], 0.04, detected=False)) == found
+    assert tracker.doubtful == doubtful
+    tracker.update([person(102, 100, score)], 0.08)
+    assert not tracker.doubtful
 
 
 def test_times_may_be_uneven_and_a_frame_empty():

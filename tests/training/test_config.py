@@ -50,7 +50,7 @@ def test_every_config_in_the_tree_is_read(path):
         ("train.epochs=many", "train.epochs: Input should be a valid integer"),
         ("model.output_stride=12", "model.output_stride: Input should be 8, 16 or 32"),
         ("model.input_wh=[3]", "model.input_wh"),
-        ("train.loss=l1", "'cross_entropy', 'robust' or 'mse'"),
+        ("train.loss=l1", "'cross_entropy', 'robust', 'mse' or 'boxes'"),
         ("train.optimizer=lion", "'adamw', 'adam' or 'sgd'"),
         ("train.schedule=linear", "'cosine', 'step' or 'constant'"),
         ("train.precision=fp8", "'auto', 'fp32', 'bf16' or 'fp16'"),

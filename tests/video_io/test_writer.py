@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tests.support.video_files import number_of, numbered, times, write_video
-from unipose.video_io.writer import ENCODERS, VideoWriter
+from unipose.video_io.writer import ENCODERS, VideoWriter, is_result
 
 RATE, UNIT = Fraction(25), Fraction(1, 12_800)
 
@@ -95,3 +95,12 @@ def test_audio_that_the_format_does_not_take_is_refused_before_any_work(tmp_path
     source = write_video(tmp_path / "in.mp4", sound=True)
     with pytest.raises(ValueError, match=r"aac sound.*does not fit into webm: write .mkv, or .*--no-sound"):
         VideoWriter(tmp_path / "v.webm", RATE, UNIT, source)
+
+
+@pytest.mark.parametrize("suffix", ENCODERS)
+def test_its_videos_are_known_and_others_are_not(tmp_path, suffix):
+    write(tmp_path / f"ours{suffix}", [numbered(i) for i in range(3)], [0, 512, 1024])
+    assert is_result(tmp_path / f"ours{suffix}")
+    assert not is_result(write_video(tmp_path / "theirs.mp4", 3))
+    (tmp_path / "notes.mp4").write_text("unipose overlay")
+    assert not is_result(tmp_path / "notes.mp4")

@@ -1,5 +1,7 @@
 """Boxes: around points, their overlap, non-maximum suppression, and the people among a detector's boxes."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -13,10 +15,28 @@ def enclosing_box(xy: Float, padding: float = 0.0) -> Float64:
     return np.concatenate([low - grown, high + grown])
 
 
+@dataclass(frozen=True, eq=False)
+class Detections:
+    """What a detector found: box_xyxy (N, 4) at pixel edges and scores (N,) in 0..1, the best first.
+
+    `scores` is None where the detector has no opinion, as one that takes the whole image for a person.
+    """
+
+    boxes_xyxy: Boxes
+    scores: Float64 | None = None
+
+    def __len__(self) -> int:
+        return len(self.boxes_xyxy)
+
+    def best(self, most: int | None) -> "Detections":
+        """The first `most` of them."""
+        return Detections(self.boxes_xyxy[:most], None if self.scores is None else self.scores[:most])
+
+
 def select_people(
     box_xyxy: ArrayLike, score: ArrayLike, size_wh: tuple[int, int], threshold: float, max_iou: float = 1.0
-) -> Boxes:
-    """A detector's boxes (N, 4) at pixel edges and scores (N,) -> box_xyxy (M, 4), best first, clipped to the image.
+) -> Detections:
+    """A detector's boxes (N, 4) at pixel edges and scores (N,) -> the people among them, clipped to the image.
 
     Dropped are boxes that score below `threshold`, are less than a pixel wide or high within the image, or overlap a
     better one by an IoU above `max_iou`.
@@ -24,19 +44,21 @@ def select_people(
     boxes, scores = np.asarray(box_xyxy, np.float64), np.asarray(score, np.float64)
     confident = (scores >= threshold) & np.isfinite(boxes).all(axis=1)
     order = np.argsort(-scores[confident], kind="stable")
-    boxes = np.clip(boxes[confident][order], 0, [*size_wh, *size_wh])
-    return nms(boxes[(boxes[:, 2:] - boxes[:, :2] >= 1).all(axis=1)], max_iou)
+    boxes, scores = np.clip(boxes[confident][order], 0, [*size_wh, *size_wh]), scores[confident][order]
+    visible = (boxes[:, 2:] - boxes[:, :2] >= 1).all(axis=1)
+    boxes, scores = boxes[visible], scores[visible]
+    kept = nms(boxes, max_iou)
+    return Detections(boxes[kept], scores[kept])
 
 
-def nms(boxes: Boxes, max_iou: float) -> Boxes:
-    """Non-maximum suppression: box_xyxy (N, 4), best first -> those whose IoU with every better kept box is at most
-    `max_iou`; at 1 all are kept.
+def nms(boxes: Boxes, max_iou: float) -> list[int]:
+    """Non-maximum suppression: box_xyxy (N, 4), best first -> the indices of those whose IoU with every better kept box
+    is at most `max_iou`; at 1 all are kept.
     """
-    kept = np.empty((0, 4))
-    while len(boxes):
-        best, boxes = boxes[:1], boxes[1:]
-        kept = np.concatenate([kept, best])
-        boxes = boxes[iou(best, boxes)[0] <= max_iou]
+    kept: list[int] = []
+    for i in range(len(boxes)):
+        if not kept or (iou(boxes[i : i + 1], boxes[kept]) <= max_iou).all():
+            kept.append(i)
     return kept
 
 

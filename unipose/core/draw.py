@@ -11,39 +11,60 @@ from unipose.core.types import RGB, Float
 
 # RGB by body side, so that swapped sides stand out; safe for colour-blind readers (after Okabe and Ito).
 COLOURS = {"left": (0, 158, 255), "right": (255, 120, 0), "middle": (0, 190, 110)}
+# RGB of one person after another: none of them a side's.
+PEOPLE = (
+    (255, 255, 255), (255, 230, 0), (255, 60, 200), (60, 235, 235), (0, 0, 0), (215, 30, 50), (190, 255, 120),
+    (120, 60, 200),
+)  # fmt: skip
+MIN_SCORE = 0.3
 
 
-def draw_poses(image: RGB, poses: Sequence[Pose], skeleton: Skeleton, min_score: float = 0.1) -> RGB:
+def draw_poses(image: RGB, poses: Sequence[Pose], skeleton: Skeleton, min_score: float = MIN_SCORE) -> RGB:
     """A copy of the image (H, W, 3) with keypoints that score at least `min_score` and the limbs between them.
 
-    The left side is blue, the right side orange. A pose's `track_id`, if it has one, is written above it.
+    The left side is blue, the right side orange; rims of limbs and the inside of keypoints have the person's colour.
+    A pose's `track_id`, if it has one, is written above it and decides on the colour. The best people, who come first,
+    are drawn over the others.
     """
     canvas = np.ascontiguousarray(image).copy()
-    height, width = canvas.shape[:2]
-    thickness = max(1, round(max(height, width) / 250))
-    for pose in poses:
-        points = [_pixel(xy) for xy in pose.xy_image]
-        shown = (pose.score >= min_score) & np.isfinite(pose.xy_image).all(axis=1)
-        for a, b in skeleton.limbs:
-            if shown[a] and shown[b]:
-                colour = COLOURS[side(skeleton.keypoints[a], skeleton.keypoints[b])]
-                cv2.line(canvas, points[a], points[b], colour, thickness, cv2.LINE_AA)
-        for name, point, visible in zip(skeleton.keypoints, points, shown, strict=True):
-            if visible:
-                cv2.circle(canvas, point, 2 * thickness, (255, 255, 255), -1, cv2.LINE_AA)
-                cv2.circle(canvas, point, 2 * thickness, COLOURS[side(name)], max(1, thickness // 2), cv2.LINE_AA)
-        if pose.track_id is not None and shown.any():
-            top = min(
-                (point for point, visible in zip(points, shown, strict=True) if visible), key=lambda point: point[1]
-            )
-            _put_text(canvas, str(pose.track_id), (top[0], top[1] - 4 * thickness), thickness)
+    for number, pose in reversed(list(enumerate(poses))):
+        if pose.track_id is not None:
+            number = pose.track_id - 1
+        _draw_pose(canvas, pose, skeleton, PEOPLE[number % len(PEOPLE)], min_score)
     return canvas
 
 
+def _draw_pose(canvas: RGB, pose: Pose, skeleton: Skeleton, person: tuple[int, int, int], min_score: float) -> None:
+    """Lines are as thick as the picture, and the person in it, have room for; the thinnest have no rims."""
+    room = min(max(canvas.shape[:2]) / 250, pose.body_size / 60)
+    thickness, radius = max(1, round(room)), max(1, round(2 * room))
+    points = [_pixel(xy) for xy in pose.xy_image]
+    shown = (pose.score >= min_score) & np.isfinite(pose.xy_image).all(axis=1)
+    limbs = [(a, b) for a, b in skeleton.limbs if shown[a] and shown[b]]
+    for a, b in limbs if thickness > 1 else ():
+        cv2.line(canvas, points[a], points[b], person, 2 * thickness, cv2.LINE_AA)
+    for a, b in limbs:
+        colour = COLOURS[side(skeleton.keypoints[a], skeleton.keypoints[b])]
+        cv2.line(canvas, points[a], points[b], colour, thickness, cv2.LINE_AA)
+    for i in np.flatnonzero(shown):
+        cv2.circle(canvas, points[i], radius, person, -1, cv2.LINE_AA)
+        rim = COLOURS[side(skeleton.keypoints[i])]
+        cv2.circle(canvas, points[i], radius, rim, max(1, thickness // 2), cv2.LINE_AA)
+    if pose.track_id is not None and shown.any():
+        left, top = min((points[i] for i in np.flatnonzero(shown)), key=lambda point: point[1])
+        _put_text(canvas, str(pose.track_id), (left, top - 4 * thickness), thickness)
+
+
 def _put_text(canvas: RGB, text: str, at: tuple[int, int], thickness: int) -> None:
-    """White with a black outline; `at` is the text's bottom left corner."""
-    for colour, width in (((0, 0, 0), 3 * thickness), ((255, 255, 255), thickness)):
-        cv2.putText(canvas, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.4 * thickness, colour, width, cv2.LINE_AA)
+    """White with a black outline; `at` is the text's bottom left corner, or as near as the picture allows."""
+    scale = 0.4 * max(2, thickness)
+    (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, thickness)
+    at = (
+        max(0, min(at[0], canvas.shape[1] - width - 2 * thickness)),
+        max(height + 2 * thickness, min(at[1], canvas.shape[0])),
+    )
+    for colour, stroke in (((0, 0, 0), 3 * thickness), ((255, 255, 255), thickness)):
+        cv2.putText(canvas, text, at, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, stroke, cv2.LINE_AA)
 
 
 def contact_sheet(images: Sequence[RGB], columns: int = 4, tile: int = 224) -> RGB:

@@ -76,12 +76,16 @@ def quadratic(maps: Float32, peak: Index, sigma: float) -> Float64:
 def dark(maps: Float32, peak: Index, sigma: float) -> Float64:
     """DARK (Zhang et al., CVPR 2020): smooth the map with its own Gaussian, then one Newton step on its logarithm.
 
-    Peaks at the border, where there is no second derivative, stay at their cell.
+    Outside the map there is nothing, as in the published code. Peaks in the border's own cells, where the step is not
+    defined, are found by `quadratic`.
     """
     _, height, width = maps.shape
-    smooth = np.log(np.maximum([cv2.GaussianBlur(one, (0, 0), sigma) for one in maps], _TINY)).astype(np.float64)
+    smooth = np.log(
+        np.maximum([cv2.GaussianBlur(one, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT) for one in maps], _TINY)
+    ).astype(np.float64)
     xy = argmax(maps, peak, sigma)
     inner = ((xy >= 1) & (xy <= (width - 2, height - 2))).all(axis=1)
+    xy[~inner] = quadratic(maps[~inner], peak[~inner], sigma)
     if not inner.any():
         return xy
     x, y = xy[inner].astype(np.intp).T

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from unipose.core.pose import Pose
 from unipose.core.skeleton import Skeleton
 from unipose.core.types import Bool, Float64
 
@@ -86,3 +87,13 @@ def oks(xy: Float64, truth: Float64, counted: Bool, area: Float64, skeleton: Ske
     similarity = np.exp(-((xy - truth) ** 2).sum(axis=-1) / (2 * variance * area[:, None]))
     instances = counted.sum(axis=-1)
     return np.where(instances > 0, (similarity * counted).sum(axis=-1) / np.maximum(instances, 1), np.nan)
+
+
+def pose_oks(a: Pose, b: Pose, skeleton: Skeleton) -> float:
+    """The OKS of two poses over the keypoints confident in both, with the mean of their `body_box` areas; 0 without."""
+    both = a.confident & b.confident
+    if not both.any():
+        return 0.0
+    area = np.array([np.mean([np.prod(pose.body_box[2:] - pose.body_box[:2]) for pose in (a, b)])])
+    xy = [np.asarray(pose.xy_image, np.float64)[None] for pose in (a, b)]
+    return float(oks(xy[0], xy[1], both[None], area, skeleton)[0])

@@ -1,5 +1,6 @@
 """Pose: one person's keypoints in image pixels, and their JSON formats."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -23,6 +24,10 @@ class Pose:
     score: Float
     box_xyxy: Float
     track_id: int | None = None
+    detection: float | None = None
+    """The detector's score, where one found the person."""
+    probability: float | None = None
+    """That the pose is right, where the model knows it from the scores of detection and keypoints."""
 
     def __post_init__(self) -> None:
         keypoints = len(self.score)
@@ -34,8 +39,8 @@ class Pose:
 
     @property
     def person_score(self) -> float:
-        """The mean of the keypoints' scores."""
-        return float(self.score.mean())
+        """`probability`, or where that is not known the mean of the keypoints' scores."""
+        return float(self.score.mean()) if self.probability is None else self.probability
 
     @cached_property
     def confident(self) -> Bool:
@@ -58,6 +63,11 @@ class Pose:
     def body_size(self) -> float:
         """The longer side of `body_box`, in pixels."""
         return float(np.max(self.body_box[2:] - self.body_box[:2]))
+
+    def select(self, keypoints: Sequence[int]) -> "Pose":
+        """The same pose with these of its keypoints, by index."""
+        chosen = list(keypoints)
+        return replace(self, xy_image=self.xy_image[chosen], score=self.score[chosen])
 
     def moved(self, by_xy: Float) -> "Pose":
         """The same pose shifted by (2,) pixels."""

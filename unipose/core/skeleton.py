@@ -112,20 +112,27 @@ _LEGS = (
     "right_wrist-right_elbow right_elbow-right_shoulder left_wrist-left_elbow left_elbow-left_shoulder "
 )
 
+_COCO = {
+    "nose": _NOSE, "left_eye": _EYE, "right_eye": _EYE, "left_ear": _EAR, "right_ear": _EAR,
+    "left_shoulder": _SHOULDER, "right_shoulder": _SHOULDER, "left_elbow": _ELBOW, "right_elbow": _ELBOW,
+    "left_wrist": _WRIST, "right_wrist": _WRIST, "left_hip": _HIP, "right_hip": _HIP,
+    "left_knee": _KNEE, "right_knee": _KNEE, "left_ankle": _ANKLE, "right_ankle": _ANKLE,
+}  # fmt: skip
+_COCO_LIMBS = (
+    _LEGS + "left_hip-right_hip left_shoulder-right_shoulder left_shoulder-left_hip right_shoulder-right_hip "
+    "nose-left_eye nose-right_eye left_eye-left_ear right_eye-right_ear left_eye-right_eye "
+    "left_ear-left_shoulder right_ear-right_shoulder"
+)
+
 SKELETONS: dict[str, Skeleton] = {
     skeleton.name: skeleton
     for skeleton in (
+        _published("coco17", _COCO, _COCO_LIMBS),
+        # COCO's keypoints first, so that a pose's first 17 are COCO's own.
         _published(
-            "coco17",
-            {
-                "nose": _NOSE, "left_eye": _EYE, "right_eye": _EYE, "left_ear": _EAR, "right_ear": _EAR,
-                "left_shoulder": _SHOULDER, "right_shoulder": _SHOULDER, "left_elbow": _ELBOW, "right_elbow": _ELBOW,
-                "left_wrist": _WRIST, "right_wrist": _WRIST, "left_hip": _HIP, "right_hip": _HIP,
-                "left_knee": _KNEE, "right_knee": _KNEE, "left_ankle": _ANKLE, "right_ankle": _ANKLE,
-            },
-            _LEGS + "left_hip-right_hip left_shoulder-right_shoulder left_shoulder-left_hip right_shoulder-right_hip "
-            "nose-left_eye nose-right_eye left_eye-left_ear right_eye-right_ear left_eye-right_eye "
-            "left_ear-left_shoulder right_ear-right_shoulder",
+            "body19",
+            _COCO | {"neck": _SHOULDER, "head_top": _EAR},
+            _COCO_LIMBS + " head_top-neck neck-left_shoulder neck-right_shoulder",
         ),
         _published(
             "mpii16",

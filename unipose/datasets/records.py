@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from unipose.core.skeleton import SKELETONS, Skeleton
-from unipose.core.types import Bool, Float64
+from unipose.core.types import Bool, Boxes, Float64
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,30 +29,74 @@ class Record:
     box_xyxy: Float64
     head_size: float | None
     frame: tuple[int, int] | None = None
+    area: float = 0.0
+    """The person's, in square pixels: COCO's segment, or where a set has none the box."""
+
+
+@dataclass(frozen=True, eq=False)
+class Annotated:
+    """Everybody annotated in an image, with keypoints or without: box_xyxy (N, 4) at pixel edges, crowd (N,).
+
+    The box of a `crowd` surrounds people who are not annotated one by one.
+    """
+
+    boxes_xyxy: Boxes
+    crowd: Bool
+
+    def __len__(self) -> int:
+        return len(self.crowd)
 
 
 @dataclass(frozen=True)
 class RecordSet:
-    """The records of a file, grouped by image; `images` maps the id of every image in it to its path."""
+    """The records of a file, grouped by image; `images` maps the id of every image in it to its path.
+
+    `boxes` are those of all people in an image, where it shows any; `complete`: nobody lacks one, as the file says.
+    """
 
     path: Path
     skeleton: Skeleton
     records: tuple[Record, ...]
     images: dict[int, Path]
+    boxes: dict[int, Annotated] = field(default_factory=dict)
+    complete: bool = True
+
+    def onto(self, skeleton: Skeleton) -> "RecordSet":
+        """The same people with another skeleton's keypoints, matched by name; those that the set lacks are unlabelled.
+
+        Raises ValueError where the two share no keypoint.
+        """
+        own = self.skeleton.keypoints
+        places = np.array([own.index(name) if name in own else -1 for name in skeleton.keypoints])
+        known = places >= 0
+        if not known.any():
+            raise ValueError(f"{self.path} has no keypoint of {skeleton.name}: it has {', '.join(own)}")
+        records = tuple(
+            replace(
+                record,
+                xy_image=np.where(known[:, None], record.xy_image[places], 0.0),
+                labelled=record.labelled[places] & known,
+                visible=record.visible[places] & known,
+            )
+            for record in self.records
+        )
+        return replace(self, skeleton=skeleton, records=records)
 
 
 def read_records(path: str | Path) -> RecordSet:
-    """Read the people with at least one labelled keypoint; crowds are left out (pycocotools handles them).
+    """Read the people with at least one labelled keypoint, and the boxes of all; crowds are no records.
 
-    `info.image_root` is the images' folder, relative to the file (default: the file's own folder). The skeleton is the
-    one that `categories[0].unipose_skeleton` names or contains, or else the known one with the category's keypoints.
+    `info.image_root` is the images' folder, relative to the file (default: the file's own folder). `info.people` is
+    "some" where people may lack an annotation (default: "all"). The skeleton is the one that
+    `categories[0].unipose_skeleton` names or contains, or else the known one with the category's keypoints.
     Raises ValueError for a malformed file, FileNotFoundError where it or an image is missing.
     """
     path = Path(path)
     try:
         data = json.loads(path.read_text())
         skeleton = _skeleton(data["categories"][0])
-        root = path.parent / data.get("info", {}).get("image_root", ".")
+        info = data.get("info", {})
+        root = path.parent / info.get("image_root", ".")
         images = {image["id"]: root / image["file_name"] for image in data["images"]}
         frames = {i["id"]: (i["video_id"], i["frame_id"]) for i in data["images"] if "video_id" in i}
         order = {key: i for i, key in enumerate(images)}
@@ -63,6 +107,10 @@ def read_records(path: str | Path) -> RecordSet:
             for annotation in sorted(data["annotations"], key=lambda annotation: order[annotation["image_id"]])
             if not annotation.get("iscrowd") and any(annotation["keypoints"][2::3])
         )
+        boxes = _boxes(
+            [one for one in data["annotations"] if one.get("category_id") == data["categories"][0].get("id")]
+        )
+        complete = {"all": True, "some": False}[info.get("people", "all")]
     except (KeyError, TypeError, IndexError, AttributeError, json.JSONDecodeError) as error:
         raise ValueError(
             f"{path} is not COCO-keypoint JSON (data/README.md says how to make one): {error!r}"
@@ -70,7 +118,7 @@ def read_records(path: str | Path) -> RecordSet:
     for image in {record.image_path for record in records}:
         if not image.is_file():
             raise FileNotFoundError(f"{path} names the image {image}, which does not exist")
-    return RecordSet(path, skeleton, records, images)
+    return RecordSet(path, skeleton, records, images, boxes, complete)
 
 
 def clips(records: Sequence[Record]) -> list[tuple[Record, ...]]:
@@ -108,6 +156,20 @@ def _skeleton(category: dict[str, Any]) -> Skeleton:
     )
 
 
+def _boxes(annotations: Sequence[dict[str, Any]]) -> dict[int, Annotated]:
+    """Of every image with annotations. Boxes without area, which no one can be found in, are left out."""
+    by_image: dict[int, list[dict[str, Any]]] = {}
+    for annotation in annotations:
+        if min(annotation["bbox"][2:]) > 0:
+            by_image.setdefault(annotation["image_id"], []).append(annotation)
+    found = {}
+    for image_id, people in by_image.items():
+        corner, side = np.hsplit(np.array([person["bbox"] for person in people], np.float64), 2)
+        crowd = np.array([bool(person.get("iscrowd")) for person in people])
+        found[image_id] = Annotated(np.hstack([corner, corner + side]), crowd)
+    return found
+
+
 def _record(annotation: dict[str, Any], image_path: Path, frame: tuple[int, int] | None, keypoints: int) -> Record:
     values = np.array(annotation["keypoints"], np.float64)
     if values.shape != (3 * keypoints,) or not np.isfinite(values).all():
@@ -124,4 +186,5 @@ def _record(annotation: dict[str, Any], image_path: Path, frame: tuple[int, int]
         box_xyxy=np.array([left, top, left + width, top + height], np.float64),
         head_size=annotation.get("head_size"),
         frame=frame,
+        area=float(annotation.get("area", width * height)),
     )

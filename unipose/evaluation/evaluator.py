@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -14,17 +13,25 @@ from unipose.core.metrics import auroc
 from unipose.core.pose import Pose
 from unipose.core.types import Json
 from unipose.datasets.records import RecordSet, read_records
+from unipose.evaluation.box_ap import box_ap
+from unipose.evaluation.people import match
 from unipose.evaluation.predictions import (
     BOXES,
     ImageQuery,
     Progress,
     predict_detections,
+    predict_images,
     predict_queries,
     predict_records,
 )
 from unipose.evaluation.summary import default_metric, summarise, summarise_ap
+from unipose.inference.detectors.detector import Detector, open_detector
+from unipose.inference.detectors.finder import Finder
 from unipose.inference.predictor import Predictor
-from unipose.runtime.engines import open_runtime
+from unipose.runtime.engines import Runtime, open_runtime
+from unipose.weights import finder_for
+
+THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5)  # of the person score
 
 
 @dataclass(frozen=True)
@@ -43,10 +50,13 @@ class EvaluationOptions:
     window: int = 0
     share: float = 0.0
     empty: Path | None = None
-    decoder: str = "quadratic"
+    decoder: str = "dark"
     compare: bool = False
     engine: str | None = None
     device: str = "cpu"
+    detector: str = "finder"
+    detector_weights: str | None = None
+    detector_threshold: float | None = None
 
     def __post_init__(self) -> None:
         if self.share and not (0 < self.share <= 1 and self.boxes == "detector"):
@@ -78,27 +88,44 @@ def evaluate(
     """Judge a model file on a COCO-keypoint JSON. Raises ValueError and OSError for what cannot be judged."""
     options = options or EvaluationOptions()
     record_set = read_records(data)
+    runtime = open_runtime(model, options.engine, options.device)
+    if runtime.spec.kind == "finder":
+        numbers = box_ap(Finder(runtime, threshold=0.01), record_set)
+        summary = {"metric": "box AP", "people": sum(map(len, record_set.boxes.values())), "mean": numbers["AP"]}
+        return Evaluation(describe(summary | {"coco": numbers}, runtime, model, data, options), record_set, [])
     metric = options.metric or default_metric(record_set)
     if options.detections and metric != "ap":
         raise ValueError(f"with boxes of a detection file only --metric ap can be judged: {options.boxes}")
-    runtime = open_runtime(model, options.engine, options.device)
+    detector: Detector | None = None
+    if options.boxes == "detector":
+        weights = options.detector_weights or (str(finder_for(model)) if options.detector == "finder" else None)
+        detector = open_detector(options.detector, weights, options.detector_threshold, options.device)
     empty = [ImageQuery(path, None) for path in images_in(options.empty)] if options.empty else []
 
     def judge(flip: bool, decoder: str) -> tuple[Json, list[Pose], Predictor]:
-        predictor = Predictor(runtime, flip=flip, decoder=decoder)
+        predictor = Predictor(runtime, detector, flip, decoder=decoder)
         if options.detections:
             results = predict_detections(predictor, record_set, options.detections, progress)
             return summarise_ap(results, record_set), [], predictor
+        if options.boxes == "detector" and metric == "ap":
+            return *summarise_people(predictor, record_set, progress), predictor
         poses = predict_records(predictor, record_set, options.boxes, progress, options.window, options.share)
         return summarise(metric, record_set, poses), poses, predictor
 
     summary, poses, predictor = judge(options.flip, options.decoder)
     if empty:
-        summary["empty"] = separation(poses, predict_queries(predictor, empty, progress))
+        rule = predictor.spec.person_score
+        found = predict_queries(predictor, empty, progress, min_score=0.0)
+        summary["empty"] = separation(poses, found, rule.threshold if rule else 0.0)
     if options.compare:
         ways = [(name, flip) for name in DECODERS for flip in (False, True)]
         summary["decoders"] = {f"{name}{', flip' * flip}": judge(flip, name)[0]["mean"] for name, flip in ways}
-    report = {
+    return Evaluation(describe(summary, runtime, model, data, options), record_set, poses)
+
+
+def describe(summary: Json, runtime: Runtime, model: Path, data: Path, options: EvaluationOptions) -> Json:
+    """The numbers, and what they were made with."""
+    return {
         **summary,
         "boxes": options.boxes,
         "share": options.share,
@@ -109,15 +136,31 @@ def evaluate(
         "model": {**runtime.spec.to_identity(), "file": model.name, "sha256": sha256(model)},
         "data": {"file": str(data), "sha256": sha256(data)},
     }
-    return Evaluation(report, record_set, poses)
 
 
-def separation(people: Sequence[Pose], empty: Sequence[Sequence[Pose]]) -> Json:
-    """How well the person score tells these people from what is found in images without any."""
-    scores = [np.array([pose.person_score for pose in poses]) for poses in (people, list(chain.from_iterable(empty)))]
+def summarise_people(predictor: Predictor, record_set: RecordSet, progress: Progress) -> tuple[Json, list[Pose]]:
+    """OKS AP of everybody whom the detector finds, however unlikely, and the people covered at several thresholds."""
+    found = predict_images(predictor, record_set, progress, min_score=0.0)
+    ids = list(record_set.images)
+    results = [pose.to_coco(image_id) for image_id, poses in zip(ids, found, strict=True) for pose in poses]
+    matches = match(found, ids, record_set)
+    rule = predictor.spec.person_score
+    thresholds = sorted({*THRESHOLDS, *([rule.threshold] if rule else [])})
+    return summarise_ap(results, record_set) | {"covered": [matches.at(threshold) for threshold in thresholds]}, []
+
+
+def separation(people: Sequence[Pose], empty: Sequence[Sequence[Pose]], threshold: float) -> Json:
+    """How well the person score tells these people from what is found in images without any.
+
+    `empty`: everything found in each image; `threshold`: the score from which it would be shown.
+    """
+    with_person = np.array([pose.person_score for pose in people])
+    without = np.array([max((pose.person_score for pose in poses), default=0.0) for poses in empty])
     return {
         "photos": len(empty),
-        "auroc": auroc(*scores),
-        "median_with_person": float(np.median(scores[0])),
-        "median_without": float(np.median(scores[1])),
+        "shown": int((without >= threshold).sum()),
+        "threshold": threshold,
+        "auroc": auroc(with_person, without),
+        "median_with_person": float(np.median(with_person)),
+        "median_without": float(np.median(without)),
     }

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from unipose.core.image import read_image
+from unipose.core.model_spec import ModelSpec
 from unipose.core.pose import Pose
 from unipose.core.types import RGB, Float64, Json
 from unipose.datasets.records import Record, RecordSet, clips
@@ -42,12 +43,15 @@ class ImageQuery:
         return np.asarray(wide, np.uint8)
 
 
-def predict_queries(predictor: Predictor, queries: Sequence[ImageQuery], progress: Progress = iter) -> list[list[Pose]]:
+def predict_queries(
+    predictor: Predictor, queries: Sequence[ImageQuery], progress: Progress = iter, min_score: float | None = None
+) -> list[list[Pose]]:
     """The poses for each query, in the frame of its image without the border."""
     found: list[list[Pose]] = []
     remaining = iter(progress(queries))
     while group := list(islice(remaining, GROUP)):
-        poses = predictor.predict([query.read() for query in group], [query.boxes_xyxy for query in group])
+        images, boxes = [query.read() for query in group], [query.boxes_xyxy for query in group]
+        poses = predictor.predict(images, boxes, None, min_score)
         for query, people in zip(group, poses, strict=True):
             left, top, _, _ = query.border
             found.append([pose.moved(np.array([-left, -top])) for pose in people])
@@ -74,20 +78,21 @@ def predict_records(
     window: int = 0,
     share: float = 0.0,
 ) -> list[Pose]:
-    """One pose per record: in its annotated box (`truth`), or in what the detector finds (`detector`).
+    """One pose per record: in its annotated box (`truth`), or the main person whom the detector finds (`detector`).
 
     A recurrent model goes through each clip of a set of clips; with a `window` its states are reset after so many
     frames. With a `share` the detector's images get a border, until the person takes that much of their height. Raises
     ValueError for `detector` with a recurrent model on clips, and with several people in an image, where it is not
     known which pose belongs to whom.
     """
-    _require_same_skeleton(predictor, record_set)
+    keypoints = shared_keypoints(predictor.spec, record_set)
     if boxes not in BOXES:
         raise ValueError(f"boxes must be one of {BOXES}, got {boxes!r}")
     if predictor.spec.state_channels and window != 1 and any(record.frame for record in record_set.records):
         if boxes == "detector":
             raise ValueError("a recurrent model goes through clips by their annotated boxes: boxes=truth, or window=1")
-        return _predict_clips(RecurrentPredictor(predictor), record_set, progress, window)
+        found_in_clips = _predict_clips(RecurrentPredictor(predictor), record_set, progress, window)
+        return [pose.select(keypoints) for pose in found_in_clips]
     by_image = [list(people) for _, people in groupby(record_set.records, lambda record: record.image_path)]
     if boxes == "detector" and len({people[0].image_path for people in by_image}) < len(record_set.records):
         raise ValueError(f"{record_set.path} has images with several people: evaluate it with boxes=truth")
@@ -100,10 +105,33 @@ def predict_records(
         ]
     poses: list[Pose] = []
     for people, found in zip(by_image, predict_queries(predictor, queries, progress), strict=True):
+        if boxes == "detector":
+            found = [main_person(found) or nobody(predictor.spec)]
         if len(found) != len(people):
             raise ValueError(f"{people[0].image_path}: {len(found)} poses for {len(people)} people")
-        poses += found
+        poses += [pose.select(keypoints) for pose in found]
     return poses
+
+
+def main_person(poses: Sequence[Pose]) -> Pose | None:
+    """Of the people found in an image, the one whom it shows: the largest product of score and box area."""
+    return max(poses, key=lambda p: p.person_score * float(np.prod(p.box_xyxy[2:] - p.box_xyxy[:2])), default=None)
+
+
+def nobody(spec: ModelSpec) -> Pose:
+    """In place of a pose where nobody was found: every keypoint is wrong, and scores 0."""
+    count = len(spec.skeleton.keypoints)
+    return Pose(np.full((count, 2), np.nan), np.zeros(count), np.zeros(4))
+
+
+def predict_images(
+    predictor: Predictor, record_set: RecordSet, progress: Progress = iter, min_score: float | None = None
+) -> list[list[Pose]]:
+    """The people found in each image of a set, in the order of `images`, with the set's keypoints."""
+    keypoints = shared_keypoints(predictor.spec, record_set)
+    queries = [ImageQuery(path, None) for path in record_set.images.values()]
+    found = predict_queries(predictor, queries, progress, min_score)
+    return [[pose.select(keypoints) for pose in poses] for poses in found]
 
 
 def _predict_clips(recurrent: RecurrentPredictor, record_set: RecordSet, progress: Progress, window: int) -> list[Pose]:
@@ -134,7 +162,7 @@ def predict_detections(
     A pose's score is its box's, times the mean of its keypoints'. Raises ValueError for another kind of file, for
     images that the set does not have, and for a file without people.
     """
-    _require_same_skeleton(predictor, record_set)
+    keypoints = shared_keypoints(predictor.spec, record_set)
     try:
         rows = [row for row in json.loads(path.read_text()) if row["category_id"] == 1]
         rows.sort(key=lambda row: row["image_id"])
@@ -150,7 +178,7 @@ def predict_detections(
         raise ValueError(f"{path} has no detection of category 1, a person")
     poses = chain.from_iterable(predict_queries(predictor, queries, progress))
     return [
-        pose.to_coco(row["image_id"]) | {"score": score * pose.person_score}
+        pose.select(keypoints).to_coco(row["image_id"]) | {"score": score * pose.person_score}
         for row, score, pose in zip(rows, scores, poses, strict=True)
     ]
 
@@ -158,7 +186,15 @@ def predict_detections(
 _EDGES = np.array([[1, 0, 1, 0], [0, 1, 0, 1], [0, 0, 1, 0], [0, 0, 0, 1]], np.float64)  # x, y, w, h -> x1, y1, x2, y2
 
 
-def _require_same_skeleton(predictor: Predictor, record_set: RecordSet) -> None:
-    model, data = predictor.spec.skeleton, record_set.skeleton
-    if model.keypoints != data.keypoints:
-        raise ValueError(f"the model's skeleton is {model.name}, the data's {data.name}")
+def shared_keypoints(spec: ModelSpec, record_set: RecordSet) -> list[int]:
+    """The index in the model's skeleton of each of the set's keypoints.
+
+    Raises ValueError where the set has keypoints that the model does not have.
+    """
+    model, data = spec.skeleton, record_set.skeleton
+    if missing := [name for name in data.keypoints if name not in model.keypoints]:
+        raise ValueError(
+            f"{record_set.path} ({data.name}) has keypoints that the model {spec.name} ({model.name}) does not have: "
+            f"{', '.join(missing)}"
+        )
+    return [model.keypoints.index(name) for name in data.keypoints]

@@ -102,12 +102,16 @@ def tables(report: Report) -> list[tuple[str, Table]]:
     if "reliability" in report:
         rows = [(_tenth(tenth), percent(100 * tenth["right"])) for tenth in report["reliability"]]
         found.append(("right, by score", rows))
+    if "covered" in report:
+        people = report["covered"][0]["people"]
+        found.append((f"of {people} people with a right pose", [_covered(row) for row in report["covered"]]))
     if "empty" in report:
         empty = report["empty"]
         found.append(
             (
                 f"people or not, {empty['photos']} photos without any",
                 [
+                    (f"with somebody shown, person score {empty['threshold']:.2f}", f"{empty['shown']}"),
                     ("AUROC of the person score, 0 to 1", f"{empty['auroc']:.3f}"),
                     ("median person score of people, 0 to 1", f"{empty['median_with_person']:.2f}"),
                     ("and of what is found in those photos", f"{empty['median_without']:.2f}"),
@@ -115,6 +119,10 @@ def tables(report: Report) -> list[tuple[str, Table]]:
             )
         )
     return found
+
+
+def _covered(row: Mapping[str, float]) -> tuple[str, str]:
+    return f"scored {row['threshold']:.2f}, {row['answers']:.2f} answers for each", percent(row["covered"])
 
 
 def _tenth(tenth: Mapping[str, float]) -> str:

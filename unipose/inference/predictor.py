@@ -1,6 +1,7 @@
 """Predictor: images to poses in three steps, prepare, run and read, batched over people and images."""
 
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import cast, overload
 
@@ -10,11 +11,13 @@ from numpy.typing import ArrayLike
 from unipose.core import heatmap
 from unipose.core.geometry import Affine
 from unipose.core.image import normalise, read_image, warp
+from unipose.core.metrics import pose_oks
 from unipose.core.pose import Pose
+from unipose.core.skeleton import Skeleton
 from unipose.core.types import RGB, Boxes, Float32, Float64
 from unipose.inference.detectors.detector import Detector, WholeImage, open_detector
 from unipose.runtime.engines import Runtime, open_runtime
-from unipose.weights import named_model
+from unipose.weights import finder_for, named_model
 
 Image = RGB | bytes | str | Path
 """An upright RGB image (H, W, 3), or the bytes or the path of an image file."""
@@ -24,6 +27,8 @@ Flow = Generator[Float32, Float32, list[Pose]]
 SMALL = 0.75  # a refined box this much shorter than its crop, in longer sides, is refined once more
 PADDING = 0.15  # of a refined box on each side, in longer sides of the box around the keypoints
 GROUP = 16  # image files that are decoded at once
+MAX_PEOPLE = 20
+DUPLICATE_OKS = 0.7  # above which two poses found in an image are one person's
 
 
 class Predictor:
@@ -39,18 +44,24 @@ class Predictor:
         detector: Detector | None = None,
         flip: bool = False,
         max_batch: int = 32,
-        decoder: str = "quadratic",
+        decoder: str = "dark",
+        min_score: float | None = None,
     ):
         """`flip`: average with the mirrored image's heatmaps, at twice the cost. `max_batch`: most inputs in one run.
 
         Without a `detector` every image is taken to show one person. `decoder`: a row of `heatmap.DECODERS`.
+        `min_score`: the lowest person score of people whom the detector found, by default the model's own threshold.
+        Raises ValueError for a runtime whose model finds no poses.
         """
+        if runtime.spec.kind != "pose":
+            raise ValueError(f"{runtime.spec.name} is a {runtime.spec.kind}, not a pose model; name it as the detector")
         self.runtime = runtime
         self.spec = runtime.spec
         self.detector = detector or WholeImage()
         self.flip = flip
         self.max_batch = max_batch
         self.decoder = decoder
+        self.min_score = min_score
         self.input_to_heatmap = heatmap.from_input(self.spec.input_wh, self.spec.stride)
 
     @overload
@@ -88,14 +99,16 @@ class Predictor:
         images: Sequence[RGB],
         boxes: Sequence[ArrayLike | None] | None = None,
         max_people: int | None = None,
+        min_score: float | None = None,
     ) -> list[list[Pose]]:
         """Upright RGB images, and for each box_xyxy (N, 4), or None for the detector's boxes -> the poses of each.
 
-        Given boxes get one pose each, in their order. Of the detector's, at most the `max_people` best are used.
-        Raises ValueError for a box without area.
+        Given boxes get one pose each, in their order. Of the detector's, at most the `max_people` best are used (20),
+        and the poses come the best first, without those below `min_score` and without duplicates: nobody is an empty
+        list. Raises ValueError for a box without area.
         """
         asked = boxes if boxes is not None else [None] * len(images)
-        flows = [self.flow(image, box, max_people) for image, box in zip(images, asked, strict=True)]
+        flows = [self.flow(image, box, max_people, min_score) for image, box in zip(images, asked, strict=True)]
         poses: list[list[Pose]] = [[] for _ in flows]
         answers: dict[int, Float32 | None] = dict.fromkeys(range(len(flows)))
         while answers:
@@ -109,21 +122,42 @@ class Predictor:
             answers = dict(zip(inputs, self._run(list(inputs.values())), strict=True))
         return poses
 
-    def flow(self, image: RGB, boxes: ArrayLike | None = None, max_people: int | None = None) -> Flow:
+    def flow(
+        self,
+        image: RGB,
+        boxes: ArrayLike | None = None,
+        max_people: int | None = None,
+        min_score: float | None = None,
+    ) -> Flow:
         """One image's way to its poses, to be driven by `advance`; the arguments are those of `predict`.
 
         Boxes of a detector that needs refinement are replaced by the boxes around the keypoints found in them.
         """
         if boxes is not None:
             return (yield from self._estimate(image, np.asarray(boxes, np.float64).reshape(-1, 4), self.spec.margin))
-        found = self.detector.detect(image)[:max_people]
+        detections = self.detector.detect(image).best(MAX_PEOPLE if max_people is None else max_people)
+        found = detections.boxes_xyxy
         if not self.detector.needs_refinement:
-            return (yield from self._estimate(image, found, self.spec.margin))
+            poses = yield from self._estimate(image, found, self.spec.margin)
+            return self._people(poses, detections.scores, min_score)
         refined = crop_boxes((yield from self._estimate(image, found, margin=1.0)), image)
         small = _longer_sides(refined) < SMALL * _longer_sides(found)
         if small.any():
             refined[small] = crop_boxes((yield from self._estimate(image, refined[small], self.spec.margin)), image)
         return (yield from self._estimate(image, refined, self.spec.margin))
+
+    def _people(self, poses: list[Pose], scores: Float64 | None, min_score: float | None) -> list[Pose]:
+        """Poses and the scores of their detections -> the people among them, the best first."""
+        rule = self.spec.person_score
+        least = self.min_score if min_score is None else min_score
+        if scores is not None:
+            poses = [replace(pose, detection=float(score)) for pose, score in zip(poses, scores, strict=True)]
+            if rule is not None:
+                poses = [replace(pose, probability=rule(pose.detection or 0.0, pose.score)) for pose in poses]
+                least = rule.threshold if least is None else least
+        # Not-a-number is no low score: it is a fault that must be seen.
+        poses = sorted((p for p in poses if not p.person_score < (least or 0.0)), key=lambda p: -p.person_score)
+        return without_duplicates(poses, self.spec.skeleton, DUPLICATE_OKS)
 
     def prepare(self, image: RGB, box_xyxy: ArrayLike, margin: float) -> tuple[Float32, Affine]:
         """-> the model's input (3, H, W) for the box grown by `margin`, and the affine from image to input."""
@@ -170,12 +204,13 @@ def load(
     device: str = "cpu",
     threads: int = 0,
     precision: str = "auto",
-    detector: str = "whole",
+    detector: str = "finder",
     detector_weights: str | None = None,
-    detector_threshold: float = 0.5,
+    detector_threshold: float | None = None,
     flip: bool = False,
     max_batch: int = 32,
-    decoder: str = "quadratic",
+    decoder: str = "dark",
+    min_score: float | None = None,
 ) -> Predictor:
     """Load a model and a detector -> the Predictor that uses them.
 
@@ -183,10 +218,22 @@ def load(
     `precision` are those of `runtime.engines.open_runtime`, the `detector`'s those of `open_detector`, the others those
     of `Predictor`. Raises ValueError, OSError or ImportError for what cannot be loaded.
     """
-    runtime = open_runtime(named_model(str(model)), engine, device, threads, precision)
+    path = named_model(str(model))
+    runtime = open_runtime(path, engine, device, threads, precision)
     first = device.partition(",")[0]  # a detector has one copy
+    if detector == "finder" and not detector_weights:
+        detector_weights = str(finder_for(path))
     finder = open_detector(detector, detector_weights, detector_threshold, first, threads)
-    return Predictor(runtime, finder, flip, max_batch, decoder)
+    return Predictor(runtime, finder, flip, max_batch, decoder, min_score)
+
+
+def without_duplicates(poses: Sequence[Pose], skeleton: Skeleton, max_oks: float) -> list[Pose]:
+    """OKS-NMS: poses, the best first -> those whose OKS with every better one that is kept is at most `max_oks`."""
+    kept: list[Pose] = []
+    for pose in poses:
+        if all(pose_oks(other, pose, skeleton) <= max_oks for other in kept):
+            kept.append(pose)
+    return kept
 
 
 def advance(flow: Flow, maps: Float32 | None) -> Float32 | list[Pose]:

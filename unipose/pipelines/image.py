@@ -1,22 +1,66 @@
 """One image from file to results: a picture with its poses drawn, and the poses as JSON."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
-from unipose.core.draw import draw_poses
+from unipose.core.draw import MIN_SCORE, draw_poses
 from unipose.core.image import encode_image, read_image
-from unipose.core.pose_formats import native_document
-from unipose.inference.predictor import Predictor
+from unipose.core.pose import Pose
+from unipose.core.pose_formats import holds_poses, native_document
+from unipose.inference.predictor import MAX_PEOPLE, Predictor
+
+MARK = b"unipose overlay"  # the JPEG comment by which a picture of ours is known
 
 
-def predict_image(predictor: Predictor, path: Path, out: Path, box: list[float] | None = None) -> None:
-    """Write OUT.jpg and OUT.json. `box`: box_xyxy of the one person in it, in place of the detector's.
+@dataclass(frozen=True)
+class ImageOptions:
+    """Which people are looked for in an image, and which of their joints are drawn. Raises ValueError for others.
+
+    `box`: box_xyxy of the one person in it, in place of the detector's; `max_people`: the best of them.
+    """
+
+    box: tuple[float, float, float, float] | None = None
+    max_people: int = MAX_PEOPLE
+    min_joint_score: float = MIN_SCORE
+
+    def __post_init__(self) -> None:
+        if self.max_people < 1:
+            raise ValueError(f"--max-people is a number from 1 up, got {self.max_people}")
+        if not 0 <= self.min_joint_score <= 1:
+            raise ValueError(f"--min-joint-score is from 0 to 1, got {self.min_joint_score}")
+
+
+def predict_image(predictor: Predictor, path: Path, out: Path, options: ImageOptions | None = None) -> list[Pose]:
+    """Write OUT.jpg and OUT.json -> the people in them.
 
     Raises ValueError or OSError for an image that cannot be read or written.
     """
+    options = options or ImageOptions()
     image = read_image(path)
-    [poses] = predictor.predict([image], [None if box is None else [box]])
-    picture = encode_image(draw_poses(image, poses, predictor.spec.skeleton))
+    [poses] = predictor.predict([image], [None if options.box is None else [options.box]], options.max_people)
+    picture = encode_image(draw_poses(image, poses, predictor.spec.skeleton, options.min_joint_score))
     answer = native_document(poses, (image.shape[1], image.shape[0]), predictor.spec)
-    out.with_name(f"{out.name}.json").write_text(json.dumps({"image": path.name, **answer}, indent=1))
-    out.with_name(f"{out.name}.jpg").write_bytes(picture)
+    picture_file, document = results_of(out)
+    document.write_text(json.dumps({"image": path.name, **answer}, indent=1))
+    picture_file.write_bytes(marked(picture))
+    return poses
+
+
+def results_of(out: Path) -> tuple[Path, Path]:
+    """The picture and the poses that `predict_image` writes."""
+    return out.with_name(f"{out.name}.jpg"), out.with_name(f"{out.name}.json")
+
+
+def marked(jpeg: bytes) -> bytes:
+    """A JPEG with MARK as a comment, after its first segment."""
+    end = 4 + int.from_bytes(jpeg[4:6], "big")
+    return jpeg[:end] + b"\xff\xfe" + (len(MARK) + 2).to_bytes(2, "big") + MARK + jpeg[end:]
+
+
+def is_result(path: Path) -> bool:
+    """Whether a file is a picture or poses as `predict_image` writes them."""
+    if path.suffix == ".json":
+        return holds_poses(path)
+    with path.open("rb") as file:
+        return MARK in file.read(64)

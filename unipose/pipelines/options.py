@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TypeVar
 
+from unipose.core.heatmap import DECODERS
 from unipose.core.pose_formats import POSE_FORMATS
 from unipose.inference.detectors.detector import DETECTORS, WEIGHTS
 from unipose.inference.predictor import Predictor, load
@@ -17,15 +18,21 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class PredictorOptions:
-    """The arguments of `inference.predictor.load` that a command line has."""
+    """The arguments of `inference.predictor.load` of a command line. Raises ValueError for a score beyond 0..1."""
 
     model: Path
     engine: str | None = None
     device: str = "cpu"
     flip: bool = False
-    detector: str = "whole"
+    decoder: str = "dark"
+    min_score: float | None = None
+    detector: str = "finder"
     detector_weights: str | None = None
-    detector_threshold: float = 0.5
+    detector_threshold: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.min_score is not None and not 0 <= self.min_score <= 1:
+            raise ValueError(f"--min-score is a person's score, from 0 to 1, got {self.min_score}")
 
     def load(self, threads: int = 0) -> Predictor:
         """Raises what `inference.predictor.load` raises."""
@@ -46,14 +53,26 @@ def add_predictor_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--flip", action="store_true", help="average with the mirrored image: slower, a little better")
     parser.add_argument(
-        "--detector", choices=tuple(DETECTORS), default="whole",
-        help="who finds the people; whole, the default, takes each image to show one",
+        "--decoder", choices=tuple(DECODERS), default="dark", help="how keypoints are read off heatmaps (default dark)"
+    )
+    parser.add_argument(
+        "--min-score", type=float, metavar="S",
+        help="the least score of a person, 0 to 1: how likely the pose is right (default: the model's own)",
+    )  # fmt: skip
+    add_detector_options(parser)
+
+
+def add_detector_options(parser: argparse.ArgumentParser) -> None:
+    """Who finds the people."""
+    parser.add_argument(
+        "--detector", choices=tuple(DETECTORS), default="finder",
+        help="who finds the people (default finder, UniPose's own); whole takes each image to show one",
     )  # fmt: skip
     parser.add_argument(
         "--detector-weights", metavar="W", help="; ".join(f"for {name} {what}" for name, what in WEIGHTS.items())
     )
     parser.add_argument(
-        "--detector-threshold", type=float, default=0.5, metavar="T", help="the least score of a person (default 0.5)"
+        "--detector-threshold", type=float, metavar="T", help="the least score of a detection (default: its own)"
     )
 
 
@@ -69,7 +88,6 @@ class VideoOptions:
     detect_every: int = 8
     batch: int = 4
     max_people: int | None = None
-    min_score: float = 0.2
     memory: float = 1.0
     smooth: bool = True
     sound: bool = True
@@ -77,6 +95,8 @@ class VideoOptions:
     def __post_init__(self) -> None:
         if self.batch < 1:
             raise ValueError(f"--batch is a number of frames from 1 up, got {self.batch}")
+        if self.max_people is not None and self.max_people < 1:
+            raise ValueError(f"--max-people is a number from 1 up, got {self.max_people}")
 
 
 def add_video_options(parser: argparse.ArgumentParser) -> None:
@@ -88,12 +108,16 @@ def add_video_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--batch", type=int, default=4, metavar="N", help="frames processed together (default 4)")
     parser.add_argument("--max-people", type=int, metavar="N", help="detected in a frame, the best first")
-    parser.add_argument("--min-score", type=float, default=0.2, help="the least score of a person (default 0.2)")
     parser.add_argument(
         "--memory", type=float, default=1.0, help="seconds out of sight that an id outlives (default 1)"
     )
     parser.add_argument("--no-smooth", dest="smooth", action="store_false", help="each frame's joints by themselves")
     parser.add_argument("--no-sound", dest="sound", action="store_false", help="leave the sound out")
+
+
+def add_force(parser: argparse.ArgumentParser) -> None:
+    """`force`, for `core.files.refuse_overwrite`."""
+    parser.add_argument("--force", action="store_true", help="replace files that UniPose did not make; never an input")
 
 
 def read_options(kind: Callable[..., T], arguments: argparse.Namespace) -> T:

@@ -60,7 +60,7 @@ def open_tracker(predictor: Predictor, options: VideoOptions) -> PoseTracker:
     """Raises ValueError for options that cannot be."""
     return PoseTracker(
         predictor, smoothing=DEFAULT_SMOOTHING if options.smooth else None, detect_every=options.detect_every,
-        max_people=options.max_people, min_score=options.min_score, memory=options.memory,
+        max_people=options.max_people, memory=options.memory,
     )  # fmt: skip
 
 

@@ -9,10 +9,12 @@ from tempfile import TemporaryDirectory
 import cv2
 
 from unipose.core.files import fsync
+from unipose.pipelines.image import is_result as is_own_image
 from unipose.pipelines.image import predict_image
 from unipose.pipelines.options import PredictorOptions, VideoOptions
 from unipose.pipelines.video import VideoOutput, track_video
 from unipose.video_io.reader import VIDEO_SUFFIXES, open_video
+from unipose.video_io.writer import is_result as is_own_video
 
 ATTEMPTS = 3  # workers that may die of an input
 UNFINISHED = ".unfinished"  # the folder in the results' that holds what is being made
@@ -49,6 +51,10 @@ class BatchOptions:
         suffixes = (".mp4", lines) if is_video(name) else (".jpg", ".json")
         path = folder / Path(name).name if folder else self.out / name
         return [path.with_name(path.name + suffix) for suffix in suffixes]
+
+    def is_result(self, path: Path) -> bool:
+        """Whether a file among the results was made by UniPose."""
+        return (is_own_video if is_video(path.name) else is_own_image)(path)
 
     def is_done(self, name: str) -> bool:
         """Whether an input has its results, of which the poses appear last."""

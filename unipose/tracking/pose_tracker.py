@@ -13,12 +13,14 @@ from unipose.inference.recurrent import RecurrentPredictor, RecurrentState
 from unipose.tracking.one_euro import DEFAULT_SMOOTHING, OneEuro
 from unipose.tracking.tracker import Track, Tracker
 
+MIN_SCORE = 0.2  # of a person, where the model has no threshold of its own
+
 
 class PoseTracker:
     """Detects people in every `detect_every`-th frame, and in between looks for each where they are expected.
 
-    A person who is lost between two detections is found again by the next. Stateful: one tracker for each video, whose
-    frames come in order.
+    A person who is lost between two detections, or scores so much less that they may be gone, brings the next detection
+    on. Stateful: one tracker for each video, whose frames come in order.
     """
 
     def __init__(
@@ -28,30 +30,34 @@ class PoseTracker:
         smoothing: OneEuro | None = DEFAULT_SMOOTHING,
         detect_every: int = 8,
         max_people: int | None = None,
-        min_score: float = 0.2,
+        min_score: float | None = None,
         memory: float = 1.0,
     ):
         """`smoothing`: the filter of each person's keypoints; None leaves every frame's keypoints as they were found.
 
-        `max_people`: of a detection, the best; `min_score`: the lowest score of a person; `memory`: seconds out of
-        sight after which an id is forgotten. Raises ValueError for `detect_every` below 1, and for a recurrent model
-        with flip test.
+        `max_people`: of a detection, the best; `min_score`: the lowest score of a person, by default the
+        predictor's, its model's or MIN_SCORE; `memory`: seconds out of sight after which an id is forgotten. Raises
+        ValueError for `detect_every` below 1, and for a recurrent model with flip test.
         """
         if detect_every < 1:
             raise ValueError(f"people are detected in every n-th frame, n from 1 up, got {detect_every}")
+        if min_score is None:
+            rule = predictor.spec.person_score
+            own = rule.threshold if rule else MIN_SCORE
+            min_score = own if predictor.min_score is None else predictor.min_score
         self._tracker = Tracker(predictor.spec.skeleton, memory, min_score, smoothing)
         kind = RecurrentEstimator if predictor.spec.state_channels else FrameEstimator
-        self._estimator: PoseEstimator = kind(predictor, self._tracker, max_people)
+        self._estimator: PoseEstimator = kind(predictor, self._tracker, max_people, min_score)
         self._every = detect_every
         self._since = detect_every  # frames since the last detection
 
     def __call__(self, images: Sequence[RGB], times: Sequence[float]) -> list[list[Pose]]:
         """The next frames and their times in seconds, growing -> the people of each frame, in the order of their ids.
 
-        Where a detection is due, or no track is active, it takes place in the first of these frames.
+        Where a detection is due, nobody is there or somebody may be gone, it takes place in the first of these frames.
         """
         people: list[list[Pose]] = []
-        if self._since >= self._every or not self._tracker.active:
+        if self._since >= self._every or not self._tracker.active or self._tracker.doubtful:
             self._since = 0
             people.append(self._estimator.detect(images[0], times[0]))
         self._since += len(images)
@@ -80,12 +86,12 @@ class FrameEstimator:
     The more frames at once, the fuller the batches, but the older the poses from which people's places are expected.
     """
 
-    def __init__(self, predictor: Predictor, tracker: Tracker, max_people: int | None):
-        self._predictor, self._tracker, self._max_people = predictor, tracker, max_people
+    def __init__(self, predictor: Predictor, tracker: Tracker, max_people: int | None, min_score: float):
+        self._predictor, self._tracker, self._max_people, self._min_score = predictor, tracker, max_people, min_score
         self._threads = ThreadPoolExecutor(predictor.runtime.copies)
 
     def detect(self, image: RGB, time: float) -> list[Pose]:
-        [poses] = self._predictor.predict([image], None, self._max_people)
+        [poses] = self._predictor.predict([image], None, self._max_people, self._min_score)
         return self._tracker.update(poses, time)
 
     def track(self, images: Sequence[RGB], times: Sequence[float]) -> list[list[Pose]]:
@@ -103,13 +109,13 @@ class FrameEstimator:
 class RecurrentEstimator:
     """For recurrent models: frame after frame, each person with the state in their track."""
 
-    def __init__(self, predictor: Predictor, tracker: Tracker, max_people: int | None):
-        self._predictor, self._tracker, self._max_people = predictor, tracker, max_people
+    def __init__(self, predictor: Predictor, tracker: Tracker, max_people: int | None, min_score: float):
+        self._predictor, self._tracker, self._max_people, self._min_score = predictor, tracker, max_people, min_score
         self._recurrent = RecurrentPredictor(predictor)
 
     def detect(self, image: RGB, time: float) -> list[Pose]:
         """People are detected without state, then estimated again with the states of those who are known."""
-        [poses] = self._predictor.predict([image], None, self._max_people)
+        [poses] = self._predictor.predict([image], None, self._max_people, self._min_score)
         tracks = self._tracker.match(poses, time)
         poses, states = self._estimate(image, tracks, time)
         for track, state in zip(tracks, states, strict=True):

@@ -7,7 +7,7 @@ import numpy as np
 
 from unipose.core.geometry import Affine
 from unipose.core.skeleton import Skeleton
-from unipose.core.types import Float64, UInt8
+from unipose.core.types import Boxes, Float64, UInt8
 from unipose.datasets.records import Record
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else it asks the internet for its newest version
@@ -60,6 +60,44 @@ def half_body(rng: np.random.Generator, record: Record, skeleton: Skeleton) -> F
     low, high = chosen.min(axis=0), chosen.max(axis=0) + 1
     pad = 0.25 * float((high - low).max())
     return np.concatenate([low - pad, high + pad])
+
+
+@dataclass(frozen=True)
+class RandomView:
+    """A random view of an image, for a finder, which sees images stretched to its input.
+
+    `scale`: the view's size over the image's, from-to, drawn log-uniformly; `stretch`: by at most this factor is width
+    over height changed; `shift`: at most so far from the middle of the image or, of `NEAR` of the views, of a person,
+    in sides of the view; `flip`: the probability of a mirrored view.
+    """
+
+    scale: tuple[float, float]
+    stretch: float
+    shift: float
+    flip: float
+
+    def draw(
+        self, rng: np.random.Generator, image_wh: tuple[int, int], boxes_xyxy: Boxes, size_wh: tuple[int, int]
+    ) -> Affine:
+        """-> the affine from an image with boxes (N, 4) to a view of this size; it never turns."""
+        size = np.array(size_wh, np.float64)
+        zoom = float(np.exp(-rng.uniform(*np.log(self.scale))))
+        aspect = float(np.exp(rng.uniform(-1, 1) * np.log(self.stretch)))
+        factor = zoom * np.sqrt([aspect, 1 / aspect])
+        shown = size / factor  # of the image stretched to `size`
+        focus = size / 2
+        if rng.random() < NEAR and len(boxes_xyxy):
+            box = boxes_xyxy[rng.integers(len(boxes_xyxy))]
+            focus = (box[:2] + box[2:]) / 2 * size / image_wh
+        centre = focus + rng.uniform(-self.shift, self.shift, 2) * shown
+        centre = np.clip(centre, OVERLAP * shown, size - OVERLAP * shown)
+        dx, dy = size / 2 - centre * factor
+        affine = Affine.translate(dx, dy) @ Affine.scale(*factor) @ Affine.resize(image_wh, size_wh)
+        return Affine.mirror(size_wh[0]) @ affine if rng.random() < self.flip else affine
+
+
+NEAR = 0.7
+OVERLAP = 0.15  # how far within the image a view's centre stays, in sides of the view
 
 
 class Appearance:

@@ -16,18 +16,22 @@ from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
 from unipose import __version__
+from unipose.core.box_maps import MAPS
+from unipose.core.choice import choose
 from unipose.core.files import sha256
 from unipose.core.model_spec import ModelSpec
-from unipose.core.skeleton import Skeleton
+from unipose.core.skeleton import SKELETONS, Skeleton
 from unipose.datasets.records import RecordSet, read_records
 from unipose.datasets.synthetic.images import draw_sample
 from unipose.modeling.checkpoint import build_network, start_from
 from unipose.modeling.pretrained import load_pretrained
+from unipose.modeling.unipose import UniPose
 from unipose.modeling.unipose_lstm import UniPoseLSTM
 from unipose.training import distributed
-from unipose.training.augment import Appearance, RandomAffine
+from unipose.training.augment import Appearance, RandomAffine, RandomView
 from unipose.training.config import AugmentConfig, Config, DataConfig, ModelConfig, TrainConfig, read_config
 from unipose.training.dataset import PoseDataset
+from unipose.training.finder_dataset import FinderDataset, labelled_images
 from unipose.training.loop import Trainer
 from unipose.training.loss import LOSSES
 from unipose.training.optim import OPTIMIZERS, ema, lr_factor, parameter_groups
@@ -58,10 +62,7 @@ def configure(arguments: Sequence[str]) -> Config:
 
 
 def read_data(data: DataConfig, sample_dir: Path, console: Console) -> tuple[list[RecordSet], RecordSet | None]:
-    """The training sets and the validation set; if none is named the sample set, drawn into `sample_dir`.
-
-    Raises ValueError if their skeletons differ.
-    """
+    """The training sets and the validation set; if none is named the sample set, drawn into `sample_dir`."""
     paths, val = data.train, data.val
     if not paths:
         if not (sample_dir / "train.json").exists():
@@ -70,24 +71,52 @@ def read_data(data: DataConfig, sample_dir: Path, console: Console) -> tuple[lis
         paths, val = (sample_dir / "train.json",), sample_dir / "test.json"
     training = [read_records(path) for path in paths]
     validation = read_records(val) if val else None
-    for other in [*training, *([validation] if validation else [])]:
-        if other.skeleton.keypoints != training[0].skeleton.keypoints:
-            raise ValueError(f"{other.path} has skeleton {other.skeleton.name}, {paths[0]} {training[0].skeleton.name}")
     return training, validation
+
+
+def common_skeleton(
+    data: DataConfig, training: Sequence[RecordSet], validation: RecordSet | None
+) -> tuple[list[RecordSet], Skeleton]:
+    """The training sets with the keypoints of one skeleton, which is that of the network.
+
+    With data.skeleton they are matched by name, and a set's missing ones are not labelled; the validation set must have
+    no others. Raises ValueError for sets that do not fit.
+    """
+    if data.skeleton:
+        skeleton = choose(SKELETONS, data.skeleton, "data.skeleton")
+        training = [records.onto(skeleton) for records in training]
+        if validation and (unknown := set(validation.skeleton.keypoints) - set(skeleton.keypoints)):
+            raise ValueError(
+                f"{validation.path} has keypoints that {skeleton.name} lacks: {', '.join(sorted(unknown))}"
+            )
+        return list(training), skeleton
+    skeleton = training[0].skeleton
+    for other in [*training, *([validation] if validation else [])]:
+        if other.skeleton.keypoints != skeleton.keypoints:
+            raise ValueError(
+                f"{other.path} has skeleton {other.skeleton.name}, {training[0].path} {skeleton.name}: say which one "
+                "the network is to have, as data.skeleton=body19"
+            )
+    return list(training), skeleton
 
 
 def build_run(
     config: Config, training: Sequence[RecordSet], validation: RecordSet | None, device: torch.device
 ) -> TrainingRun:
     """The training run of a configuration. Raises ValueError for a network or sizes that do not fit."""
-    t, skeleton = config.train, training[0].skeleton
+    t, finder, loss = config.train, config.model.kind == "finder", LOSSES[config.train.loss]
+    if loss.kind != config.model.kind:
+        raise ValueError(f"train.loss={t.loss} trains a {loss.kind}, and model.kind is {config.model.kind}")
+    skeleton = MAPS
+    if not finder:
+        training, skeleton = common_skeleton(config.data, training, validation)
     torch.manual_seed(t.seed)
     if t.threads:
         torch.set_num_threads(t.threads)
-    spec = make_spec(config.model, skeleton, LOSSES[t.loss].activation, provenance(config, training))
+    spec = make_spec(config.model, skeleton, loss.activation, provenance(config, training))
 
     appearance = Appearance(config.augment.appearance, config.augment.occlusion)
-    dataset = make_dataset(config, training, spec, random_affine(config.augment), appearance)
+    dataset = (make_finder_dataset if finder else make_dataset)(config, training, spec, appearance)
     batch_sampler = distributed.DistributedBatchSampler(len(dataset), t.batch_size, t.seed)
     loader = DataLoader(
         dataset,
@@ -97,6 +126,8 @@ def build_run(
         worker_init_fn=init_background_worker if device.type == "cpu" else init_worker,
     )
     unwrapped = build_network(spec)
+    if finder:
+        start_box_maps(cast(UniPose, unwrapped))
     if config.model.pretrained:
         frame = unwrapped.frame if isinstance(unwrapped, UniPoseLSTM) else unwrapped
         load_pretrained(frame.trunk, config.model.trunk, config.model.pretrained)
@@ -116,28 +147,47 @@ def build_run(
     trainer = Trainer(
         network=cast(nn.Module, torch.compile(network)) if t.compile else network,
         unwrapped=unwrapped,
-        loss=LOSSES[t.loss],
+        loss=loss,
         optimizer=optimizer,
         scheduler=LambdaLR(optimizer, factor),
         average=average,
         device=device,
         precision=autocast_dtype(t.precision, device),
-        joint_weights=joint_weights(skeleton, t.joint_weights).to(device),
+        joint_weights=(torch.ones(1) if finder else joint_weights(skeleton, t.joint_weights)).to(device),
         clip_norm=t.clip_norm,
         accumulate=t.accumulate,
     )
     return TrainingRun(trainer, dataset, batch_sampler, loader, spec, validation, t.run)
 
 
-def make_dataset(
-    config: Config, training: Sequence[RecordSet], spec: ModelSpec, affine: RandomAffine, appearance: Appearance
-) -> PoseDataset:
+def make_dataset(config: Config, training: Sequence[RecordSet], spec: ModelSpec, appearance: Appearance) -> PoseDataset:
     """Single images or, for a recurrent network, windows of clips. Raises ValueError for windows for any other."""
     window, seed = config.data.window, config.train.seed
     records = [record for record_set in training for record in record_set.records]
     if window > 1 and not spec.state_channels:
         raise ValueError(f"data.window={window} needs a network with memory: set model.lstm_channels")
+    affine = random_affine(config.augment)
     return PoseDataset(records, spec, affine, appearance, seed, window if spec.state_channels else 0)
+
+
+def make_finder_dataset(
+    config: Config, training: Sequence[RecordSet], spec: ModelSpec, appearance: Appearance
+) -> FinderDataset:
+    """All images of the sets. Raises ValueError for a recurrent finder."""
+    if spec.state_channels or config.data.window > 1:
+        raise ValueError("a finder sees single images: leave model.lstm_channels and data.window out")
+    a = config.augment
+    images = [image for record_set in training for image in labelled_images(record_set)]
+    view = RandomView(a.scale, a.stretch, a.shift, a.flip)
+    return FinderDataset(images, spec, view, appearance, config.train.seed, a.mosaic)
+
+
+@torch.no_grad()
+def start_box_maps(network: UniPose) -> None:
+    """Let a new finder's maps begin near what is most often right: nobody, and boxes of a few cells."""
+    maps = network.decoder.maps
+    maps.weight.mul_(0.1)
+    cast(torch.Tensor, maps.bias).copy_(torch.tensor([-4.6, 0.7, 0.9, 0.7, 0.9]))
 
 
 def init_worker(worker: int) -> None:
@@ -178,15 +228,19 @@ def make_spec(m: ModelConfig, skeleton: Skeleton, activation: str, provenance: d
         network |= {"lstm_channels": m.lstm_channels, "lstm_kernel": m.lstm_kernel}
     return ModelSpec(
         name=m.name, version=__version__, skeleton=skeleton, input_wh=m.input_wh, stride=m.decoder_stride,
-        sigma=m.sigma, margin=m.margin, mean=m.mean, std=m.std, network=network, provenance=provenance,
+        sigma=m.sigma, margin=m.margin, mean=m.mean, std=m.std, network=network, provenance=provenance, kind=m.kind,
     )  # fmt: skip
 
 
 def provenance(config: Config, training: Sequence[RecordSet]) -> dict[str, object]:
     """What the weights are trained from and how, for the model file."""
     m, t = config.model, config.train
+
+    def people(records: RecordSet) -> int:
+        return sum(map(len, records.boxes.values())) if m.kind == "finder" else len(records.records)
+
     data = [
-        {"file": "/".join(records.path.parts[-2:]), "people": len(records.records), "sha256": sha256(records.path)}
+        {"file": "/".join(records.path.parts[-2:]), "people": people(records), "sha256": sha256(records.path)}
         for records in training
     ]
     return {

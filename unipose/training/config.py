@@ -10,6 +10,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
+from unipose.core.model_spec import KINDS
 from unipose.training.loss import LOSSES
 from unipose.training.optim import OPTIMIZERS, SCHEDULES
 from unipose.training.precision import PRECISIONS
@@ -20,6 +21,8 @@ class ModelConfig:
     """The network and its input."""
 
     name: str = "unipose"
+    kind: Literal[KINDS] = "pose"  # type: ignore[valid-type]
+    """pose: heatmaps of one person's keypoints; finder: boxes of all people in an image, with train.loss boxes."""
     trunk: str = "res2net50_26w_4s"
     """A row of the zoo (`unipose models`)."""
     pretrained: str | None = None
@@ -52,10 +55,12 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class DataConfig:
-    """COCO-keypoint JSON files of one skeleton, as data/prepare_*.py write them; none: the drawn sample set."""
+    """COCO-keypoint JSON files, as data/prepare_*.py write them; none: the drawn sample set."""
 
     train: tuple[Path, ...] = ()
     val: Path | None = None
+    skeleton: str | None = None
+    """Of the network, a row of `SKELETONS`, whose keypoints the sets have by name; None: the one that all sets have."""
     window: int = 1
     """Consecutive frames in a sample, for a recurrent network."""
 
@@ -65,12 +70,12 @@ class AugmentConfig:
     """Random changes of the training samples."""
 
     scale: tuple[float, float] = (0.75, 1.4)
-    """The crop's size over that of the box with its margin, from-to."""
+    """The crop's size over that of the box with its margin, from-to; a finder's: the view's over that of the image."""
     rotation: float = 40.0
     """At most so many degrees either way, with `rotation_probability`."""
     rotation_probability: float = 0.6
     shift: float = 0.1
-    """At most so far from the box's centre, in sides of the crop."""
+    """At most so far from the box's centre (a finder's view: from a person's, or the image's), in sides of the crop."""
     flip: float = 0.5
     half_body: float = 0.0
     """The probability of a crop of the upper or the lower half of the body."""
@@ -78,6 +83,10 @@ class AugmentConfig:
     """Scales the probabilities of colour, blur, noise and compression; 0: none."""
     occlusion: float = 0.25
     """The probability that patches of the crop are covered."""
+    stretch: float = 1.0
+    """Of a finder's views: by at most this factor is width over height changed."""
+    mosaic: float = 0.0
+    """Of a finder: the probability of a sample of four views, each of half the size."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +101,10 @@ class TrainConfig:
     accumulate: int = 1
     """Batches whose gradients are averaged for a step."""
     loss: Literal[tuple(LOSSES)] = "cross_entropy"  # type: ignore[valid-type]  # a row of the table
-    """robust: a cross-entropy in which labels far from the prediction, as wrong ones are, count less."""
+    """robust: a cross-entropy in which labels far from the prediction, as wrong ones are, count less.
+
+    boxes: a finder's.
+    """
     joint_weights: dict[str, float] = field(default_factory=dict)
     """Weights of keypoints in the loss, by name; 1 for all others."""
     optimizer: Literal[tuple(OPTIMIZERS)] = "adamw"  # type: ignore[valid-type]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil
+from pathlib import Path
 from typing import TypedDict
 
 import numpy as np
@@ -18,7 +19,10 @@ from unipose.training.augment import Appearance, RandomAffine
 
 
 class Sample(TypedDict):
-    """image (3, H, W), target (K, h, w), weight (K,), float32, with time T in front for a window; its index."""
+    """image (3, H, W), target (K, h, w), weight (K,), float32, with time T in front for a window; its index.
+
+    Of a finder target and weight are those of `box_loss.box_terms`.
+    """
 
     image: Tensor
     target: Tensor
@@ -70,6 +74,10 @@ class PoseDataset(torch.utils.data.Dataset[Sample]):
     def frames(self) -> int:
         """Frames in a sample."""
         return len(self.windows[0])
+
+    def image_paths(self, index: int) -> list[Path]:
+        """What a sample is made of."""
+        return [record.image_path for record in self.windows[index]]
 
     def __len__(self) -> int:
         return len(self.windows)

@@ -29,7 +29,7 @@ class Trainer:
     """A network, what changes its weights, and how. `network` may be compiled or distributed; `unwrapped` is not.
 
     `precision` is autocast's dtype (float32: none). A step is taken every `accumulate` batches. `joint_weights` (K,) is
-    the weight of each keypoint in the loss. `average`, if any, follows the weights.
+    the weight of each keypoint in the loss (of a finder (1,)). `average`, if any, follows the weights.
     """
 
     network: nn.Module
@@ -57,7 +57,7 @@ class Trainer:
             if i % self.accumulate == 0:
                 self.step()
             total, count = total + loss, count + 1
-            on_batch(loss, batch["weight"].flatten(0, -2).shape[0])
+            on_batch(loss, batch["image"].flatten(0, -4).shape[0])
         self.optimizer.zero_grad(set_to_none=True)  # of an unfinished accumulation
         return total / max(count, 1)
 
@@ -66,9 +66,9 @@ class Trainer:
         image, target, weight = (self._to_device(part) for part in (batch["image"], batch["target"], batch["weight"]))
         with torch.autocast(self.device.type, self.precision, enabled=self.precision is not torch.float32):
             maps = self.network(image)
-        weight = weight * self.joint_weights
+        terms = self.loss.terms(maps, target, weight * self.joint_weights)
         # The mean over all processes' keypoints: their gradients are averaged later, so each divides by the mean sum.
-        loss = (self.loss.function(maps, target) * weight).sum() / distributed.mean(weight.sum()).clamp_min(1.0)
+        loss = torch.stack([term / distributed.mean(count).clamp_min(1.0) for term, count in terms]).sum()
         value = float(distributed.mean(loss.detach()))
         if not math.isfinite(value):
             raise NonFiniteLoss(value, batch["index"].tolist())

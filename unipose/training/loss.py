@@ -1,6 +1,6 @@
-"""Losses between a network's raw maps and the target Gaussians, one number per keypoint.
+"""Losses between a network's raw maps and what they should be: of keypoints, whose targets are Gaussians, and of boxes.
 
-Maps are (..., K, h, w), with the batch in front, or batch and time.
+Keypoints' maps are (..., K, h, w), with the batch in front, or batch and time; a loss gives one number for each.
 """
 
 from collections.abc import Callable
@@ -9,6 +9,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from unipose.training.box_loss import box_terms
+
+Terms = tuple[tuple[Tensor, Tensor], ...]
+"""Sums over the samples of a process, each with what the sum over all processes is divided by, if that is above 1."""
 
 
 def mse(maps: Tensor, target: Tensor) -> Tensor:
@@ -42,14 +47,28 @@ def robust(maps: Tensor, target: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Loss:
-    """A loss, and the row of `modeling.unipose.ACTIVATIONS` that turns raw maps trained with it into heatmaps."""
+    """A loss: terms(maps, target, weight), as batches have the latter two, are added up; for models of a `kind`.
 
-    function: Callable[[Tensor, Tensor], Tensor]
+    `activation`: the row of `modeling.unipose.ACTIVATIONS` that turns raw maps trained with it into deployed ones.
+    """
+
+    terms: Callable[[Tensor, Tensor, Tensor], Terms]
     activation: str
+    kind: str = "pose"
+
+
+def of_keypoints(function: Callable[[Tensor, Tensor], Tensor], activation: str) -> Loss:
+    """The weighted mean of a function (..., K, h, w) twice -> (..., K)."""
+
+    def terms(maps: Tensor, target: Tensor, weight: Tensor) -> Terms:
+        return (((function(maps, target) * weight).sum(), weight.sum()),)
+
+    return Loss(terms, activation)
 
 
 LOSSES: dict[str, Loss] = {
-    "cross_entropy": Loss(cross_entropy, "softmax"),
-    "robust": Loss(robust, "softmax"),
-    "mse": Loss(mse, "none"),
+    "cross_entropy": of_keypoints(cross_entropy, "softmax"),
+    "robust": of_keypoints(robust, "softmax"),
+    "mse": of_keypoints(mse, "none"),
+    "boxes": Loss(box_terms, "none", "finder"),
 }

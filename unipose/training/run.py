@@ -12,13 +12,16 @@ from torch.utils.data import DataLoader
 
 from unipose.core.model_spec import ModelSpec
 from unipose.datasets.records import RecordSet
+from unipose.evaluation.box_ap import box_ap
 from unipose.evaluation.predictions import predict_records
 from unipose.evaluation.summary import default_metric, summarise
+from unipose.inference.detectors.finder import Finder
 from unipose.inference.predictor import Predictor
 from unipose.modeling.checkpoint import deployed, load_state, save_model, save_state
 from unipose.runtime.engines import Torch
 from unipose.training import distributed
 from unipose.training.dataset import PoseDataset
+from unipose.training.finder_dataset import FinderDataset
 from unipose.training.loop import NonFiniteLoss, Trainer
 from unipose.training.run_log import LogLine, RunLog
 
@@ -28,7 +31,7 @@ class TrainingRun:
     """A training and its folder; `lines` are those of the epochs done. Of several processes the first one writes."""
 
     trainer: Trainer
-    dataset: PoseDataset
+    dataset: PoseDataset | FinderDataset
     batch_sampler: distributed.DistributedBatchSampler
     loader: DataLoader[Any]
     spec: ModelSpec
@@ -55,9 +58,7 @@ class TrainingRun:
         try:
             loss = self.trainer.train_epoch(self.loader, on_batch)
         except NonFiniteLoss as error:
-            names = ", ".join(
-                sorted({str(record.image_path) for i in error.indices for record in self.dataset.windows[i]})
-            )
+            names = ", ".join(sorted({str(path) for i in error.indices for path in self.dataset.image_paths(i)}))
             raise ValueError(f"{error} on a batch of these images; try a lower train.lr: {names}") from error
         seconds = perf_counter() - began
         images = len(self.batch_sampler) * self.batch_sampler.batch_size * self.dataset.frames
@@ -76,8 +77,13 @@ class TrainingRun:
         return line
 
     def validate(self, record_set: RecordSet) -> LogLine:
-        """The set's usual metric, found by the same Predictor as is served; writes predictions.jpg."""
+        """The set's usual metric, found by the same Predictor as is served, and predictions.jpg; a finder's box AP."""
         runtime = Torch.of_module(deployed(self.network, self.spec), self.spec, str(self.trainer.device))
+        if self.spec.kind == "finder":
+            numbers = {
+                name: value and round(value, 2) for name, value in box_ap(Finder(runtime, 0.01), record_set).items()
+            }
+            return {"metric": "box AP", "validation": numbers.pop("AP"), **numbers}
         window = 1 if self.dataset.frames == 1 else 0  # trained on single frames, judged on them
         poses = predict_records(Predictor(runtime), record_set, window=window)
         summary = summarise(default_metric(record_set), record_set, poses)

@@ -12,6 +12,7 @@ import numpy as np
 from unipose.core.types import RGB
 from unipose.video_io.audio import AudioCopier
 
+MARK = "unipose overlay"  # the comment in its metadata by which a video of ours is known
 # The video encoder of each file suffix and its options: fast, of good visual quality.
 _H264 = ("libx264", {"preset": "veryfast", "crf": "20"})
 ENCODERS: dict[str, tuple[str, dict[str, str]]] = {
@@ -37,6 +38,7 @@ class VideoWriter:
         self._path, self._rate, self._time_base = path, rate, time_base
         self._part = path.with_name(f".{path.name}.part{path.suffix}")
         self._out = av.open(str(self._part), "w")
+        self._out.metadata["comment"] = MARK
         self._stream: av.VideoStream | None = None
         try:
             self._audio = AudioCopier(audio, origin, self._out) if audio else None
@@ -92,3 +94,12 @@ class VideoWriter:
             self._part.replace(self._path)
         else:
             self._part.unlink(missing_ok=True)  # there is no video without frames
+
+
+def is_result(path: Path) -> bool:
+    """Whether a file is a video that a VideoWriter wrote."""
+    try:
+        with av.open(str(path)) as container:
+            return MARK in container.metadata.values()
+    except (av.error.FFmpegError, UnicodeDecodeError):
+        return False

@@ -2,14 +2,21 @@
 
 from pathlib import Path
 
-DEFAULT = "unipose-lsp-s"
-NAMES = {"default": f"{DEFAULT}.onnx", "int8": f"{DEFAULT}-int8.onnx"}
+DEFAULT = "unipose-s"
+FINDER = "finder-s"
+NAMES = {"default": f"{DEFAULT}.onnx", "int8": f"{DEFAULT}-int8.onnx", "finder": f"{FINDER}.onnx"}
 MODEL_HELP = f"an .onnx or .safetensors file, or one that comes with UniPose: {', '.join(NAMES)}"
 
 
 def named_model(name: str) -> Path:
     """The file of a model given on a command line: "default", "int8" (the same in 8 bits) or the path of another."""
     return Path(__file__).with_name(NAMES[name]) if name in NAMES else Path(name)
+
+
+def finder_for(model: Path) -> Path:
+    """The finder that comes along, in the same kind of file as the pose model: ONNX, its 8-bit form, or PyTorch's."""
+    suffix = "-int8.onnx" if model == named_model("int8") else model.suffix
+    return Path(__file__).with_name(f"{FINDER}{suffix}")
 
 
 def default_model() -> Path:

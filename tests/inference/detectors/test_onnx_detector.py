@@ -22,7 +22,7 @@ def red_image(box, size_wh=SIZE):
 @pytest.mark.parametrize("layout", INPUTS)
 def test_what_is_red_is_found_where_it_is(tmp_path, layout):
     detector = OnnxDetector(red_finder(tmp_path / "a.onnx", layout))
-    [box] = detector.detect(red_image(BOX))
+    [box] = detector.detect(red_image(BOX)).boxes_xyxy
     assert box == pytest.approx(BOX, abs=1e-3)
     assert not detector.needs_refinement
 
@@ -33,7 +33,7 @@ def test_threads_do_not_disturb_each_other(tmp_path, layout):
     boxes = [[2 * i, 26, 2 * i + 40, 78 + 26 * (i % 3)] for i in range(12)]
     with ThreadPoolExecutor(4) as pool:
         for box, found in zip(boxes, pool.map(detector.detect, map(red_image, boxes)), strict=True):
-            assert found[0] == pytest.approx(box, abs=1e-3)
+            assert found.boxes_xyxy[0] == pytest.approx(box, abs=1e-3)
 
 
 @pytest.mark.parametrize("threshold", [0.3, 0.5, 0.8])
@@ -47,14 +47,15 @@ def test_yolox_boxes_are_sure_apart_and_ordered(tmp_path, threshold):
     file = constant(tmp_path / "a.onnx", INPUTS["yolox"], exp=True, output=rows)
     found = OnnxDetector(file, threshold).detect(red_image(BOX))
     expected = {0.81: [68, 40, 120, 140], 0.63: [0, 140, 60, 208], 0.45: [20, 20, 60, 120]}
-    assert found == pytest.approx(np.array([box for score, box in expected.items() if score >= threshold]))
+    assert found.boxes_xyxy == pytest.approx(np.array([box for score, box in expected.items() if score >= threshold]))
+    assert found.scores == pytest.approx([score for score in expected if score >= threshold], abs=1e-3)
 
 
 def test_rtdetr_boxes_are_not_suppressed(tmp_path):
     boxes = np.float32([[[10, 10, 30, 60], [10, 10, 30, 61], [50, 0, 70, 60]]])
     scores, labels = np.float32([[0.6, 0.7, 0.9]]), np.array([[0, 0, 1]])
     file = constant(tmp_path / "a.onnx", INPUTS["rtdetr"], labels=labels, boxes=boxes, scores=scores)
-    assert OnnxDetector(file).detect(red_image(BOX)).tolist() == boxes[0, [1, 0]].tolist()
+    assert OnnxDetector(file).detect(red_image(BOX)).boxes_xyxy.tolist() == boxes[0, [1, 0]].tolist()
 
 
 def test_an_input_of_open_size_is_640_square(tmp_path):
@@ -65,7 +66,7 @@ def test_an_input_of_open_size_is_640_square(tmp_path):
     }  # fmt: skip
     outputs = "float[batch, queries, 80] logits, float[batch, queries, 4] pred_boxes"
     file = save(tmp_path / "a.onnx", "float[batch, channels, height, width] pixel_values", outputs, body, constants)
-    assert OnnxDetector(file).detect(red_image(BOX)).tolist() == [[32, 52, 96, 156]]
+    assert OnnxDetector(file).detect(red_image(BOX)).boxes_xyxy.tolist() == [[32, 52, 96, 156]]
 
 
 PLAIN = "float[1, 3, 128, 64] "

@@ -57,18 +57,18 @@ def test_persons_are_those_of_the_library(network, file, threshold):
     expected = boxes[(labels == PERSON) & (scores >= threshold)]
     assert 2 < len(expected) < len(boxes) - 2
     detector = TorchvisionDetector(f"{SSDLITE}:{file}", threshold)
-    found = detector.detect(IMAGE)
+    found = detector.detect(IMAGE).boxes_xyxy
     assert found == pytest.approx(expected, abs=1e-3) and found.dtype == np.float64
     assert not detector.needs_refinement
     assert (found[:, :2] >= 0).all() and found[:, 2].max() <= 230 and found[:, 3].max() <= 150
 
 
 def test_safetensors_and_a_training_scripts_wrapper(network, file, tmp_path):
-    expected = TorchvisionDetector(f"{SSDLITE}:{file}").detect(IMAGE)
+    expected = TorchvisionDetector(f"{SSDLITE}:{file}").detect(IMAGE).boxes_xyxy
     save_file(network.state_dict(), tmp_path / "a.safetensors")
     torch.save({"model": network.state_dict(), "epoch": 3}, tmp_path / "a.pth")
     for name in ("a.safetensors", "a.pth"):
-        assert np.array_equal(TorchvisionDetector(f"{SSDLITE}:{tmp_path / name}").detect(IMAGE), expected)
+        assert np.array_equal(TorchvisionDetector(f"{SSDLITE}:{tmp_path / name}").detect(IMAGE).boxes_xyxy, expected)
 
 
 def test_published_weights_come_through_the_library_which_checks_their_hash(network, file, monkeypatch):
@@ -79,10 +79,10 @@ def test_published_weights_come_through_the_library_which_checks_their_hash(netw
         torch.save(network.state_dict(), path)
 
     monkeypatch.setattr(torch.hub, "download_url_to_file", download)
-    found = TorchvisionDetector(SSDLITE, 0.42).detect(IMAGE)
+    found = TorchvisionDetector(SSDLITE, 0.42).detect(IMAGE).boxes_xyxy
     [(url, checksum)] = asked
     assert url.startswith("https://download.pytorch.org/models/ssdlite320") and len(checksum) >= 8 and checksum in url
-    assert np.array_equal(found, TorchvisionDetector(f"{SSDLITE}:{file}", 0.42).detect(IMAGE))
+    assert np.array_equal(found, TorchvisionDetector(f"{SSDLITE}:{file}", 0.42).detect(IMAGE).boxes_xyxy)
 
 
 def test_a_download_of_another_hash_is_refused(monkeypatch):
@@ -97,11 +97,11 @@ def test_a_download_of_another_hash_is_refused(monkeypatch):
 def test_threads_do_not_disturb_each_other(file):
     detector = TorchvisionDetector(f"{SSDLITE}:{file}", 0.42, threads=1)
     images = [IMAGE[: 150 - 20 * i, 15 * i :] for i in range(4)]
-    expected = [detector.detect(image) for image in images]
+    expected = [detector.detect(image).boxes_xyxy for image in images]
     assert len({len(boxes) for boxes in expected}) > 1
     with ThreadPoolExecutor(4) as pool:
         for boxes, found in zip(expected, pool.map(detector.detect, images), strict=True):
-            assert np.array_equal(boxes, found)
+            assert np.array_equal(boxes, found.boxes_xyxy)
 
 
 class Trap:

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from tests.support.bright_service import running
+from tests.support.bright_service import WHOLE, running
 from tests.support.ramp_app import PNG, Reader, encoded, make_app
 from tests.support.ramps import ramp_image
 from unipose.core.model_spec import ModelSpec
@@ -81,7 +81,7 @@ def test_the_app_lets_a_key_in(case):
 
 @pytest.fixture(scope="session")
 def address(bright_model):
-    with running(bright_model, "--log-level", "warning") as (_, port):
+    with running(bright_model, *WHOLE, "--log-level", "warning") as (_, port):
         yield f"http://127.0.0.1:{port}"
 
 

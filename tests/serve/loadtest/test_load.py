@@ -7,7 +7,7 @@ import pytest
 from serve.loadtest.clients import Clients
 from serve.loadtest.http_client import encode_request
 from serve.loadtest.load import main
-from tests.support.bright_service import photo, write_model
+from tests.support.bright_service import WHOLE, photo, write_model
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def test_the_service_is_measured_beside_its_work_alone(model, capsys):
 
 def test_answers_other_than_200_are_counted_apart(model, image, capsys):
     options = ["--clients", "4", "--seconds", "0.1", "--image", str(image), "--boxes", "detector"]
-    assert main([*options, "--model", str(model), "--threads", "1", "--max-queue", "1"]) == 1
+    assert main([*options, "--model", str(model), *WHOLE, "--threads", "1", "--max-queue", "1"]) == 1
     out = capsys.readouterr().out
     assert "no boxes, detector whole: 3 x through the model" in out
     assert re.search(r"^ +4 .* \d+ x 429$", out, re.M)

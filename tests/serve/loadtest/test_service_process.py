@@ -6,7 +6,7 @@ from itertools import repeat
 import httpx2 as httpx
 import pytest
 
-from tests.support.bright_service import SPOT, photo, running, start
+from tests.support.bright_service import SPOT, WHOLE, photo, running, start
 
 
 def talk(port, head, body=()):
@@ -20,7 +20,7 @@ def talk(port, head, body=()):
 
 
 def test_a_process_answers_refuses_and_stops(bright_model):
-    with running(bright_model, "--max-bytes", "200000") as (_, port):
+    with running(bright_model, *WHOLE, "--max-bytes", "200000") as (_, port):
         url = f"http://127.0.0.1:{port}"
         boxes = "[[20, 10, 190, 140], [60, 0, 180, 110]]"
         answer = httpx.post(f"{url}/pose", files={"image": photo()}, data={"boxes": boxes})

@@ -5,7 +5,7 @@ import json
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.bright_service import photo, running
+from tests.support.bright_service import WHOLE, photo, running
 from tests.support.page_browser import give, upload
 
 KEY = "0123456789-abcdef"
@@ -54,7 +54,7 @@ def test_a_service_out_of_reach_is_told(bright, visit):
 
 
 def test_a_key_is_asked_for_only_where_one_is_needed(bright_model, visit):
-    with running(bright_model, "--log-level", "warning", "--api-keys", KEY) as (_, port):
+    with running(bright_model, *WHOLE, "--log-level", "warning", "--api-keys", KEY) as (_, port):
         page = visit(f"http://127.0.0.1:{port}/", failing="the server responded with a status of 401")
         field = page.get_by_label("API key")
         expect(field).to_be_focused()

@@ -1,9 +1,7 @@
 """The page in a browser, end to end with a service process: from a photo's bytes to the screen's pixels."""
 
 import json
-import re
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
@@ -11,21 +9,26 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from tests.support.bright_service import SIZE, SPOT, photo
-from tests.support.page_browser import DESKTOP, PHONE, ask, centre, encoded, give, joints, on_screen, upload
+from tests.support.page_browser import DESKTOP, DRAWN, PHONE, ask, centre, encoded, give, joints, on_screen, upload
 from unipose.core.image import read_image
 
+APART = {f"{side}_{joint}" for side in ("left", "right") for joint in ("wrist", "elbow", "hip", "knee", "ankle")}
+THRESHOLD = 0.2  # of the joints that are drawn
 SPOTTED = np.tile(np.add(SPOT, 0.5), (14, 1))  # every joint, in the overlay's edge-based pixels
 
 
 def assert_shown(page, answer):
-    """The overlay has the answer's joints and covers the photo, and the joints are where they belong on the screen."""
-    xy_image = np.array([[k["x"], k["y"]] for pose in answer["poses"] for k in pose["keypoints"]])
+    """The overlay has the answer's joints, from the threshold on, and covers the photo, and the joints are where they
+    belong on the screen.
+    """
+    keypoints = [k for pose in answer["poses"] for k in pose["keypoints"] if round(k["score"], 2) >= THRESHOLD]
+    xy_image = np.array([[k["x"], k["y"]] for k in keypoints])
     np.testing.assert_allclose(joints(page), xy_image + 0.5, atol=1e-9)
     left, top, width, height = on_screen(page, "#photo")
     np.testing.assert_allclose(on_screen(page, "#overlay"), [left, top, width, height], atol=0.01)
     scale = np.array([width / answer["width"], height / answer["height"]])
     assert scale[0] == pytest.approx(scale[1], rel=1e-3)
-    shown = [centre(page, f"circle[data-joint] >> nth={i}") for i in range(len(xy_image))]
+    shown = [centre(page, f"{DRAWN} >> nth={i}") for i in range(len(xy_image))]
     np.testing.assert_allclose(shown, [left, top] + (xy_image + 0.5) * scale, atol=0.1)
 
 
@@ -74,15 +77,16 @@ def test_a_photo_can_be_pasted_and_words_cannot(bright, visit):
     np.testing.assert_allclose(joints(page), SPOTTED, atol=0.6)
 
 
-@pytest.mark.parametrize("orientation", [3, 6])
-def test_a_photo_stands_upright_as_the_service_sees_it(service, visit, figure, orientation):
+@pytest.mark.parametrize(("orientation", "quarters"), [(3, 2), (6, 1)])
+def test_a_photo_stands_upright_as_the_service_sees_it(service, visit, figure, orientation, quarters):
     exif = Image.Exif()
     exif[0x0112] = orientation
-    data = encoded(figure, "JPEG", quality=95, exif=exif)
+    data = encoded(np.ascontiguousarray(np.rot90(figure, quarters)), "JPEG", quality=95, exif=exif)
     page = visit(service)
     give(page, upload("turned.jpg", data))
     answer = ask(service, data)
-    assert (answer["width"], answer["height"]) == (384, 480)[:: 1 if orientation < 5 else -1]
+    assert (answer["width"], answer["height"]) == (384, 480)
+    assert len(answer["poses"]) == 1
     assert_shown(page, answer)
     png, _ = saved(page, "Download PNG")
     assert np.median(np.abs(read_image(png).astype(int) - read_image(data))) <= 2  # most pixels are unchanged
@@ -113,40 +117,8 @@ def test_downloads_are_the_answer_and_the_photo_with_its_skeleton(service, visit
     changed = np.abs(drawn.astype(int) - figure).max(axis=2) > 3
     assert 0.01 < changed.mean() < 0.15
     for keypoint in answer["poses"][0]["keypoints"]:
+        if keypoint["name"] not in APART or keypoint["score"] < 0.5:  # others lie close, or are fainter
+            continue
         x, y = round(keypoint["x"]), round(keypoint["y"])
         white = keypoint["name"].startswith("right_")
         np.testing.assert_allclose(drawn[y, x], (255, 255, 255) if white else (255, 193, 69), atol=40)
-
-
-def test_several_people_have_their_colours_and_each_a_left_and_a_right(service, visit, figure, shoot):
-    both = np.concatenate([figure, figure[:, ::-1]], axis=1)
-    boxes = json.dumps([[0, 0, 384, 480], [384, 0, 768, 480]])
-    page = visit(service, color_scheme="dark")
-    page.route("**/pose?*", lambda route: route.continue_(url=f"{route.request.url}&boxes={boxes}"))
-    give(page, upload("both.png", encoded(both)))
-    expect(page.get_by_role("status")).to_contain_text("2 people found")
-    assert_shown(page, ask(service, encoded(both), boxes=boxes))
-    looks = {
-        tuple(
-            page.locator(f"circle[data-person='{person}'][data-joint={joint}]").get_attribute(n)
-            for n in ("fill", "stroke")
-        )
-        for person in (0, 1)
-        for joint in ("left_knee", "right_knee")
-    }
-    assert len(looks) == 4
-    page.mouse.move(*centre(page, "[data-person='1'] [data-joint=left_wrist]"))
-    expect(page.locator("#joint-label")).to_contain_text("person 2, left wrist")
-    shoot(page, "dark")
-
-
-def test_options_are_asked_for_and_change_the_answer(service, visit, figure):
-    page = visit(service)
-    page.get_by_label("Most people").fill("3")
-    with page.expect_request("**/pose?*") as waiting:
-        give(page, upload("figure.png", encoded(figure)))
-    assert parse_qs(urlsplit(waiting.value.url).query) == {"score_threshold": ["0"], "max_people": ["3"]}
-    page.get_by_label("Score threshold").fill("1")
-    expect(page.get_by_role("status")).to_have_text(re.compile("Nobody with that score found in"))
-    assert len(joints(page)) == 0
-    expect(page.get_by_role("heading", name="Result")).to_be_hidden()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.page_browser import CAMERA_SIZE, CAMERA_SPOTS, DESKTOP, PHONE, joints, on_screen
+from tests.support.page_browser import CAMERA_SIZE, CAMERA_SPOTS, DESKTOP, DRAWN, PHONE, joints, on_screen
 
 
 def wait_for_joints(page, xy):
@@ -52,11 +52,17 @@ def test_options_change_while_the_webcam_runs_on(bright, visit):
     expect(page.locator("circle[data-joint]")).to_have_count(14)
     camera = "document.getElementById('video').srcObject.id"
     before = page.evaluate(camera)
-    page.get_by_label("Score threshold").focus()
+    page.get_by_label("Joints from score").focus()
     page.keyboard.press("End")
-    expect(page.get_by_role("status")).to_have_text("Nobody with that score found.")
-    expect(page.locator("circle[data-joint]")).to_have_count(0)
-    expect(page.get_by_label("Score threshold")).to_be_focused()
+    expect(page.locator(DRAWN)).to_have_count(0)
+    expect(page.get_by_label("Joints from score")).to_be_focused()
+    page.keyboard.press("Home")
+    expect(page.locator(DRAWN)).to_have_count(14)
+    page.get_by_label("Most people").fill("3")
+    with page.expect_websocket(lambda socket: "max_people=3" in socket.url):
+        page.keyboard.press("Tab")
+    expect(page.get_by_label("Joints from score")).to_be_focused()
+    expect(page.locator(DRAWN)).to_have_count(14)
     assert page.evaluate(camera) == before
 
 

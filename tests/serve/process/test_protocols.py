@@ -10,7 +10,7 @@ from time import monotonic, sleep
 
 import pytest
 
-from tests.support.bright_service import photo, running
+from tests.support.bright_service import WHOLE, photo, running
 from tests.support.wire import (
     LAST_CHUNK,
     chunked,
@@ -32,7 +32,7 @@ HEALTH = head(b"GET /healthz")
 @pytest.fixture(scope="module")
 def port(bright_model):
     limits = ["--header-seconds", "1", "--body-seconds", "3", "--max-bytes", "200000", "--log-level", "warning"]
-    with running(bright_model, *limits) as (_, port):
+    with running(bright_model, *WHOLE, *limits) as (_, port):
         yield port
 
 

@@ -6,8 +6,10 @@ from typing import Protocol
 
 import numpy as np
 
+from unipose.core.boxes import Detections
 from unipose.core.choice import choose
-from unipose.core.types import RGB, Boxes
+from unipose.core.types import RGB
+from unipose.inference.detectors.finder import open_finder
 from unipose.inference.detectors.onnx_detector import OnnxDetector
 from unipose.inference.detectors.torchvision_detector import TorchvisionDetector
 
@@ -18,8 +20,8 @@ class Detector(Protocol):
     @property
     def needs_refinement(self) -> bool: ...
 
-    def detect(self, image: RGB) -> Boxes:
-        """Upright image (H, W, 3) -> box_xyxy (N, 4) at pixel edges, the best first, within the image, none empty.
+    def detect(self, image: RGB) -> Detections:
+        """Upright image (H, W, 3) -> the people in it; their boxes are within the image, and none is empty.
 
         May be called from several threads at once.
         """
@@ -32,17 +34,21 @@ class WholeImage:
 
     needs_refinement: bool = True
 
-    def detect(self, image: RGB) -> Boxes:
+    def detect(self, image: RGB) -> Detections:
         height, width = image.shape[:2]
-        return np.array([[0, 0, width, height]], np.float64)
+        return Detections(np.array([[0, 0, width, height]], np.float64))
 
 
 DETECTORS: dict[str, Callable[..., Detector]] = {
+    "finder": open_finder,
     "whole": WholeImage,
     "torchvision": TorchvisionDetector,
     "onnx": OnnxDetector,
 }
+THRESHOLDS = {"finder": 0.1, "torchvision": 0.5, "onnx": 0.5}
+"""The finder's is low: which of its people are shown is decided by the person score, which knows their pose."""
 WEIGHTS = {
+    "finder": "a model file of UniPose's finder; by default the one that comes along",
     "torchvision": "a detector of torchvision, as fasterrcnn_mobilenet_v3_large_320_fpn, or one with a file, NAME:FILE",
     "onnx": "an ONNX file of YOLOX or RT-DETR",
 }
@@ -50,14 +56,17 @@ WEIGHTS = {
 
 
 def open_detector(
-    name: str, weights: str | None = None, threshold: float = 0.5, device: str = "cpu", threads: int = 0
+    name: str, weights: str | None = None, threshold: float | None = None, device: str = "cpu", threads: int = 0
 ) -> Detector:
-    """A row of `DETECTORS`. `threshold`: the lowest score of a person; `threads`: inside one run, 0 is one per core.
+    """A row of `DETECTORS`. `threshold`: the lowest score of a detection, by default the row's in `THRESHOLDS`.
+
+    `threads`: inside one run, 0 is one per core.
 
     Raises ValueError for a row, weights, a threshold or a device that cannot be used, FileNotFoundError for a missing
     file, and ImportError, with its `name`, for a package that is not installed.
     """
     build = choose(DETECTORS, name, "detector")
+    threshold = THRESHOLDS.get(name, 0.0) if threshold is None else threshold
     if not 0 <= threshold <= 1:
         raise ValueError(f"the detector's threshold is a score from 0 to 1, got {threshold}")
     if name not in WEIGHTS:

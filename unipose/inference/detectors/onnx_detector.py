@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from unipose.core.boxes import select_people
-from unipose.core.types import RGB, Boxes
+from unipose.core.boxes import Detections, select_people
+from unipose.core.types import RGB
 from unipose.inference.detectors.onnx_formats import FORMATS, GREY, Format, Size, Tensors
 from unipose.inference.detectors.onnx_operators import operators
 from unipose.runtime.onnx_session import open_session
@@ -33,7 +33,7 @@ class OnnxDetector:
         self._threshold = threshold
         self._try(path)
 
-    def detect(self, image: RGB) -> Boxes:
+    def detect(self, image: RGB) -> Detections:
         image_wh = image.shape[1], image.shape[0]
         boxes, scores = self._format.read(self._run(image), image_wh, self._input_wh)
         return select_people(boxes, scores, image_wh, self._threshold, self._format.max_iou)

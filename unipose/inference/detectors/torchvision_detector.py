@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from unipose.core.boxes import select_people
-from unipose.core.types import RGB, Boxes
+from unipose.core.boxes import Detections, select_people
+from unipose.core.types import RGB
 
 PERSON = 1  # of torchvision's COCO categories, where 0 is the background
 
@@ -35,7 +35,7 @@ class TorchvisionDetector:
         self._device = device
         self._threshold = threshold
 
-    def detect(self, image: RGB) -> Boxes:
+    def detect(self, image: RGB) -> Detections:
         import torch
 
         planes = torch.from_numpy(image.transpose(2, 0, 1).astype(np.float32) / np.float32(255))
