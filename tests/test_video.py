@@ -7,6 +7,7 @@ import sys
 import time
 from contextlib import suppress
 from fractions import Fraction
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -126,7 +127,7 @@ def test_of_a_stream_the_latest_frame_is_looked_at(tmp_path, outputs, stream, mo
     assert run(address, outputs, "--patience", "1") == 1
     assert "no frame for" in capsys.readouterr().err
     told = lines(outputs[1])
-    assert 3 <= len(told) == len(times(outputs[0])) < 60
+    assert 2 <= len(told) == len(times(outputs[0])) < 60  # two on a busy machine
     assert told[-1]["frame"] >= 50  # numbers are those of the frames that came, most of which nobody waited for
     assert np.allclose([line["time"] for line in told], times(outputs[0]), atol=0.01)
 
@@ -148,7 +149,9 @@ sys.exit(video.main(sys.argv[1:]))
 def test_stopping_leaves_a_video_and_lines_up_to_there(tmp_path, outputs, how):
     source = write_video(tmp_path / "in.mp4", 200, sound=True)
     command = [sys.executable, "-c", SLOWLY, str(source), "-o", str(outputs[0]), "--json", str(outputs[1]), *ANYBODY]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    # Where the tests run in the background of a shell, children would ignore SIGINT.
+    heeds = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heeds)
     for _ in range(300):
         time.sleep(0.1)
         if outputs[1].exists() and len(outputs[1].read_text().splitlines()) >= 8:
