@@ -24,7 +24,7 @@ from unipose.pipelines.options import add_force
 from unipose.runtime.engines import OnnxRuntime, Runtime, installed, open_runtime
 
 WORST = 0.5  # heatmap cells by which the median keypoint, or edge of a box, may move
-SURE = 0.4  # the score of a person whom both models should find
+CLEAR_SCORE = 0.4  # the score of a person whom both models should find
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -102,13 +102,13 @@ def prepared(runtime: Runtime, record: Record) -> Float32:
 
 
 def box_distances(full: Runtime, small: Runtime, batch: Float32) -> Float64:
-    """Cells between each box that scores `SURE` and the nearest of the other runtime, (N,): by the farthest edge."""
-    found = [[box_maps.decode(maps, SURE / 2)[:2] for maps in runtime.run(batch)] for runtime in (full, small)]
+    """Cells from each box that scores `CLEAR_SCORE` to the nearest of the other runtime, (N,): by the farthest edge."""
+    found = [[box_maps.decode(maps, CLEAR_SCORE / 2)[:2] for maps in runtime.run(batch)] for runtime in (full, small)]
     return np.array(
         [
             np.abs(others - box).max(axis=1).min(initial=np.inf)
             for (boxes, scores), (others, _) in zip(*found, strict=True)
-            for box in boxes[scores >= SURE]
+            for box in boxes[scores >= CLEAR_SCORE]
         ]
     )
 

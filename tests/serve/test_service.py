@@ -12,7 +12,7 @@ from PIL import Image
 from serve.metrics import Metrics
 from serve.service import PoseRequest, PoseService
 from serve.settings import Settings
-from tests.support.ramp_app import LIMITS, PNG, SIZE, Found, Reader, serving
+from tests.support.ramp_app import LIMITS, PNG, SIZE, FixedDetector, Reader, serving
 from unipose.core import image
 from unipose.core.model_spec import PersonScore
 from unipose.inference.predictor import Predictor
@@ -116,7 +116,7 @@ def apart(spec):
 
 
 def test_the_detectors_people_are_at_most_what_is_asked_for(spec):
-    detector = Found([[20 + 32 * i, 10, 50 + 32 * i, 220] for i in range(9)], np.linspace(0.9, 0.5, 9))
+    detector = FixedDetector([[20 + 32 * i, 10, 50 + 32 * i, 220] for i in range(9)], np.linspace(0.9, 0.5, 9))
 
     async def use(service, runtime):
         service._predictor.detector = detector
@@ -140,7 +140,7 @@ def test_the_detectors_people_are_at_most_what_is_asked_for(spec):
     ],
 )
 def test_people_who_were_found_come_the_likeliest_first_from_the_models_threshold_on(spec, query, scores):
-    detector = Found([LEFT, RIGHT, [90, 10, 200, 220]], [0.6, 0.8, 0.3])
+    detector = FixedDetector([LEFT, RIGHT, [90, 10, 200, 220]], [0.6, 0.8, 0.3])
     with serving(Reader(apart(spec)), detector) as client:
         answer = client.post("/pose", content=PNG, params=query)
         assert answer.status_code == 200, answer.text
@@ -149,7 +149,7 @@ def test_people_who_were_found_come_the_likeliest_first_from_the_models_threshol
 
 def test_given_boxes_keep_the_mean_of_the_keypoints_and_are_filtered_by_what_is_asked_alone(spec):
     rule = replace(RULE, threshold=1.0)
-    with serving(Reader(replace(spec, person_score=rule)), Found()) as client:
+    with serving(Reader(replace(spec, person_score=rule)), FixedDetector()) as client:
         params = {"boxes": f"[{LEFT}, {RIGHT}]"}
         poses = client.post("/pose", content=PNG, params=params).json()["poses"]
         assert [pose["box"] for pose in poses] == [LEFT, RIGHT]
@@ -160,7 +160,7 @@ def test_given_boxes_keep_the_mean_of_the_keypoints_and_are_filtered_by_what_is_
 
 @pytest.mark.parametrize("form", ["native", "coco", "openpose"])
 def test_nobody_found_is_an_empty_list(spec, form):
-    with serving(Reader(spec), Found()) as client:
+    with serving(Reader(spec), FixedDetector()) as client:
         answer = client.post("/pose", content=PNG, params={"format": form})
         assert answer.status_code == 200
         assert answer.json()[{"native": "poses", "coco": "annotations", "openpose": "people"}[form]] == []
@@ -170,7 +170,7 @@ def test_nobody_found_is_an_empty_list(spec, form):
 
 
 def test_the_start_runs_the_detector_once_and_reads_heatmaps(spec, monkeypatch):
-    detector, read = Found(), []
+    detector, read = FixedDetector(), []
     call = Predictor.read
     monkeypatch.setattr(Predictor, "read", lambda *arguments: read.append(1) or call(*arguments))
     with serving(Reader(spec), detector):

@@ -38,7 +38,7 @@ class Reader(RampReader):
         return super().run(batch)
 
 
-class Found:
+class FixedDetector:
     """A detector that finds people in these boxes, with these scores, but nobody in the black image of the warm-up."""
 
     needs_refinement = False
