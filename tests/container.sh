@@ -102,5 +102,5 @@ install --owner 4321 --group 4321 docs/sample.jpg "$folder/photo.jpg"
 chown 4321:4321 "$folder"
 run --rm --user 4321:4321 --volume "$folder:/data" "$image" predict /data/photo.jpg --out /data > "$folder/log" 2>&1 \
   || fail "another user: $(tail -5 "$folder/log")"
-[ "$(stat --format %u "$folder/photo.json")" = 4321 ] || fail "the joints belong to another user"
+[ "$(stat --format %u "$folder/photo.pose.json")" = 4321 ] || fail "the joints belong to another user"
 say "joints written for another user with --user"
