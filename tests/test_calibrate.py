@@ -90,3 +90,15 @@ def test_too_few_people_are_refused(tmp_path, capsys):
     _, one = draw_sample(tmp_path / "sample", count=5, seed=1)
     assert main([str(default_weights()), str(tmp_path / "out.safetensors"), "--data", str(one)]) == 2
     assert "too few people" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("set.json", "would overwrite what it is made from"), ("theirs.txt", "exists, and UniPose did not make it")],
+)
+def test_nobody_loses_a_file(tmp_path, capsys, name, message):
+    for file in ("set.json", "theirs.txt"):
+        (tmp_path / file).write_text("mine")
+    assert main([str(default_weights()), str(tmp_path / name), "--data", str(tmp_path / "set.json")]) == 2
+    assert message in capsys.readouterr().err
+    assert {path.read_text() for path in tmp_path.iterdir()} == {"mine"}

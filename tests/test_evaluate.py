@@ -87,3 +87,15 @@ def test_the_default_model_knows_people(real_data: Path, tmp_path):
         main(["default", str(tmp_path / "fifty.json"), "--boxes", "detector", "--json", str(tmp_path / "r.json")]) == 0
     )
     assert json.loads((tmp_path / "r.json").read_text())["mean"] > 40
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("set.json", "would overwrite what it is made from"), ("theirs.json", "exists, and UniPose did not make it")],
+)
+def test_nobody_loses_a_file(tmp_path, capsys, name, message):
+    for file in ("set.json", "theirs.json"):
+        (tmp_path / file).write_text("[1]")
+    assert main(["default", str(tmp_path / "set.json"), "--json", str(tmp_path / name)]) == 2
+    assert message in capsys.readouterr().err
+    assert {path.read_text() for path in tmp_path.iterdir()} == {"[1]"}

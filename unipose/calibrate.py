@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import track
 
 from unipose.cli import exit_status
+from unipose.core.files import is_model_file, refuse_overwrite
 from unipose.core.image import read_image
 from unipose.core.metrics import reliability
 from unipose.core.model_spec import PersonScore
@@ -23,6 +24,7 @@ from unipose.evaluation.summary import default_metric, score_pck, score_pckh
 from unipose.inference.detectors.detector import open_detector
 from unipose.inference.predictor import Predictor
 from unipose.modeling.checkpoint import read_model, save_model
+from unipose.pipelines.options import add_force
 from unipose.runtime.engines import Torch
 from unipose.weights import finder_for
 
@@ -43,8 +45,15 @@ def main(argv: list[str] | None = None) -> int:
         "--people", type=Path, metavar="SET", help="photographs of several people, to calibrate the person score on too"
     )
     parser.add_argument("--finder", type=Path, help="who finds these people (default: the finder that comes along)")
+    add_force(parser)
     a = parser.parse_args(argv)
-    return exit_status(lambda: print(calibrate(a.model, a.out, [read_records(d) for d in a.data], a.people, a.finder)))
+    return exit_status(lambda: _run(a.model, a.out, a.data, a.people, a.finder, a.force))
+
+
+def _run(model: Path, out: Path, data: list[Path], people: Path | None, finder: Path | None, force: bool) -> None:
+    inputs = [model, *data, *(path for path in (people, finder) if path)]
+    refuse_overwrite([out], inputs, is_model_file, force)
+    print(calibrate(model, out, [read_records(path) for path in data], people, finder))
 
 
 def calibrate(

@@ -11,12 +11,13 @@ from rich.progress import track
 from rich.table import Table
 
 from unipose.cli import exit_status
+from unipose.core.files import refuse_overwrite
 from unipose.core.heatmap import DECODERS
 from unipose.core.types import Json
 from unipose.evaluation import report
 from unipose.evaluation.evaluator import EvaluationOptions, evaluate
 from unipose.evaluation.summary import METRICS
-from unipose.pipelines.options import add_detector_options, read_options
+from unipose.pipelines.options import add_detector_options, add_force, read_options
 from unipose.runtime.engines import ENGINES
 from unipose.weights import MODEL_HELP, named_model
 
@@ -60,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
         "--report", type=Path, metavar="DIR",
         help="write report.html, gallery.png of the worst cases and reliability.png",
     )  # fmt: skip
+    add_force(parser)
     return parser
 
 
@@ -67,6 +69,8 @@ def _run(arguments: argparse.Namespace) -> None:
     options = read_options(EvaluationOptions, arguments)
     if arguments.report and options.detections:
         raise ValueError(f"with boxes of a detection file there is no --report: {options.boxes}")
+    if arguments.json:
+        refuse_overwrite([arguments.json], [arguments.model, arguments.data], _is_report, arguments.force)
     evaluation = evaluate(arguments.model, arguments.data, options, _progress)
     if arguments.json:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
@@ -74,6 +78,14 @@ def _run(arguments: argparse.Namespace) -> None:
     if arguments.report:
         report.write_report(arguments.report, evaluation)
     Console().print(table(evaluation.report))
+
+
+def _is_report(path: Path) -> bool:
+    """Whether a file is an earlier `--json`."""
+    try:
+        return "metric" in json.loads(path.read_text())
+    except (ValueError, TypeError):
+        return False
 
 
 def _progress(work: Sequence[Any]) -> Iterable[Any]:
