@@ -29,7 +29,7 @@ from unipose.inference.detectors.detector import Detector, open_detector
 from unipose.inference.detectors.finder import Finder
 from unipose.inference.predictor import Predictor
 from unipose.runtime.engines import Runtime, open_runtime
-from unipose.weights import finder_for
+from unipose.weights import weights_beside
 
 THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5)  # of the person score
 
@@ -98,7 +98,7 @@ def evaluate(
         raise ValueError(f"with boxes of a detection file only --metric ap can be judged: {options.boxes}")
     detector: Detector | None = None
     if options.boxes == "detector":
-        weights = options.detector_weights or (str(finder_for(model)) if options.detector == "finder" else None)
+        weights = weights_beside(options.detector, options.detector_weights, model)
         detector = open_detector(options.detector, weights, options.detector_threshold, options.device)
     empty = [ImageQuery(path, None) for path in images_in(options.empty)] if options.empty else []
 

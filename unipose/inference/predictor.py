@@ -17,7 +17,7 @@ from unipose.core.skeleton import Skeleton
 from unipose.core.types import RGB, Boxes, Float32, Float64
 from unipose.inference.detectors.detector import Detector, WholeImage, open_detector
 from unipose.runtime.engines import Runtime, open_runtime
-from unipose.weights import finder_for, named_model
+from unipose.weights import named_model, weights_beside
 
 Image = RGB | bytes | str | Path
 """An upright RGB image (H, W, 3), or the bytes or the path of an image file."""
@@ -221,10 +221,9 @@ def load(
     path = named_model(str(model))
     runtime = open_runtime(path, engine, device, threads, precision)
     first = device.partition(",")[0]  # a detector has one copy
-    if detector == "finder" and not detector_weights:
-        detector_weights = str(finder_for(path))
-    finder = open_detector(detector, detector_weights, detector_threshold, first, threads)
-    return Predictor(runtime, finder, flip, max_batch, decoder, min_score)
+    weights = weights_beside(detector, detector_weights, path)
+    opened = open_detector(detector, weights, detector_threshold, first, threads)
+    return Predictor(runtime, opened, flip, max_batch, decoder, min_score)
 
 
 def without_duplicates(poses: Sequence[Pose], skeleton: Skeleton, max_oks: float) -> list[Pose]:

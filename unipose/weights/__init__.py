@@ -19,6 +19,11 @@ def finder_for(model: Path) -> Path:
     return Path(__file__).with_name(f"{FINDER}{suffix}")
 
 
+def weights_beside(detector: str, given: str | None, model: Path) -> str | None:
+    """The weights of a detector beside a pose model: the `given` ones; by default a finder's come along."""
+    return given or (str(finder_for(model)) if detector == "finder" else None)
+
+
 def default_model() -> Path:
     """The ONNX file of the default model."""
     return named_model("default")

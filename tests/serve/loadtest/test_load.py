@@ -7,14 +7,7 @@ import pytest
 from serve.loadtest.clients import Clients
 from serve.loadtest.http_client import encode_request
 from serve.loadtest.load import main
-from tests.support.bright_service import WHOLE, photo, write_model
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    path = tmp_path_factory.mktemp("model") / "bright.onnx"
-    write_model(path)
-    return path
+from tests.support.bright_service import WHOLE, photo
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +21,8 @@ def numbers(pattern, text):
     return [float(number) for number in re.search(pattern, text, re.M).groups()]
 
 
-def test_the_service_is_measured_beside_its_work_alone(model, capsys):
-    assert main(["--clients", "3,1", "--seconds", "0.1", "--model", str(model), "--threads", "1"]) == 0
+def test_the_service_is_measured_beside_its_work_alone(bright_model, capsys):
+    assert main(["--clients", "3,1", "--seconds", "0.1", "--model", str(bright_model), "--threads", "1"]) == 0
     out = capsys.readouterr().out
     assert re.search(r"JPEG of \d+,\d+ bytes as the body, the whole image as one box: 1 x through the model", out)
     row = r"^ +{} +([\d.]+) +([\d.]+) +([\d.]+) +([\d.]+) +([\d.]+) +(\d+) +(\d+) +([\d.]+)% +none$"
@@ -51,9 +44,9 @@ def test_the_service_is_measured_beside_its_work_alone(model, capsys):
     assert 0 <= most <= 1  # close to 0 with so fast a model
 
 
-def test_answers_other_than_200_are_counted_apart(model, image, capsys):
+def test_answers_other_than_200_are_counted_apart(bright_model, image, capsys):
     options = ["--clients", "4", "--seconds", "0.1", "--image", str(image), "--boxes", "detector"]
-    assert main([*options, "--model", str(model), *WHOLE, "--threads", "1", "--max-queue", "1"]) == 1
+    assert main([*options, "--model", str(bright_model), *WHOLE, "--threads", "1", "--max-queue", "1"]) == 1
     out = capsys.readouterr().out
     assert "no boxes, detector whole: 3 x through the model" in out
     assert re.search(r"^ +4 .* \d+ x 429$", out, re.M)
@@ -104,8 +97,8 @@ def test_what_cannot_be_is_one_line(options, error, capsys):
     ("boxes", "error"),
     [("[[0, 0", "boxes: Invalid JSON"), ("[[999, 0, 1200, 10]]", "boxes[0]: lies outside the image")],
 )
-def test_boxes_are_checked_as_the_service_does(model, image, boxes, error, capsys):
-    assert main(["--boxes", boxes, "--image", str(image), "--model", str(model)]) == 2
+def test_boxes_are_checked_as_the_service_does(bright_model, image, boxes, error, capsys):
+    assert main(["--boxes", boxes, "--image", str(image), "--model", str(bright_model)]) == 2
     assert capsys.readouterr().err.startswith(f"error: {error}")
 
 

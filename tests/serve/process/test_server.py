@@ -15,7 +15,7 @@ from onnx import helper, numpy_helper
 
 from serve.loadtest.http_client import Connection, ConnectionLost, Response, encode_request
 from serve.loadtest.service_process import running
-from tests.support.bright_service import SIZE, photo, write_model
+from tests.support.bright_service import SIZE, photo
 
 TIMEOUT = 30
 GRACE = 1  # seconds beyond `stop_seconds` for unfinished requests
@@ -24,17 +24,10 @@ TARGET = f"/pose?boxes=%5B%5B0,0,{SIZE[0]},{SIZE[1]}%5D%5D"
 
 
 @pytest.fixture(scope="module")
-def quick(tmp_path_factory):
-    path = tmp_path_factory.mktemp("quick") / "quick.onnx"
-    write_model(path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def slow(quick, tmp_path_factory):
-    """The same model with 5 GMAC more, which do not change its heatmaps."""
+def slow(bright_model, tmp_path_factory):
+    """`bright_model` with 5 GMAC more, which do not change its heatmaps."""
     path = tmp_path_factory.mktemp("slow") / "slow.onnx"
-    file = onnx.load(quick)
+    file = onnx.load(bright_model)
     file.graph.node[-1].output[0] = "quick"
     file.graph.initializer.extend(
         numpy_helper.from_array(np.array(shape), name)
@@ -134,7 +127,7 @@ async def started(process, count):
             await asyncio.sleep(0.05)
 
 
-def test_no_accepted_request_is_lost_when_it_is_stopped_under_load(quick):
+def test_no_accepted_request_is_lost_when_it_is_stopped_under_load(bright_model):
     async def use(process):
         flood = Flood(process.port)
         clients = [asyncio.create_task(flood.send_repeatedly(f"client{i}")) for i in range(16)]
@@ -144,7 +137,7 @@ def test_no_accepted_request_is_lost_when_it_is_stopped_under_load(quick):
         flood.assert_none_is_lost(process)
         assert 200 in flood.statuses()
 
-    with serving(quick) as process:
+    with serving(bright_model) as process:
         asyncio.run(use(process))
 
 
@@ -163,7 +156,7 @@ def test_what_is_not_ready_within_the_stop_is_told_so(slow):
         asyncio.run(use(process))
 
 
-def test_a_worker_that_dies_is_replaced_under_load(quick):
+def test_a_worker_that_dies_is_replaced_under_load(bright_model):
     async def use(process):
         flood = Flood(process.port)
         clients = [asyncio.create_task(flood.send_repeatedly(f"client{i}")) for i in range(8)]
@@ -181,7 +174,7 @@ def test_a_worker_that_dies_is_replaced_under_load(quick):
         await asyncio.gather(*clients)
         assert flood.statuses() <= {200, 503}
 
-    with serving(quick, "--workers", "2") as process:
+    with serving(bright_model, "--workers", "2") as process:
         asyncio.run(use(process))
 
 
