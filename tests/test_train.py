@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from tests.training.test_distributed import TORCHRUN
+from unipose.core import heatmap
 from unipose.datasets.synthetic.clips import draw_clips
 from unipose.datasets.synthetic.images import draw_sample
 from unipose.evaluate import main as evaluate
@@ -132,8 +133,8 @@ def test_a_small_network_can_learn_a_few_images_by_heart(sample, tmp_path):
 
 
 def test_a_loss_that_is_not_finite_names_the_images(sample, tmp_path, capsys, monkeypatch):
-    nan = lambda image, mean, std: np.full((3, 64, 64), np.nan, np.float32)  # noqa: E731
-    monkeypatch.setattr("unipose.training.dataset.normalise", nan)
+    gaussians = heatmap.gaussians
+    monkeypatch.setattr(heatmap, "gaussians", lambda *arguments: gaussians(*arguments) * np.float32(np.nan))
     assert main(arguments(sample, tmp_path / "nan")) == 2
     error = capsys.readouterr().err
     assert "the loss is nan" in error and error.count(".jpg") == 8

@@ -13,7 +13,6 @@ from rich.progress import track
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.lr_scheduler import LambdaLR
-from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader, Dataset
 from torchvision import datasets
 from torchvision.transforms import v2
@@ -25,7 +24,7 @@ from unipose.modeling.checkpoint import save_weights
 from unipose.modeling.classifier import Classifier
 from unipose.modeling.trunk import ZOO, Trunk
 from unipose.pipelines.options import add_force, read_options
-from unipose.training.optim import OPTIMIZERS, ema, lr_factor, parameter_groups
+from unipose.training.optim import OPTIMIZERS, Average, lr_factor, parameter_groups
 from unipose.training.precision import has_bf16
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -154,10 +153,10 @@ def pretrain(o: PretrainOptions, images: ImageSet, console: Console) -> float:
     loader, val_loader = load(images.train, shuffle=True, drop_last=True), load(images.val)
     if not len(loader):
         raise ValueError(f"the training images do not fill a batch of {o.batch_size}: lower --batch-size")
-    optimizer = OPTIMIZERS[o.optimizer](parameter_groups(network, o.weight_decay), o.lr, 0.9)
+    optimizer = OPTIMIZERS[o.optimizer](parameter_groups(network, o.weight_decay), o.lr, 0.9, device.type == "cuda")
     total = o.epochs * len(loader)
     scheduler = LambdaLR(optimizer, partial(lr_factor, schedule="cosine", warmup=max(1, total // 20), total=total))
-    average = AveragedModel(network, avg_fn=partial(ema, 0.999), use_buffers=True)
+    average = Average(network, 0.999)
     percent = 0.0
     for epoch in range(o.epochs):
         network.train()
@@ -169,7 +168,7 @@ def pretrain(o: PretrainOptions, images: ImageSet, console: Console) -> float:
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             scheduler.step()
-            average.update_parameters(network)
+            average.update(network)
             losses.append(loss.detach())
         speed = len(loader) * o.batch_size / (perf_counter() - began)
         mean = float(torch.stack(losses).mean())

@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 from tests.support.ramps import ramp_image, ramp_joints
 from unipose.core import heatmap
 from unipose.core.geometry import Affine
+from unipose.core.image import normalise
 from unipose.datasets.records import Record
 from unipose.training.augment import Appearance, RandomAffine
 from unipose.training.dataset import PoseDataset
@@ -33,7 +34,7 @@ def record(tmp_path: Path) -> Record:
 def test_one_affine_moves_pixels_and_points(record, spec, ramp_reader, seed):
     """The joints found in the augmented pixels are those of the target, with left and right swapped if mirrored."""
     sample = PoseDataset([record], spec, AFFINE, seed=seed)[0]
-    found, _ = heatmap.decode(ramp_reader.run(sample["image"].numpy()[None])[0])
+    found, _ = heatmap.decode(ramp_reader.run(normalise(sample["image"].numpy(), spec.mean, spec.std)[None])[0])
     target, height = heatmap.decode(sample["target"].numpy())
     _, mirrored = AFFINE.draw(np.random.default_rng((seed, 0, 0)), record, spec.skeleton, spec.input_wh, spec.margin)
     if mirrored:
@@ -47,9 +48,10 @@ def test_one_affine_moves_pixels_and_points(record, spec, ramp_reader, seed):
 
 def test_shapes(record, spec):
     sample = PoseDataset([record], spec)[0]
-    assert sample["image"].shape == (3, 96, 64) and sample["target"].shape == (14, 24, 16)
+    assert sample["image"].shape == (96, 64, 3) and sample["target"].shape == (14, 24, 16)
     assert sample["weight"].tolist() == [1.0] * HIDDEN + [0.0] + [1.0] * (13 - HIDDEN)
-    assert {sample[key].dtype for key in ("image", "target", "weight")} == {torch.float32}
+    assert sample["image"].dtype == torch.uint8
+    assert sample["target"].dtype == sample["weight"].dtype == torch.float32
 
 
 def test_a_keypoint_outside_the_crop_has_no_weight(record, spec):
@@ -65,11 +67,13 @@ def test_a_keypoint_outside_the_crop_has_no_weight(record, spec):
 def test_workers_do_not_change_the_samples(record, spec, workers):
     dataset = PoseDataset([record] * 6, spec, AFFINE, Appearance(1.0, 0.25), seed=3)
     expected = [dataset[i]["image"] for i in range(6)]
-    loaded = [image for batch in DataLoader(dataset, 2, num_workers=workers) for image in batch["image"]]
+    loader = DataLoader(dataset, 2, num_workers=workers, persistent_workers=workers > 0)
+    loaded = [image for batch in loader for image in batch["image"]]
     assert all(torch.equal(a, b) for a, b in zip(expected, loaded, strict=True))
     assert not torch.equal(expected[0], expected[1])
-    dataset.epoch = 1
-    assert not torch.equal(expected[0], dataset[0]["image"])
+    dataset.epoch = 1  # which workers that stay hear of
+    changed = next(iter(loader))["image"][0]
+    assert torch.equal(changed, dataset[0]["image"]) and not torch.equal(expected[0], changed)
 
 
 @pytest.mark.parametrize("affine", [None, AFFINE])
@@ -94,7 +98,7 @@ def test_a_window_is_cropped_and_changed_alike(record, spec):
     """One affine for all its frames: the pictures are the same, the joints move on."""
     dataset = PoseDataset(film(record, 3), spec, AFFINE, Appearance(1.0, 1.0), seed=2, window=3)
     sample = dataset[0]
-    assert sample["image"].shape == (3, 3, 96, 64) and sample["target"].shape == (3, 14, 24, 16)
+    assert sample["image"].shape == (3, 96, 64, 3) and sample["target"].shape == (3, 14, 24, 16)
     assert sample["weight"].shape == (3, 14) and sample["weight"].dtype == torch.float32
     assert torch.equal(sample["image"][0], sample["image"][2])
     _, mirrored = AFFINE.draw(np.random.default_rng((2, 0, 0)), record, spec.skeleton, spec.input_wh, spec.margin)

@@ -64,7 +64,7 @@ def learn(out: Path) -> None:
     """
     torch.manual_seed(0)
     convolution = nn.Conv2d(3, 2, 3, padding=1)
-    image, target, weight = torch.rand(24, 3, 8, 8), torch.rand(24, 2, 8, 8), (torch.rand(24, 2) < 0.3).float()
+    image, target, weight = 255 * torch.rand(24, 8, 8, 3), torch.rand(24, 2, 8, 8), (torch.rand(24, 2) < 0.3).float()
     optimizer = torch.optim.SGD(convolution.parameters(), lr=1e-3, momentum=0.9)
     losses: list[float] = []
     with distributed.process_group("cpu") as device:
@@ -72,6 +72,7 @@ def learn(out: Path) -> None:
         trainer = Trainer(
             network=distributed.wrap_distributed(convolution, device), unwrapped=convolution, loss=LOSSES["mse"],
             optimizer=optimizer, scheduler=LambdaLR(optimizer, lambda step: 1.0), average=None, device=device,
+            mean=(0.0,) * 3, std=(1.0,) * 3,
             precision=torch.float32, joint_weights=torch.tensor([1.0, 3.0]), clip_norm=5.0,
         )  # fmt: skip
         for batches.epoch in range(3):

@@ -1,8 +1,12 @@
+import math
+
+import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
+from unipose.core.image import normalise
 from unipose.training.dataset import Batch
 from unipose.training.loop import NonFiniteLoss, Trainer
 from unipose.training.loss import LOSSES
@@ -13,13 +17,14 @@ def trainer(network: nn.Module, **changes) -> Trainer:
     arguments = {
         "network": network, "unwrapped": network, "loss": LOSSES["mse"], "optimizer": optimizer,
         "scheduler": LambdaLR(optimizer, lambda step: 1.0), "average": None, "device": torch.device("cpu"),
+        "mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0),
         "precision": torch.float32, "joint_weights": torch.ones(2), "clip_norm": 1e9,
     }  # fmt: skip
     return Trainer(**arguments | changes)
 
 
 def batch(count: int = 2, value: float = 1.0, weight: float = 1.0) -> Batch:
-    image = torch.full((count, 3, 4, 4), value)
+    image = torch.full((count, 4, 4, 3), 255 * value)
     index = torch.arange(7, 7 + count)
     return Batch(image=image, target=torch.ones(count, 2, 4, 4), weight=torch.full((count, 2), weight), index=index)
 
@@ -47,6 +52,29 @@ def test_a_loss_that_is_not_finite_stops_before_the_step_and_names_the_batch(val
         trainer(net).train_epoch([batch(value=value)], lambda loss, images: None)
     assert stopped.value.indices == [7, 8]
     assert torch.equal(net.weight, before)
+
+
+@pytest.mark.parametrize("read_every", [1, 3, 100])
+def test_losses_are_read_together_and_the_first_that_is_not_finite_is_named(read_every):
+    expected, seen = [], []
+    mean = trainer(network()).train_epoch([batch(), batch(4)] * 5, lambda loss, images: expected.append((loss, images)))
+    together = trainer(network(), read_every=read_every)
+    assert together.train_epoch([batch(), batch(4)] * 5, lambda loss, images: seen.append((loss, images))) == mean
+    assert seen == expected
+    bad, after = batch(value=math.nan), batch(4, value=math.nan)
+    bad["index"] += 100
+    with pytest.raises(NonFiniteLoss) as stopped:
+        together.train_epoch([batch(), bad, after], lambda loss, images: None)
+    assert stopped.value.indices == [107, 108]
+
+
+@pytest.mark.parametrize("time", [(), (5,)])
+def test_images_are_normalised_as_the_predictor_does_it(time):
+    mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    image = torch.randint(0, 256, (2, *time, 6, 4, 3), dtype=torch.uint8)
+    found = trainer(network(), mean=mean, std=std).normalise(image).flatten(0, -4)
+    for one, rgb in zip(found, image.flatten(0, -4).numpy(), strict=True):
+        assert np.allclose(one.numpy(), normalise(rgb, mean, std), atol=1e-5)
 
 
 def test_gradients_are_clipped():

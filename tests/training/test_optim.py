@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from unipose.training.optim import OPTIMIZERS, SCHEDULES, lr_factor, parameter_groups
+from unipose.training.optim import OPTIMIZERS, SCHEDULES, Average, lr_factor, parameter_groups
 
 
 @pytest.mark.parametrize(
@@ -36,12 +36,33 @@ def test_norms_and_biases_do_not_decay():
     assert [p.ndim for p in free["params"]] == [1, 1, 1] and free["weight_decay"] == 0
 
 
+@pytest.mark.parametrize("fused", [False, True])
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_every_optimiser_goes_downhill(name):
+def test_every_optimiser_goes_downhill(name, fused):
     x = nn.Parameter(torch.tensor([[3.0, -2.0]]))
-    optimizer = OPTIMIZERS[name]([{"params": [x], "weight_decay": 0.0}], 0.05, 0.9)
+    optimizer = OPTIMIZERS[name]([{"params": [x], "weight_decay": 0.0}], 0.05, 0.9, fused)
     for _ in range(200):
         optimizer.zero_grad()
         (x**2).sum().backward()
         optimizer.step()
     assert x.abs().max() < 0.2
+
+
+def test_the_average_follows_weights_and_buffers_and_goes_on_from_its_state():
+    network = nn.Sequential(nn.Linear(1, 1, bias=False), nn.BatchNorm1d(1))
+    average = Average(network, 0.75)
+    expected = 0.0
+    for i, value in enumerate([1.0, 3.0, -2.0, 5.0] * 10):
+        network.state_dict()["0.weight"].fill_(value)
+        network.state_dict()["1.running_mean"].fill_(value)
+        network.state_dict()["1.num_batches_tracked"].fill_(i)
+        decay = min(0.75, i / (9 + i))
+        expected = decay * expected + (1 - decay) * value
+        if i == 20:
+            state, average = average.state_dict(), Average(network, 0.75)
+            average.load_state_dict(state)
+        average.update(network)
+        state = average.module.state_dict()
+        assert state["0.weight"].item() == pytest.approx(expected) == state["1.running_mean"].item()
+        assert state["1.num_batches_tracked"] == i
+    assert network[0].weight.item() == 5.0 and not any(p.requires_grad for p in average.module.parameters())

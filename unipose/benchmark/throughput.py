@@ -1,7 +1,8 @@
 """Training throughput: images/s of a training's parts, measured in turn, so that a change of machine speed hits all."""
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from itertools import cycle, islice
+from itertools import cycle, islice, repeat
 from typing import Any, TypeVar
 
 from rich.console import Console
@@ -27,19 +28,19 @@ def measure_in_turn(measures: Mapping[K, Callable[[], float]]) -> dict[K, list[f
 def loading_rate(run: TrainingRun, batches: int) -> float:
     """Images/s of loading alone."""
     source = _endless(run)
-    return _rate(run, batches, lambda: next(source))
+    return _rate(run, batches, lambda: deque(islice(source, batches), maxlen=0))
 
 
 def step_rate(run: TrainingRun, batches: int) -> float:
     """Images/s of training steps alone, all on one batch."""
     batch = next(_endless(run))
-    return _rate(run, batches, lambda: run.trainer.train_epoch([batch], _ignore))
+    return _rate(run, batches, lambda: run.trainer.train_epoch(repeat(batch, batches), _ignore))
 
 
 def training_rate(run: TrainingRun, batches: int) -> float:
     """Images/s of loading and training steps together."""
     source = _endless(run)
-    return _rate(run, batches, lambda: run.trainer.train_epoch(islice(source, 1), _ignore))
+    return _rate(run, batches, lambda: run.trainer.train_epoch(islice(source, batches), _ignore))
 
 
 def _endless(run: TrainingRun) -> Iterator[Any]:
@@ -47,9 +48,9 @@ def _endless(run: TrainingRun) -> Iterator[Any]:
         yield from run.loader
 
 
-def _rate(run: TrainingRun, batches: int, process_batch: Callable[[], object]) -> float:
+def _rate(run: TrainingRun, batches: int, process: Callable[[], object]) -> float:
     images = batches * run.batch_sampler.batch_size * run.dataset.frames
-    return images / sum(call_times(process_batch, count=batches))
+    return images / sum(call_times(process))
 
 
 def _ignore(loss: float, images: int) -> None:

@@ -12,7 +12,6 @@ import torch
 from rich.console import Console
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
-from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
 from unipose import __version__
@@ -34,9 +33,11 @@ from unipose.training.dataset import PoseDataset
 from unipose.training.finder_dataset import FinderDataset, labelled_images
 from unipose.training.loop import Trainer
 from unipose.training.loss import LOSSES
-from unipose.training.optim import OPTIMIZERS, ema, lr_factor, parameter_groups
+from unipose.training.optim import OPTIMIZERS, Average, lr_factor, parameter_groups
 from unipose.training.precision import autocast_dtype
 from unipose.training.run import TrainingRun
+
+READ_EVERY = 20  # batches, of a GPU's losses: about a second
 
 SAMPLE_CONFIG = Config(
     model=ModelConfig(
@@ -113,6 +114,8 @@ def build_run(
     torch.manual_seed(t.seed)
     if t.threads:
         torch.set_num_threads(t.threads)
+    on_gpu = device.type == "cuda"
+    torch.backends.cudnn.benchmark = on_gpu  # all batches have one size
     spec = make_spec(config.model, skeleton, loss.activation, provenance(config, training))
 
     appearance = Appearance(config.augment.appearance, config.augment.occlusion)
@@ -122,8 +125,9 @@ def build_run(
         dataset,
         batch_sampler=batch_sampler,
         num_workers=t.workers,
-        pin_memory=device.type == "cuda",
-        worker_init_fn=init_background_worker if device.type == "cpu" else init_worker,
+        persistent_workers=t.workers > 0,
+        pin_memory=on_gpu,
+        worker_init_fn=init_worker if on_gpu else init_background_worker,
     )
     unwrapped = build_network(spec)
     if finder:
@@ -139,23 +143,25 @@ def build_run(
         unwrapped.freeze()
     unwrapped = unwrapped.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     network = distributed.wrap_distributed(unwrapped, device)
-    optimizer = OPTIMIZERS[t.optimizer](parameter_groups(unwrapped, t.weight_decay), t.lr, t.momentum)
+    optimizer = OPTIMIZERS[t.optimizer](parameter_groups(unwrapped, t.weight_decay), t.lr, t.momentum, on_gpu)
     steps = max(1, len(batch_sampler) // t.accumulate)
     warmup = max(1, round(t.warmup_epochs * steps))
     factor = partial(lr_factor, schedule=t.schedule, warmup=warmup, total=t.epochs * steps)
-    average = AveragedModel(unwrapped, avg_fn=partial(ema, t.ema_decay), use_buffers=True) if t.ema_decay else None
     trainer = Trainer(
         network=cast(nn.Module, torch.compile(network)) if t.compile else network,
         unwrapped=unwrapped,
         loss=loss,
         optimizer=optimizer,
         scheduler=LambdaLR(optimizer, factor),
-        average=average,
+        average=Average(unwrapped, t.ema_decay) if t.ema_decay else None,
         device=device,
+        mean=spec.mean,
+        std=spec.std,
         precision=autocast_dtype(t.precision, device),
         joint_weights=(torch.ones(1) if finder else joint_weights(skeleton, t.joint_weights)).to(device),
         clip_norm=t.clip_norm,
         accumulate=t.accumulate,
+        read_every=READ_EVERY if on_gpu else 1,
     )
     return TrainingRun(trainer, dataset, batch_sampler, loader, spec, validation, t.run)
 

@@ -12,14 +12,14 @@ from torch import Tensor
 
 from unipose.core import heatmap
 from unipose.core.geometry import Affine
-from unipose.core.image import normalise, read_image, warp
+from unipose.core.image import read_image, warp
 from unipose.core.model_spec import ModelSpec
 from unipose.datasets.records import Record, clips
 from unipose.training.augment import Appearance, RandomAffine
 
 
 class Sample(TypedDict):
-    """image (3, H, W), target (K, h, w), weight (K,), float32, with time T in front for a window; its index.
+    """image (H, W, 3) uint8, target (K, h, w), weight (K,) float32, with time T in front for a window; its index.
 
     Of a finder target and weight are those of `box_loss.box_terms`.
     """
@@ -39,8 +39,31 @@ class Batch(TypedDict):
     index: Tensor
 
 
-class PoseDataset(torch.utils.data.Dataset[Sample]):
+class EpochDataset(torch.utils.data.Dataset[Sample]):
     """Training samples: sample i depends on (seed, epoch, i) alone, whatever the number of workers.
+
+    The epoch lies in shared memory: a loader's processes, which stay for the whole training, see it change.
+    """
+
+    def __init__(self, seed: int):
+        self.seed = seed
+        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]
+
+    @property
+    def epoch(self) -> int:
+        return int(self._epoch)
+
+    @epoch.setter
+    def epoch(self, epoch: int) -> None:
+        self._epoch.fill_(epoch)
+
+    def rng(self, index: int) -> np.random.Generator:
+        """A sample's source of randomness."""
+        return np.random.default_rng((self.seed, self.epoch, index))
+
+
+class PoseDataset(EpochDataset):
+    """Training samples of people with keypoints.
 
     Without `affine` and `appearance` nothing is random. A keypoint that is not labelled, or outside the crop, has
     weight 0.
@@ -59,6 +82,7 @@ class PoseDataset(torch.utils.data.Dataset[Sample]):
         seed: int = 0,
         window: int = 0,
     ):
+        super().__init__(seed)
         self.windows = _windows(records, window) if window else [(record,) for record in records]
         if window and not self.windows:
             raise ValueError(f"no clip has {window} consecutive frames: lower data.window")
@@ -67,8 +91,6 @@ class PoseDataset(torch.utils.data.Dataset[Sample]):
         self.input_to_heatmap = heatmap.from_input(spec.input_wh, spec.stride)
         self.affine = affine
         self.appearance = appearance
-        self.seed = seed
-        self.epoch = 0
 
     @property
     def frames(self) -> int:
@@ -87,9 +109,9 @@ class PoseDataset(torch.utils.data.Dataset[Sample]):
         return Sample(image=image, target=target, weight=weight, index=index)
 
     def window(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
-        """image (T, 3, H, W), target (T, K, h, w), weight (T, K) of a window, with T = 1 for a single image."""
+        """image (T, H, W, 3), target (T, K, h, w), weight (T, K) of a window, with T = 1 for a single image."""
         records, spec = self.windows[index], self.spec
-        rng = np.random.default_rng((self.seed, self.epoch, index))
+        rng = self.rng(index)
         to_input, mirrored = self._crop(rng, records)
         pixels = [warp(read_image(record.image_path), to_input, spec.input_wh) for record in records]
         if self.appearance:
@@ -104,9 +126,8 @@ class PoseDataset(torch.utils.data.Dataset[Sample]):
             known = heatmap.inside(xy_heatmap, record.labelled[order], spec.heatmap_wh)
             targets.append(heatmap.gaussians(xy_heatmap, known, spec.heatmap_wh, spec.sigma))
             weights.append(known)
-        image = np.stack([normalise(frame, spec.mean, spec.std) for frame in pixels])
         return (
-            torch.from_numpy(image),
+            torch.from_numpy(np.stack(pixels)),
             torch.from_numpy(np.stack(targets)),
             torch.from_numpy(np.array(weights, np.float32)),
         )

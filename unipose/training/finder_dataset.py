@@ -9,12 +9,12 @@ import torch
 
 from unipose.core.box_maps import encode
 from unipose.core.geometry import Affine
-from unipose.core.image import normalise, read_image, warp
+from unipose.core.image import read_image, warp
 from unipose.core.model_spec import ModelSpec
 from unipose.core.types import RGB, Bool, Boxes, Float64
 from unipose.datasets.records import RecordSet
 from unipose.training.augment import Appearance, RandomView
-from unipose.training.dataset import Sample
+from unipose.training.dataset import EpochDataset, Sample
 
 MIN_SEEN = 0.35  # of a box's area, for its person to be asked for
 MIN_WH = (5, 12)  # of a box's visible part, in pixels of the input
@@ -43,8 +43,8 @@ def labelled_images(record_set: RecordSet) -> list[LabelledImage]:
     return images
 
 
-class FinderDataset(torch.utils.data.Dataset[Sample]):
-    """Training samples: sample i depends on (seed, epoch, i) alone, whatever the number of workers.
+class FinderDataset(EpochDataset):
+    """Training samples of whole images.
 
     A sample is a random view of image i or, with the probability `mosaic`, four views of half the size, of image i and
     three others. Without `view` and `appearance` nothing is random: image i as the finder sees it.
@@ -65,9 +65,8 @@ class FinderDataset(torch.utils.data.Dataset[Sample]):
         seed: int = 0,
         mosaic: float = 0.0,
     ):
-        self.images, self.spec, self.view, self.appearance = images, spec, view, appearance
-        self.seed, self.mosaic = seed, mosaic
-        self.epoch = 0
+        super().__init__(seed)
+        self.images, self.spec, self.view, self.appearance, self.mosaic = images, spec, view, appearance, mosaic
 
     def __len__(self) -> int:
         return len(self.images)
@@ -82,7 +81,7 @@ class FinderDataset(torch.utils.data.Dataset[Sample]):
             pixels = self.appearance(pixels, int(rng.integers(2**31)))
         target = encode(boxes / spec.stride, ignored, spec.heatmap_wh)
         return Sample(
-            image=torch.from_numpy(normalise(pixels, spec.mean, spec.std)),
+            image=torch.from_numpy(np.ascontiguousarray(pixels)),
             target=torch.from_numpy(np.concatenate([target.centre[None], target.edges_xyxy])),
             weight=torch.from_numpy(np.stack([target.counted.astype(np.float32), target.weight])),
             index=index,
@@ -94,7 +93,7 @@ class FinderDataset(torch.utils.data.Dataset[Sample]):
 
     def _draw(self, index: int) -> tuple[np.random.Generator, list[int]]:
         """A sample's source of randomness, and its images."""
-        rng = np.random.default_rng((self.seed, self.epoch, index))
+        rng = self.rng(index)
         others = rng.integers(len(self), size=3).tolist() if rng.random() < self.mosaic else []
         return rng, [index, *others]
 

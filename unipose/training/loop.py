@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from torch.amp import GradScaler
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
-from torch.optim.swa_utils import AveragedModel
 
 from unipose.training import distributed
 from unipose.training.dataset import Batch
 from unipose.training.loss import Loss
+from unipose.training.optim import Average
 
 
 class NonFiniteLoss(RuntimeError):
@@ -28,8 +28,10 @@ class NonFiniteLoss(RuntimeError):
 class Trainer:
     """A network, what changes its weights, and how. `network` may be compiled or distributed; `unwrapped` is not.
 
-    `precision` is autocast's dtype (float32: none). A step is taken every `accumulate` batches. `joint_weights` (K,) is
-    the weight of each keypoint in the loss (of a finder (1,)). `average`, if any, follows the weights.
+    Images are normalised by `mean` and `std` on the device. `precision` is autocast's dtype (float32: none). A step is
+    taken every `accumulate` batches. `joint_weights` (K,) is the weight of each keypoint in the loss (of a finder
+    (1,)). `average`, if any, follows the weights. Losses are read `read_every` batches at once: a GPU that nobody asks
+    need not wait.
     """
 
     network: nn.Module
@@ -37,43 +39,70 @@ class Trainer:
     loss: Loss
     optimizer: Optimizer
     scheduler: LambdaLR
-    average: AveragedModel | None
+    average: Average | None
     device: torch.device
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
     precision: torch.dtype
     joint_weights: Tensor
     clip_norm: float
     accumulate: int = 1
+    read_every: int = 1
     scaler: GradScaler = field(init=False)
+    _unread: list[tuple[Tensor, Batch]] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         self.scaler = GradScaler(self.device.type, enabled=self.precision is torch.float16)
+        mean, std = (torch.tensor(rgb).view(3, 1, 1) for rgb in (self.mean, self.std))
+        self._scale, self._offset = (1 / (255 * std)).to(self.device), (mean / std).to(self.device)
 
     def train_epoch(self, batches: Iterable[Batch], on_batch: Callable[[float, int], None]) -> float:
         """Train on all batches, `on_batch(loss, own images)` after each -> the mean loss. Raises NonFiniteLoss."""
         self.network.train()
-        total, count = 0.0, 0
+        self._unread.clear()
+        losses: list[float] = []
+
+        def read() -> None:
+            for loss, images in self._read():
+                losses.append(loss)
+                on_batch(loss, images)
+
         for i, batch in enumerate(batches, 1):
-            loss = self.forward_backward(batch)
+            self._unread.append((self.forward_backward(batch), batch))
+            if i % self.read_every == 0:
+                read()
             if i % self.accumulate == 0:
                 self.step()
-            total, count = total + loss, count + 1
-            on_batch(loss, batch["image"].flatten(0, -4).shape[0])
+        read()
         self.optimizer.zero_grad(set_to_none=True)  # of an unfinished accumulation
-        return total / max(count, 1)
+        return sum(losses) / max(len(losses), 1)
 
-    def forward_backward(self, batch: Batch) -> float:
-        """Add a batch's gradients -> its loss."""
+    def forward_backward(self, batch: Batch) -> Tensor:
+        """Add a batch's gradients -> its loss, on the device."""
         image, target, weight = (self._to_device(part) for part in (batch["image"], batch["target"], batch["weight"]))
         with torch.autocast(self.device.type, self.precision, enabled=self.precision is not torch.float32):
-            maps = self.network(image)
+            maps = self.network(self.normalise(image))
         terms = self.loss.terms(maps, target, weight * self.joint_weights)
         # The mean over all processes' keypoints: their gradients are averaged later, so each divides by the mean sum.
         loss = torch.stack([term / distributed.mean(count).clamp_min(1.0) for term, count in terms]).sum()
-        value = float(distributed.mean(loss.detach()))
-        if not math.isfinite(value):
-            raise NonFiniteLoss(value, batch["index"].tolist())
         self.scaler.scale(loss / self.accumulate).backward()  # type: ignore[no-untyped-call]
-        return value
+        return loss.detach()
+
+    def normalise(self, image: Tensor) -> Tensor:
+        """uint8 (..., H, W, 3), as batches have it -> (..., 3, H, W) float32: `core.image.normalise`, on the device."""
+        return image.movedim(-1, -3) * self._scale - self._offset
+
+    def _read(self) -> list[tuple[float, int]]:
+        """Of each batch not yet read the loss, a mean over the processes, and how many images it has."""
+        if not self._unread:
+            return []
+        losses = distributed.mean(torch.stack([loss for loss, _ in self._unread])).tolist()
+        for loss, (_, batch) in zip(losses, self._unread, strict=True):
+            if not math.isfinite(loss):
+                raise NonFiniteLoss(loss, batch["index"].tolist())
+        images = [batch["image"].flatten(0, -4).shape[0] for _, batch in self._unread]
+        self._unread.clear()
+        return list(zip(losses, images, strict=True))
 
     def step(self) -> None:
         self.scaler.unscale_(self.optimizer)
@@ -86,7 +115,7 @@ class Trainer:
             return  # float16 gradients overflowed: the scaler skipped the step and lowered its scale
         self.scheduler.step()
         if self.average:
-            self.average.update_parameters(self.unwrapped)
+            self.average.update(self.unwrapped)
 
     def _to_device(self, tensor: Tensor) -> Tensor:
         return tensor.to(self.device, non_blocking=True)

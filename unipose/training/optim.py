@@ -2,19 +2,24 @@
 
 import math
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 Groups = list[dict[str, Any]]
 
-OPTIMIZERS: dict[str, Callable[[Groups, float, float], Optimizer]] = {
-    "adamw": lambda groups, lr, momentum: torch.optim.AdamW(groups, lr, betas=(momentum, 0.999)),
-    "adam": lambda groups, lr, momentum: torch.optim.Adam(groups, lr, betas=(momentum, 0.999)),
-    "sgd": lambda groups, lr, momentum: torch.optim.SGD(groups, lr, momentum, nesterov=momentum > 0),
+OPTIMIZERS: dict[str, Callable[[Groups, float, float, bool], Optimizer]] = {
+    "adamw": lambda groups, lr, momentum, fused: torch.optim.AdamW(groups, lr, (momentum, 0.999), fused=fused),
+    "adam": lambda groups, lr, momentum, fused: torch.optim.Adam(groups, lr, (momentum, 0.999), fused=fused),
+    "sgd": lambda groups, lr, momentum, fused: torch.optim.SGD(
+        groups, lr, momentum, nesterov=momentum > 0, fused=fused
+    ),
 }
+"""From parameter groups, learning rate, momentum, and whether one kernel takes the whole step."""
 
 
 def cosine(done: float) -> float:
@@ -44,8 +49,31 @@ def parameter_groups(network: nn.Module, weight_decay: float) -> Groups:
     return [{"params": decayed, "weight_decay": weight_decay}, {"params": free, "weight_decay": 0.0}]
 
 
-def ema(decay: float, averaged: Tensor, current: Tensor, updates: Tensor | int) -> Tensor:
-    """Exponential moving average, with less decay at first, so that the random initial weights are soon forgotten."""
-    if not averaged.is_floating_point():
-        return current
-    return averaged.lerp(current, 1 - min(decay, (1 + int(updates)) / (10 + int(updates))))
+class Average:
+    """An exponential moving average of a network's weights and buffers, in `module`."""
+
+    def __init__(self, network: nn.Module, decay: float):
+        self.module = deepcopy(network).requires_grad_(False)
+        self.decay = decay
+        self.updates = 0
+
+    @torch.no_grad()
+    def update(self, network: nn.Module) -> None:
+        """Follow the network: with less decay at first, so that the random initial weights are soon forgotten."""
+        follow = get_ema_multi_avg_fn(min(self.decay, self.updates / (9 + self.updates)))  # type: ignore[no-untyped-call]
+        self.updates += 1
+        theirs = network.state_dict()
+        floats: list[tuple[Tensor, Tensor]] = []
+        for name, mine in self.module.state_dict().items():
+            if mine.is_floating_point():
+                floats.append((mine, theirs[name]))
+            else:
+                mine.copy_(theirs[name])
+        follow(*zip(*floats, strict=True), None)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"updates": self.updates, "module": self.module.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.updates = state["updates"]
+        self.module.load_state_dict(state["module"])
