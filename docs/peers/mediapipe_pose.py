@@ -45,8 +45,9 @@ Landmarks = Callable[[RGB], Float64 | None]
 class MediaPipe:
     """A Predictor, as far as the evaluation needs one: finds one person in an image, or in each box of it."""
 
-    def __init__(self, landmarks: Landmarks):
-        self.landmarks = landmarks
+    def __init__(self, landmarks: Landmarks, margin: float = 0.0):
+        """`margin`: by which a given box is widened on each side, in its own sides."""
+        self.landmarks, self.margin = landmarks, margin
         self.spec = SimpleNamespace(name="MediaPipe Pose", skeleton=COCO, state_channels=0)
 
     def predict(
@@ -65,10 +66,10 @@ class MediaPipe:
         if boxes is None:
             pose = self._person(image, np.array([0, 0, width, height], np.float64))
             return [pose] if pose else []
-        return [self._person(image, box) or nobody(self.spec) for box in boxes]
+        grown = boxes + self.margin * np.tile(boxes[:, 2:] - boxes[:, :2], 2) * (-1, -1, 1, 1)
+        return [self._person(image, box) or nobody(self.spec) for box in grown]
 
     def _person(self, image: RGB, box_xyxy: Float64) -> Pose | None:
-        """In a box without a margin: one of a tenth to the whole of the box on each side lowers its AP on COCO."""
         low, high = np.floor(box_xyxy[:2]), np.minimum(np.ceil(box_xyxy[2:]), image.shape[1::-1])
         left, top, right, bottom = (*np.maximum(low, 0).astype(int), *high.astype(int))
         found = self.landmarks(np.ascontiguousarray(image[top:bottom, left:right]))
@@ -78,13 +79,13 @@ class MediaPipe:
         return Pose(xy_edges - 0.5, found[:, 2], box_xyxy)
 
 
-def open_mediapipe() -> tuple[str, MediaPipe]:
-    """Its name with the version, and the model of complexity 1 with its own defaults, each image for itself."""
+def open_mediapipe(confidence: float, margin: float) -> tuple[str, MediaPipe]:
+    """Its name with the version, and the model of complexity 1, each image for itself."""
     import mediapipe
     from mediapipe.python.solutions.pose import Pose as Solution
     from mediapipe.python.solutions.pose import PoseLandmark
 
-    solution = Solution(static_image_mode=True, model_complexity=1)
+    solution = Solution(static_image_mode=True, model_complexity=1, min_detection_confidence=confidence)
     indices = [PoseLandmark[name.upper()] for name in COCO.keypoints]
 
     def landmarks(image: RGB) -> Float64 | None:
@@ -93,7 +94,7 @@ def open_mediapipe() -> tuple[str, MediaPipe]:
             return None
         return np.array([(p.x, p.y, p.visibility) for p in (found.landmark[i] for i in indices)], np.float64)
 
-    return f"MediaPipe Pose {mediapipe.__version__}", MediaPipe(landmarks)
+    return f"MediaPipe Pose {mediapipe.__version__}", MediaPipe(landmarks, margin)
 
 
 Predictors = dict[str, MediaPipe | unipose.Predictor]
@@ -109,6 +110,8 @@ def rows(predictors: Predictors, lsp: RecordSet, coco: RecordSet, empty: Sequenc
             [f"{summarise('pck', shared, predict_records(p, shared, boxes))['mean']:.1f}" for p in predictors.values()],
         )
     found = [predict_records(p, coco) for p in predictors.values()]
+    answered = [sum(bool(np.isfinite(pose.xy_image).all()) for pose in poses) for poses in found]
+    yield f"COCO, true boxes: of {len(coco.records)}, in which a pose is found", list(map(str, answered))
     yield "COCO, true boxes, 17 joints, OKS AP / AP50 / AP75", [_ap(poses, coco, coco) for poses in found]
     with tempfile.TemporaryDirectory() as folder:
         body = without_face(coco, Path(folder))
@@ -166,8 +169,10 @@ def main() -> None:
     parser.add_argument("--coco", type=Path, default=Path("data/coco/val2017.json"))
     parser.add_argument("--empty", type=Path, nargs="*", default=[], metavar="FOLDER", help="pictures without people")
     parser.add_argument("--models", nargs="*", default=["default", "int8"], metavar="MODEL", help="UniPose's")
+    parser.add_argument("--confidence", type=float, default=0.5, help="MediaPipe's min_detection_confidence")
+    parser.add_argument("--margin", type=float, default=0.0, help="of true boxes for MediaPipe, in their sides")
     arguments = parser.parse_args()
-    name, mediapipe = open_mediapipe()
+    name, mediapipe = open_mediapipe(arguments.confidence, arguments.margin)
     predictors = {name: mediapipe, **{model: unipose.load(model) for model in arguments.models}}
     print(f"| | {' | '.join(predictors)} |\n|{' --- |' * (1 + len(predictors))}")
     for row, cells in rows(predictors, read_records(arguments.lsp), read_records(arguments.coco), arguments.empty):

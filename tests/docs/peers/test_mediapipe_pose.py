@@ -44,6 +44,13 @@ def test_nobody_is_nobody_and_in_a_box_a_pose_that_is_wrong(image):
     assert np.isnan(nobody.xy_image).all() and np.isfinite(somebody.xy_image).all()
 
 
+def test_a_margin_shows_what_is_beside_the_box(image):
+    box = [np.array([[40, 10, 60, 30]], np.float64)]  # BRIGHT is 3 pixels to the left of it
+    for margin, seen in ((0.1, False), (0.2, True)):
+        [[pose]] = MediaPipe(bright, margin).predict([image], box)
+        assert np.isfinite(pose.xy_image).all() == seen
+
+
 @pytest.fixture
 def sets(tmp_path):
     """The drawn figures as LSP, and with COCO's keypoints, the nose made up, as COCO."""
@@ -73,6 +80,7 @@ def test_the_rows_are_those_of_evaluate(sets):
     for where, shares in zip(("annotated boxes", "the photograph alone"), per_keypoint, strict=True):
         mean = np.mean([shares[name] for name in BODY])  # every joint is labelled in every figure
         assert table[f"LSP, {where}, 12 joints, PCK@0.2"][0] == f"{mean:.1f}"
+    assert table["COCO, true boxes: of 6, in which a pose is found"] == ["6", "6"]
     numbers = evaluate(model, coco.path).report["coco"]
     ap, ap12 = (table[f"COCO, true boxes, {count} joints, OKS AP / AP50 / AP75"] for count in (17, 12))
     assert ap[0] == " / ".join(f"{numbers[key]:.1f}" for key in ("AP", "AP50", "AP75"))
