@@ -54,3 +54,27 @@ def test_engines_are_timed_against_the_peak(capsys, monkeypatch):
     assert len(rows) == 9  # PyTorch and compiled, twice each; ONNX Runtime twice; OpenVINO three times
     assert all(re.search(r"│\s+2\.6 │(\s+[\d.]+ │){4}", row) for row in rows)
     assert sum("%" in row for row in rows) == 7
+
+
+def test_a_photograph_is_timed_by_its_people(capsys, monkeypatch):
+    monkeypatch.setattr("unipose.benchmark.peers.SECONDS", 0.0)
+    monkeypatch.setattr("unipose.benchmark.throughput.ROUNDS", 1)
+    assert main(["photo", "--people", "2", "5"]) == 0
+    out = capsys.readouterr().out
+    rows = [re.findall(r"[\w.-]+", line) for line in out.splitlines() if "unipose-s" in line]
+    assert [row[:2] for row in rows] == [[f"unipose-s{form}.onnx", n] for form in ("", "-int8") for n in "25"]
+    for row in rows:
+        whole, finder, poses, share, times = map(float, row[2:])
+        assert share == pytest.approx(whole / (finder + poses), abs=0.02)
+        first = next(other for other in rows if other[0] == row[0])
+        assert times == pytest.approx(whole / float(first[2]), abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(["--people", "0"], "1 person or more"), (["none.jpg"], "none.jpg"), (["--models", "none.onnx"], "none.onnx")],
+)
+def test_a_photograph_that_cannot_be_timed_is_one_line(capsys, arguments, message):
+    assert main(["photo", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1

@@ -1,4 +1,4 @@
-"""`unipose bench train | infer | calm`: how fast this machine trains and finds poses; what smoothing does to them."""
+"""`unipose bench train | infer | photo | calm`: how fast this machine trains and finds poses; what smoothing does."""
 
 import argparse
 import sys
@@ -15,12 +15,15 @@ from rich.console import Console
 from rich.table import Table
 
 from unipose.benchmark.peers import Candidate, matmul_flops, median_time, model_candidates, peer_candidates
+from unipose.benchmark.photograph import PARTS, photograph_calls
 from unipose.benchmark.throughput import loading_rate, measure_in_turn, step_rate, training_rate
 from unipose.cli import exit_status
+from unipose.core.hardware import cores
+from unipose.core.image import read_image
 from unipose.core.metrics import pck
 from unipose.core.types import Float64
 from unipose.datasets.records import RecordSet, clips, read_records
-from unipose.datasets.synthetic.images import draw_sample
+from unipose.datasets.synthetic.images import draw_image, draw_sample
 from unipose.evaluation.jitter import MOVING, STILL, acceleration, lag, smoothed, speed
 from unipose.evaluation.predictions import ImageQuery, predict_queries
 from unipose.inference.predictor import Predictor
@@ -32,6 +35,7 @@ from unipose.training.config import Config, DataConfig
 from unipose.weights import MODEL_HELP, default_weights, named_model
 
 PHOTO_WH = (640, 480)
+FORMS = (named_model("default"), named_model("int8"))
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -45,6 +49,10 @@ def main(argv: list[str] | None = None) -> int:
     infer.add_argument("--exported", type=named_model, default="default", help="its .onnx file")
     infer.add_argument("--int8", type=named_model, help="the same, quantized: a file, or int8")
     infer.add_argument("--no-peers", action="store_true", help="leave the peers out, which take minutes")
+    photo = verbs.add_parser("photo", help="ms of a photograph by its people, and of finding and posing them alone")
+    photo.add_argument("image", nargs="?", type=Path, help="any; by default a drawn one of 640x480")
+    photo.add_argument("--models", nargs="+", type=named_model, default=FORMS, help=MODEL_HELP)
+    photo.add_argument("--people", nargs="+", type=int, default=[1, 3, 10], metavar="N", help="default 1 3 10")
     jitter = verbs.add_parser("calm", help="what smoothing does to labelled clips: trembling, lag and PCK")
     jitter.add_argument("sets", nargs="+", type=Path, metavar="SET.json", help="clips with a person in each frame")
     jitter.add_argument("--model", type=named_model, default="default", help=MODEL_HELP)
@@ -55,6 +63,7 @@ def main(argv: list[str] | None = None) -> int:
         "infer": lambda: bench_infer(
             [*model_candidates(a.weights, a.exported, a.int8), *([] if a.no_peers else peer_candidates())]
         ),
+        "photo": lambda: bench_photo(a.image, a.models, a.people),
         "calm": lambda: bench_jitter(a.sets, open_runtime(a.model), a.rate),
     }
     return exit_status(actions[a.what])
@@ -103,6 +112,26 @@ def bench_infer(candidates: Sequence[Candidate]) -> None:
         share = f"{speed / peaks[c.precision]:.0%}" if c.precision in peaks else ""
         cells = (c.flops / 1e9, 1000 * one, 1000 * eight, 1 / eight, speed / 1e9)
         out.add_row(c.name, c.engine, c.precision, *(f"{cell:.1f}" for cell in cells), share)
+    _console().print(out)
+
+
+def bench_photo(path: Path | None, models: Sequence[Path], people: Sequence[int]) -> None:
+    """Print milliseconds of a photograph with so many people, and of its parts alone, all measured in turn."""
+    image = read_image(path) if path else draw_image(np.random.default_rng(0), PHOTO_WH)[0]
+    calls = {(model, n): photograph_calls(model, image, n) for model in models for n in people}
+    values = measure_in_turn(
+        {(*key, part): partial(median_time, call[part]) for key, call in calls.items() for part in PARTS}
+    )
+    height, width = image.shape[:2]
+    out = Table(title=f"a photograph of {width}x{height} pixels, {cores()} cores, ms")
+    shares = ("whole / (finder + poses)", f"times that of {people[0]}")
+    for column in ("model", "people", *PARTS, *shares):
+        out.add_column(column, justify="left" if column == "model" else "right")
+    for model, n in calls:
+        whole, finder, poses = (median(values[model, n, part]) for part in PARTS)
+        first = median(values[model, people[0], PARTS[0]])
+        cells = [f"{1000 * seconds:.1f}" for seconds in (whole, finder, poses)]
+        out.add_row(model.name, str(n), *cells, f"{whole / (finder + poses):.2f}", f"{whole / first:.2f}")
     _console().print(out)
 
 

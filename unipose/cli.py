@@ -24,7 +24,7 @@ VERBS = {
     "quantize": "an exported model with 8-bit weights and activations, for CPUs",
     "models": "the zoo with parameters and GMAC",
     "study": "variants of a training side by side, several seeds of each",
-    "bench": "how fast this machine trains; what smoothing does to keypoints",
+    "bench": "how fast this machine trains and finds poses; what smoothing does to keypoints",
 }
 
 
