@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,13 @@ from rich.progress import track
 
 from unipose.cli import exit_status
 from unipose.core.files import is_model_file, refuse_overwrite
-from unipose.core.image import read_image
+from unipose.core.logistic import logistic, logistic_regression, logit
 from unipose.core.metrics import reliability
-from unipose.core.model_spec import PersonScore
-from unipose.core.pose import Pose
-from unipose.core.types import Bool, Float32, Float64
-from unipose.datasets.records import Record, RecordSet, read_records
+from unipose.core.model_spec import KeypointScore, PersonScore
+from unipose.core.types import Bool, Float64
+from unipose.datasets.records import RecordSet, read_records
 from unipose.evaluation.people import match
-from unipose.evaluation.predictions import ImageQuery, predict_queries, shared_keypoints
+from unipose.evaluation.predictions import ImageQuery, predict_queries, predict_records, shared_keypoints
 from unipose.evaluation.summary import default_metric, score_pck, score_pckh
 from unipose.inference.detectors.detector import open_detector
 from unipose.inference.predictor import Predictor
@@ -27,10 +26,6 @@ from unipose.modeling.checkpoint import read_model, save_model
 from unipose.pipelines.options import add_force
 from unipose.runtime.engines import Torch
 from unipose.weights import finder_for
-
-TEMPERATURES = 1.02 ** np.arange(-55, 56)
-BATCH = 16
-LAST = "decoder.maps."  # the convolution whose output is the logits
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -59,51 +54,58 @@ def _run(model: Path, out: Path, data: list[Path], people: Path | None, finder: 
 def calibrate(
     model: Path, out: Path, record_sets: Sequence[RecordSet], people: Path | None = None, finder: Path | None = None
 ) -> str:
-    """Write the model with its logits divided by a temperature (Guo et al., On calibration of modern neural networks,
-    ICML 2017), and with `people` also a PersonScore -> lines that say what it changed.
+    """Write the model with a KeypointScore, and with `people` also a PersonScore -> lines that say what they change.
 
-    The temperature is fitted on every second person of each set, in annotated boxes without flip test, and judged on
-    the others; it hardly moves keypoints, as it scales the maps' logarithms. Raises ValueError for a model without
-    softmax or with a recurrent state, and if there are too few people.
+    Fitted on every second person of each set, in annotated boxes without flip test, and judged on the others. Weights
+    and keypoints stay as they are. Raises ValueError if there are too few people.
     """
     weights, spec = read_model(model)
-    if spec.network["activation"] != "softmax" or spec.state_channels:
-        raise ValueError(f"{model} is not a network of single frames trained with a cross-entropy")
-    predictor = Predictor(Torch(model))
-    halves = [judge_set(predictor, record_set) for record_set in record_sets]
-    chosen = int(np.sum([brier_scores(fitted, right) for fitted, right, _, _ in halves], axis=0).argmin())
-    temperature = float(TEMPERATURES[chosen])
-    scaled = {name: tensor / temperature if name.startswith(LAST) else tensor for name, tensor in weights.items()}
-    provenance = {**spec.provenance, "temperature": spec.provenance.get("temperature", 1.0) * temperature}
-    calibrated = replace(spec, provenance=provenance)
-    dtype = weights[f"{LAST}weight"].dtype
-    save_model(out, scaled, calibrated, dtype)
-    lines = [f"temperature {temperature:.2f}; the other half of each set:"]
-    for record_set, (_, _, judged, right) in zip(record_sets, halves, strict=True):
-        for when, i in (("before", TEMPERATURES.tolist().index(1.0)), ("after", chosen)):
-            lines.append(f"{record_set.path}, {when}: {reliability_line(judged[:, i], right)}")
+    halves = [judge_set(model, record_set) for record_set in record_sets]
+    features, right = np.concatenate([half.fitting for half in halves]), np.concatenate([h.fitted for h in halves])
+    count = np.concatenate([np.full(len(half.fitted), 1 / len(half.fitted)) for half in halves])
+    bias, slope = (round(float(w), 4) for w in logistic_regression(features, right, count * len(count)))
+    rule = KeypointScore(bias, slope)
+    calibrated = replace(spec, keypoint_score=rule)
+    dtype = next(weight.dtype for weight in weights.values() if weight.is_floating_point())
+    save_model(out, weights, calibrated, dtype)
+    lines = [f"keypoint score, {rule}; the other half of each set:"]
+    for record_set, half in zip(record_sets, halves, strict=True):
+        peak = half.judging[:, 1] ** 2
+        for when, scores in (("before", spec.scores(peak)), ("after", calibrated.scores(peak))):
+            lines.append(f"{record_set.path}, {when}: {reliability_line(scores.astype(np.float64), half.judged)}")
     if people:
-        rule, text = fit_person_score(out, read_records(people), finder or finder_for(out))
-        save_model(out, scaled, replace(calibrated, person_score=rule), dtype)
+        person_rule, text = fit_person_score(out, read_records(people), finder or finder_for(out))
+        save_model(out, weights, replace(calibrated, person_score=person_rule), dtype)
         lines.append(text)
     return "\n".join(lines)
 
 
-def judge_set(predictor: Predictor, record_set: RecordSet) -> tuple[Float64, Bool, Float64, Bool]:
-    """-> of every second person the scores at each of TEMPERATURES (N, T) and which are right (N,), then of the others.
-
-    Raises ValueError if there are too few people.
+@dataclass(frozen=True, eq=False)
+class Halves:
+    """Of the keypoints of a set's two halves the features (N, 2), 1 and the root of the map's maximum, and which
+    are right (N,).
     """
-    keypoints = shared_keypoints(predictor.spec, record_set)
-    poses, scores = predict_scores(predictor, record_set.records)
+
+    fitting: Float64
+    fitted: Bool
+    judging: Float64
+    judged: Bool
+
+
+def judge_set(model: Path, record_set: RecordSet) -> Halves:
+    """Every second person is fitted to, the others are judged by. Raises ValueError if there are too few people."""
+    runtime = Torch(model)
+    runtime.spec = replace(runtime.spec, keypoint_score=KeypointScore(bias=0, slope=1))  # whose logit is the root
+    poses = predict_records(Predictor(runtime), record_set, progress=_track, window=1)
     metric = score_pckh if default_metric(record_set) == "pckh" else score_pck
-    score = metric(record_set.records, [pose.select(keypoints) for pose in poses], record_set)
-    scores = scores[:, keypoints]
+    score = metric(record_set.records, poses, record_set)
+    root = logit(np.array([pose.score for pose in poses]), 1e-6)
+    features = np.stack([np.ones_like(root), root], axis=-1)
     fitting = score.counted & (np.arange(len(poses)) % 2 == 0)[:, None]
     judging = score.counted & ~fitting
     if not (fitting.any() and judging.any()):
         raise ValueError(f"{record_set.path} has too few people whom PCK can judge: two at least")
-    return scores[fitting], score.right[fitting], scores[judging], score.right[judging]
+    return Halves(features[fitting], score.right[fitting], features[judging], score.right[judging])
 
 
 def fit_person_score(model: Path, record_set: RecordSet, finder: Path) -> tuple[PersonScore, str]:
@@ -123,8 +125,8 @@ def fit_person_score(model: Path, record_set: RecordSet, finder: Path) -> tuple[
         [[1.0, *PersonScore.features(pose.detection or 0.0, pose.score)] for poses in found for pose in poses]
     )
     odd = np.array([i % 2 for i, poses in enumerate(found) for _ in poses], bool)
-    weights = logistic_regression(features[~odd], matches.right[~odd])
-    score = 1 / (1 + np.exp(-features @ weights))
+    weights = logistic_regression(features[~odd], matches.right[~odd], np.ones((~odd).sum()))
+    score = logistic(features @ weights)
     matches = replace(matches, score=score)
     threshold = max((np.arange(1, 100) / 100).tolist(), key=matches.f1)
     bias, detection, keypoint = (round(float(w), 4) for w in weights)
@@ -136,46 +138,6 @@ def fit_person_score(model: Path, record_set: RecordSet, finder: Path) -> tuple[
         f"{reliability_line(score[odd], matches.right[odd])}"
     )
     return rule, line
-
-
-def logistic_regression(features: Float64, right: Bool) -> Float64:
-    """Weights (F,) of features (N, F) under which `right` (N,) is most likely, by Newton's method."""
-    weights = np.zeros(features.shape[1])
-    for _ in range(50):
-        p = 1 / (1 + np.exp(-features @ weights))
-        curvature = (features * (p * (1 - p))[:, None]).T @ features + 1e-6 * np.eye(len(weights))
-        weights -= np.linalg.solve(curvature, features.T @ (p - right))
-    return weights
-
-
-def predict_scores(predictor: Predictor, records: Sequence[Record]) -> tuple[list[Pose], Float64]:
-    """-> a pose for each record, and their scores at each of TEMPERATURES (N, K, T)."""
-    poses: list[Pose] = []
-    scores = []
-    batches = [records[start : start + BATCH] for start in range(0, len(records), BATCH)]
-    for batch in _track(batches):
-        prepared = [predictor.prepare(read_image(r.image_path), r.box_xyxy, predictor.spec.margin) for r in batch]
-        maps = predictor.runtime.run(np.stack([pixels for pixels, _ in prepared]))
-        poses += predictor.read(maps, [affine for _, affine in prepared], np.array([r.box_xyxy for r in batch]))
-        scores.append(peak_scores(maps, predictor.spec.sigma))
-    return poses, np.concatenate(scores)
-
-
-def peak_scores(maps: Float32, sigma: float) -> Float64:
-    """The scores of maps (..., h, w), softmax times 2 pi sigma^2, if their logits were divided by each of TEMPERATURES
-    -> (..., T).
-    """
-    flat = np.log(np.maximum(maps.reshape(*maps.shape[:-2], -1).astype(np.float64), 1e-30))
-    below = flat - flat.max(axis=-1, keepdims=True)
-    scores = [2 * np.pi * sigma**2 / np.exp(below / temperature).sum(axis=-1) for temperature in TEMPERATURES]
-    clipped: Float64 = np.minimum(np.stack(scores, axis=-1), 1)
-    return clipped
-
-
-def brier_scores(scores: Float64, right: Bool) -> Float64:
-    """The mean squared error of each column of scores (N, T) against what is right (N,) -> (T,)."""
-    errors: Float64 = ((scores - right[:, None]) ** 2).mean(axis=0)
-    return errors
 
 
 def _track(work: Sequence[Any]) -> Iterable[Any]:

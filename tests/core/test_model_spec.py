@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from unipose.core.model_spec import ModelSpec, PersonScore
+from unipose.core.model_spec import KeypointScore, ModelSpec, PersonScore
 from unipose.core.skeleton import SKELETONS
 
 SPEC = ModelSpec(
@@ -34,10 +34,20 @@ def test_sizes_that_do_not_match_are_refused(change):
 
 
 @pytest.mark.parametrize("kind", ["pose", "finder"])
-def test_kind_and_person_score_survive(spec, kind):
-    rule = PersonScore(bias=-0.7, detection=1.8, keypoints=0.7, threshold=0.3)
-    again = ModelSpec.from_json(replace(spec, kind=kind, person_score=rule).to_json())
-    assert (again.kind, again.person_score) == (kind, rule)
+def test_kind_and_scores_survive(spec, kind):
+    person, keypoint = PersonScore(bias=-0.7, detection=1.8, keypoints=0.7, threshold=0.3), KeypointScore(1.5, 0.9)
+    again = ModelSpec.from_json(replace(spec, kind=kind, person_score=person, keypoint_score=keypoint).to_json())
+    assert (again.kind, again.person_score, again.keypoint_score) == (kind, person, keypoint)
+
+
+def test_keypoint_scores_are_clipped_maxima_or_logistic_in_their_root(spec):
+    peak = np.array([[-0.5, 0.0, 0.3], [1.0, 2.5, 6.0]], np.float32)
+    assert spec.scores(peak) == pytest.approx(np.array([[0, 0, 0.3], [1, 1, 1]]))
+    calibrated = replace(spec, keypoint_score=KeypointScore(bias=0.7, slope=2.0)).scores(peak)
+    assert calibrated[1] == pytest.approx(1 / (1 + np.exp(-0.7 - 2 * np.sqrt(peak[1])))) and np.all(
+        np.diff(calibrated[1]) > 0
+    )
+    assert calibrated[0, 0] == calibrated[0, 1] and calibrated.dtype == np.float32
 
 
 def test_an_unknown_kind_is_refused(spec):

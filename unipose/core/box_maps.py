@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from unipose.core.logistic import logistic
 from unipose.core.skeleton import Skeleton
 from unipose.core.types import Bool, Boxes, Float32, Float64
 
@@ -81,7 +82,7 @@ def decode(maps: Float32, threshold: float, most: int = 100) -> tuple[Float64, F
 
     A box is a cell whose score is the largest of its 3 x 3 neighbourhood and at least `threshold`.
     """
-    score = 1 / (1 + np.exp(-maps[0].astype(np.float64)))
+    score = logistic(maps[0])
     peaks = (score >= cv2.dilate(score, np.ones((3, 3)))) & (score >= threshold)
     rows, columns = np.nonzero(peaks)
     best = np.argsort(-score[rows, columns], kind="stable")[:most]

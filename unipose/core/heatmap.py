@@ -42,16 +42,16 @@ def inside(xy_heatmap: Float, visible: Bool, size_wh: tuple[int, int], slack: fl
 def decode(maps: Float32, decoder: str = "quadratic", sigma: float = 2.0) -> tuple[Float32, Float32]:
     """The peak of each map, by a row of `DECODERS`.
 
-    maps (..., h, w), sigma in cells -> xy_heatmap (..., 2), score (...): the map's maximum clipped to 0..1. Raises
-    ValueError for an unknown decoder.
+    maps (..., h, w), sigma in cells -> xy_heatmap (..., 2), and the map's maximum (...). Raises ValueError for an
+    unknown decoder.
     """
     find = choose(DECODERS, decoder, "decoder")
     *lead, height, width = maps.shape
     flat = maps.reshape(-1, height, width)
     peak = flat.reshape(len(flat), -1).argmax(axis=1)
-    score = np.clip(flat.reshape(len(flat), -1)[np.arange(len(flat)), peak], 0.0, 1.0).astype(np.float32)
+    highest = flat.reshape(len(flat), -1)[np.arange(len(flat)), peak].astype(np.float32)
     xy = find(flat, peak, sigma)
-    return xy.astype(np.float32).reshape(*lead, 2), score.reshape(lead)
+    return xy.astype(np.float32).reshape(*lead, 2), highest.reshape(lead)
 
 
 def argmax(maps: Float32, peak: Index, sigma: float) -> Float64:

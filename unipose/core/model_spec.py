@@ -2,13 +2,14 @@
 
 import json
 from dataclasses import asdict, dataclass, field
-from math import exp, log
 from typing import Any
 
 import numpy as np
 
+from unipose.core.logistic import logistic, logit
+from unipose.core.pose import best_mean
 from unipose.core.skeleton import Skeleton
-from unipose.core.types import Float
+from unipose.core.types import Float, Float32
 
 METADATA_KEY = "unipose"  # the key of the spec's JSON in the metadata of an ONNX or safetensors file
 
@@ -17,10 +18,26 @@ KINDS = ("pose", "finder")
 
 
 @dataclass(frozen=True)
+class KeypointScore:
+    """How likely a keypoint is right, from its map's maximum: a logistic function of `slope` times its square root.
+
+    So a higher maximum always ranks higher, above 1 too, and a map of nothing stays near 0; both would be lost with the
+    maximum itself, and Brier scores are worse with its logarithm.
+    """
+
+    bias: float
+    slope: float
+
+    def __call__(self, peak: Float) -> Float32:
+        """Maxima of maps (...) -> 0 to 1."""
+        return logistic(self.bias + self.slope * np.sqrt(np.maximum(peak, 0))).astype(np.float32)
+
+
+@dataclass(frozen=True)
 class PersonScore:
     """How likely a pose is right (OKS above 0.5), from its detection's score and its keypoints': a logistic function.
 
-    `detection` weighs the detection score's logit, `keypoints` that of the mean of the `BEST` highest keypoint scores.
+    `detection` weighs the detection score's logit, `keypoints` that of the keypoints' `best_mean`.
     `threshold` is the person score from which a pose is shown, unless somebody asks otherwise.
     """
 
@@ -32,21 +49,13 @@ class PersonScore:
     def __call__(self, detection: float, keypoints: Float) -> float:
         """The scores of a detection and of its pose's keypoints (K,) -> 0 to 1."""
         found, posed = self.features(detection, keypoints)
-        return 1 / (1 + exp(-(self.bias + self.detection * found + self.keypoints * posed)))
+        return float(logistic(self.bias + self.detection * found + self.keypoints * posed))
 
     @staticmethod
     def features(detection: float, keypoints: Float) -> tuple[float, float]:
         """What `detection` and `keypoints` weigh."""
-        return logit(detection), logit(float(np.sort(keypoints)[-BEST:].mean()))
-
-
-BEST = 12  # of the keypoints: a person who is partly hidden is a person
-
-
-def logit(share: float) -> float:
-    """log(p / (1 - p)), of a p kept a thousandth away from 0 and 1."""
-    p = min(max(share, 1e-3), 1 - 1e-3)
-    return log(p / (1 - p))
+        found, posed = logit([detection, best_mean(keypoints)], 1e-3)
+        return float(found), float(posed)
 
 
 @dataclass(frozen=True)
@@ -58,7 +67,8 @@ class ModelSpec:
     how many times larger than the person's box the training crops were. `network` holds the arguments that build it in
     PyTorch; with `lstm_channels` it is recurrent, and its state is a further input and output (`state_channels`).
     `provenance` says where its weights come from. `kind`: a "pose" model, or a "finder", whose maps and `skeleton` are
-    those of `core.box_maps`. `person_score`: of poses that a detector found. Raises ValueError for sizes that do not
+    those of `core.box_maps`. `keypoint_score`: of its calibrated keypoints; `person_score`: of poses that a detector
+    found. Raises ValueError for sizes that do not
     match, and for an unknown kind.
     """
 
@@ -74,6 +84,7 @@ class ModelSpec:
     network: dict[str, Any] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
     kind: str = "pose"
+    keypoint_score: KeypointScore | None = None
     person_score: PersonScore | None = None
 
     def __post_init__(self) -> None:
@@ -94,6 +105,10 @@ class ModelSpec:
         channels: int = self.network.get("lstm_channels", 0)
         return 2 * channels + len(self.skeleton.keypoints) + 1 if channels else 0
 
+    def scores(self, peak: Float) -> Float32:
+        """The keypoints' scores, 0 to 1, from the maxima of their maps (...): without calibration the maxima."""
+        return self.keypoint_score(peak) if self.keypoint_score else np.clip(peak, 0, 1).astype(np.float32)
+
     def to_identity(self) -> dict[str, str]:
         """The model as responses and reports name it."""
         return {"name": self.name, "skeleton": self.skeleton.name, "version": self.version}
@@ -109,8 +124,9 @@ class ModelSpec:
             values["skeleton"] = Skeleton.from_dict(values["skeleton"])
             for key in ("input_wh", "mean", "std"):
                 values[key] = tuple(values[key])
-            if values.get("person_score"):
-                values["person_score"] = PersonScore(**values["person_score"])
+            for key, rule in (("keypoint_score", KeypointScore), ("person_score", PersonScore)):
+                if values.get(key):
+                    values[key] = rule(**values[key])
             return cls(**values)
         except (KeyError, TypeError, json.JSONDecodeError) as error:
             raise ValueError(f"not a UniPose model spec: {error!r}") from error

@@ -10,7 +10,13 @@ from unipose.core.boxes import enclosing_box
 from unipose.core.skeleton import SKELETONS, Skeleton
 from unipose.core.types import Bool, Float, Float64, Json
 
+BEST = 12  # of the keypoints: a person who is partly hidden is a person
 CONFIDENT = 0.2  # the lowest score with which a keypoint helps to locate a person
+
+
+def best_mean(score: Float) -> float:
+    """The mean of the `BEST` highest of a person's keypoint scores (K,)."""
+    return float(np.sort(score)[-BEST:].mean())
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +45,8 @@ class Pose:
 
     @property
     def person_score(self) -> float:
-        """`probability`, or where that is not known the mean of the keypoints' scores."""
-        return float(self.score.mean()) if self.probability is None else self.probability
+        """`probability`, or where that is not known the keypoints' `best_mean`."""
+        return best_mean(self.score) if self.probability is None else self.probability
 
     @cached_property
     def confident(self) -> Bool:

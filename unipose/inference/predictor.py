@@ -166,10 +166,10 @@ class Predictor:
 
     def read(self, maps: Float32, to_input: Sequence[Affine], boxes_xyxy: Boxes) -> list[Pose]:
         """Heatmaps (n, K, h, w), and the affine and the box of each -> n poses."""
-        xy_heatmap, score = heatmap.decode(maps, self.decoder, self.spec.sigma)
+        xy_heatmap, peak = heatmap.decode(maps, self.decoder, self.spec.sigma)
         return [
             Pose((self.input_to_heatmap @ affine).inverse()(xy), s, box)
-            for xy, s, affine, box in zip(xy_heatmap, score, to_input, boxes_xyxy, strict=True)
+            for xy, s, affine, box in zip(xy_heatmap, self.spec.scores(peak), to_input, boxes_xyxy, strict=True)
         ]
 
     def _estimate(self, image: RGB, boxes_xyxy: Boxes, margin: float) -> Flow:

@@ -1,6 +1,7 @@
 """A TrainingRun from a configuration: all wiring of a training is here."""
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from difflib import get_close_matches
 from functools import partial
@@ -245,9 +246,10 @@ def provenance(config: Config, training: Sequence[RecordSet]) -> dict[str, objec
     def people(records: RecordSet) -> int:
         return sum(map(len, records.boxes.values())) if m.kind == "finder" else len(records.records)
 
+    times = Counter(records.path for records in training)
     data = [
-        {"file": "/".join(records.path.parts[-2:]), "people": people(records), "sha256": sha256(records.path)}
-        for records in training
+        {"file": "/".join(path.parts[-2:]), "people": people(records), "sha256": sha256(path), "times": times[path]}
+        for path, records in {records.path: records for records in training}.items()
     ]
     return {
         "pretrained": m.pretrained,
