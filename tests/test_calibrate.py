@@ -69,3 +69,18 @@ def test_nobody_loses_a_file(tmp_path, capsys, name, message):
     assert main([str(default_weights()), str(tmp_path / name), "--data", str(tmp_path / "set.json")]) == 2
     assert message in capsys.readouterr().err
     assert {path.read_text() for path in tmp_path.iterdir()} == {"mine"}
+
+
+def test_photographs_of_nobody_raise_the_threshold_alone(people, tmp_path, capsys):
+    """Those of the sample set itself, as if nobody were there: then hardly a threshold is high enough."""
+    _, with_people = draw_sample(tmp_path / "sample", count=20, seed=2)
+    empty = read_records(with_people).records[0].image_path.parent
+    rules = []
+    for path, options in ((tmp_path / "a.safetensors", []), (tmp_path / "b.safetensors", ["--empty", str(empty)])):
+        sets = ["--data", str(people), "--people", str(people), *options]
+        assert main([str(default_weights()), str(path), *sets]) == 0
+        rules.append(read_model(path)[1].person_score)
+    assert rules[1].threshold > rules[0].threshold
+    assert replace(rules[1], threshold=rules[0].threshold) == rules[0]
+    assert main([str(default_weights()), str(path), "--data", str(people), "--empty", str(empty), "--force"]) == 2
+    assert "--empty needs --people" in capsys.readouterr().err

@@ -12,9 +12,11 @@ from rich.progress import track
 
 from unipose.cli import exit_status
 from unipose.core.files import is_model_file, refuse_overwrite
+from unipose.core.image import images_in, read_image
 from unipose.core.logistic import logistic, logistic_regression, logit
 from unipose.core.metrics import reliability
 from unipose.core.model_spec import KeypointScore, PersonScore
+from unipose.core.pose import Pose
 from unipose.core.types import Bool, Float64
 from unipose.datasets.records import RecordSet, read_records
 from unipose.evaluation.people import match
@@ -39,20 +41,39 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--people", type=Path, metavar="SET", help="photographs of several people, to calibrate the person score on too"
     )
+    parser.add_argument(
+        "--empty", type=Path, metavar="FOLDER",
+        help="and photographs without people, on whom its threshold then depends too",
+    )  # fmt: skip
     parser.add_argument("--finder", type=Path, help="who finds these people (default: the finder that comes along)")
     add_force(parser)
     a = parser.parse_args(argv)
-    return exit_status(lambda: _run(a.model, a.out, a.data, a.people, a.finder, a.force))
+    return exit_status(lambda: _run(a.model, a.out, a.data, a.people, a.empty, a.finder, a.force))
 
 
-def _run(model: Path, out: Path, data: list[Path], people: Path | None, finder: Path | None, force: bool) -> None:
+def _run(
+    model: Path,
+    out: Path,
+    data: list[Path],
+    people: Path | None,
+    empty: Path | None,
+    finder: Path | None,
+    force: bool,
+) -> None:
+    if empty and not people:
+        raise ValueError("--empty needs --people: without a person score there is no threshold to choose")
     inputs = [model, *data, *(path for path in (people, finder) if path)]
     refuse_overwrite([out], inputs, is_model_file, force)
-    print(calibrate(model, out, [read_records(path) for path in data], people, finder))
+    print(calibrate(model, out, [read_records(path) for path in data], people, empty, finder))
 
 
 def calibrate(
-    model: Path, out: Path, record_sets: Sequence[RecordSet], people: Path | None = None, finder: Path | None = None
+    model: Path,
+    out: Path,
+    record_sets: Sequence[RecordSet],
+    people: Path | None = None,
+    empty: Path | None = None,
+    finder: Path | None = None,
 ) -> str:
     """Write the model with a KeypointScore, and with `people` also a PersonScore -> lines that say what they change.
 
@@ -74,7 +95,9 @@ def calibrate(
         for when, scores in (("before", spec.scores(peak)), ("after", calibrated.scores(peak))):
             lines.append(f"{record_set.path}, {when}: {reliability_line(scores.astype(np.float64), half.judged)}")
     if people:
-        person_rule, text = fit_person_score(out, read_records(people), finder or finder_for(out))
+        person_rule, text = fit_person_score(
+            out, read_records(people), finder or finder_for(out), images_in(empty) if empty else ()
+        )
         save_model(out, weights, replace(calibrated, person_score=person_rule), dtype)
         lines.append(text)
     return "\n".join(lines)
@@ -108,36 +131,52 @@ def judge_set(model: Path, record_set: RecordSet) -> Halves:
     return Halves(features[fitting], score.right[fitting], features[judging], score.right[judging])
 
 
-def fit_person_score(model: Path, record_set: RecordSet, finder: Path) -> tuple[PersonScore, str]:
+def fit_person_score(
+    model: Path, record_set: RecordSet, finder: Path, empty: Sequence[Path] = ()
+) -> tuple[PersonScore, str]:
     """Logistic regression on every second image of a set -> the rule, and a line that judges it on the others.
 
-    Its threshold is that of the best F1 over all images, in hundredths.
+    Its threshold is that of the best F1, in hundredths, over all images and the `empty` ones, where nobody is right.
     """
     runtime = Torch(model)
     runtime.spec = replace(runtime.spec, person_score=PersonScore(bias=0, detection=1, keypoints=1, threshold=0))
     predictor = Predictor(runtime, open_detector("finder", str(finder)))
-    queries = [ImageQuery(path, None) for path in record_set.images.values()]
-    found = predict_queries(predictor, queries, _track, min_score=0.0)
+    paths = list(record_set.images.values())
+    found, features = _people(predictor, paths)
     keypoints = shared_keypoints(runtime.spec, record_set)
     selected = [[pose.select(keypoints) for pose in poses] for poses in found]
     matches = match(selected, list(record_set.images), record_set)
-    features = np.array(
-        [[1.0, *PersonScore.features(pose.detection or 0.0, pose.score)] for poses in found for pose in poses]
-    )
     odd = np.array([i % 2 for i, poses in enumerate(found) for _ in poses], bool)
     weights = logistic_regression(features[~odd], matches.right[~odd], np.ones((~odd).sum()))
     score = logistic(features @ weights)
-    matches = replace(matches, score=score)
-    threshold = max((np.arange(1, 100) / 100).tolist(), key=matches.f1)
-    bias, detection, keypoint = (round(float(w), 4) for w in weights)
-    rule = PersonScore(bias, detection, keypoint, threshold)
-    shown = matches.at(threshold)
+    nobody = logistic(_people(predictor, empty)[1] @ weights)
+    none = np.zeros(len(nobody), bool)
+    over_all = replace(
+        matches,
+        score=np.append(score, nobody),
+        right=np.append(matches.right, none),
+        covers=np.append(matches.covers, none),
+    )
+    threshold = max((np.arange(1, 100) / 100).tolist(), key=over_all.f1)
+    bias, detection, keypoint, overlap, area = (round(float(w), 4) for w in weights)
+    rule = PersonScore(bias, detection, keypoint, threshold, overlap, area)
+    shown = replace(matches, score=score).at(threshold)
     line = (
-        f"person score, {rule}, on {record_set.path}: F1 {matches.f1(threshold):.3f}, {shown['covered']:.1f} % of "
-        f"{shown['people']} people at {shown['answers']:.2f} answers for each; the other half of the images: "
-        f"{reliability_line(score[odd], matches.right[odd])}"
+        f"person score, {rule}, on {record_set.path} and {len(empty)} photographs of nobody: F1 "
+        f"{over_all.f1(threshold):.3f}, {shown['covered']:.1f} % of {shown['people']} people at {shown['answers']:.2f} "
+        f"answers for each; the other half of the images: {reliability_line(score[odd], matches.right[odd])}"
     )
     return rule, line
+
+
+def _people(predictor: Predictor, paths: Sequence[Path]) -> tuple[list[list[Pose]], Float64]:
+    """The people found in each image, and of all of them the features of a PersonScore (N, 5)."""
+    found = predict_queries(predictor, [ImageQuery(path, None) for path in paths], _track, min_score=0.0)
+    features: list[Float64] = []
+    for path, poses in zip(paths, found, strict=True):
+        height, width = read_image(path).shape[:2]
+        features += [PersonScore.features(pose, (width, height)) for pose in poses]
+    return found, np.array(features).reshape(-1, 5)
 
 
 def _track(work: Sequence[Any]) -> Iterable[Any]:

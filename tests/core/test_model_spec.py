@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from unipose.core.model_spec import KeypointScore, ModelSpec, PersonScore
+from unipose.core.pose import Pose
 from unipose.core.skeleton import SKELETONS
 
 SPEC = ModelSpec(
@@ -55,9 +56,14 @@ def test_an_unknown_kind_is_refused(spec):
         replace(spec, kind="face")
 
 
-def test_a_person_score_is_logistic_in_detection_and_best_keypoints():
-    rule = PersonScore(bias=-1.0, detection=2.0, keypoints=0.5, threshold=0.3)
-    keypoints = np.array([0.8] * 12 + [0.0] * 7)  # those that are hidden do not count
-    expected = -1 + 2 * np.log(0.6 / 0.4) + 0.5 * np.log(0.8 / 0.2)
-    assert rule(0.6, keypoints) == pytest.approx(1 / (1 + np.exp(-expected)))
-    assert 0 < rule(0.0, np.zeros(19)) < 1e-3 and rule(1.0, np.ones(19)) > 0.999
+def test_a_person_score_is_logistic_in_detection_keypoints_overlap_and_area():
+    rule = PersonScore(bias=-1.0, detection=2.0, keypoints=0.5, overlap=3.0, area=0.7, threshold=0.3)
+    score = np.array([0.8] * 12 + [0.0] * 7)  # those that are hidden do not count
+    xy = np.tile([50.0, 50.0], (19, 1))
+    xy[:2] = (20.0, 20.0), (59.0, 89.0)  # pixel centres, so that the confident keypoints' box is (20, 20, 60, 90)
+    box = np.array([10.0, 20.0, 60.0, 120.0])
+    overlap, area = 40 * 70 / (50 * 100), 50 * 100 / (640 * 480)
+    expected = -1 + 2 * np.log(0.6 / 0.4) + 0.5 * np.log(0.8 / 0.2) + 3 * overlap + 0.7 * np.log(area)
+    assert rule(Pose(xy, score, box, detection=0.6), (640, 480)) == pytest.approx(1 / (1 + np.exp(-expected)))
+    nobody, somebody = Pose(xy, np.zeros(19), box, detection=0.0), Pose(xy, np.ones(19), box, detection=1.0)
+    assert 0 < rule(nobody, (50, 100)) < 1e-3 and rule(somebody, (50, 100)) > 0.999

@@ -2,14 +2,16 @@
 
 import json
 from dataclasses import asdict, dataclass, field
+from math import log
 from typing import Any
 
 import numpy as np
 
+from unipose.core.boxes import iou
 from unipose.core.logistic import logistic, logit
-from unipose.core.pose import best_mean
+from unipose.core.pose import Pose, best_mean
 from unipose.core.skeleton import Skeleton
-from unipose.core.types import Float, Float32
+from unipose.core.types import Float, Float32, Float64
 
 METADATA_KEY = "unipose"  # the key of the spec's JSON in the metadata of an ONNX or safetensors file
 
@@ -35,27 +37,34 @@ class KeypointScore:
 
 @dataclass(frozen=True)
 class PersonScore:
-    """How likely a pose is right (OKS above 0.5), from its detection's score and its keypoints': a logistic function.
+    """How likely a detected pose is right (OKS above 0.5): a logistic function of four numbers, each with its weight.
 
-    `detection` weighs the detection score's logit, `keypoints` that of the keypoints' `best_mean`.
-    `threshold` is the person score from which a pose is shown, unless somebody asks otherwise.
+    `detection`: of the logit of the detection's score; `keypoints`: of that of the keypoints' `best_mean`; `overlap`:
+    of the IoU of the detected box and the box around the confident keypoints, which domes and statues fill worse than
+    people; `area`: of the logarithm of the share of the image that the detected box takes. `threshold` is the person
+    score from which a pose is shown, unless somebody asks otherwise.
     """
 
     bias: float
     detection: float
     keypoints: float
     threshold: float
+    overlap: float = 0.0
+    area: float = 0.0
 
-    def __call__(self, detection: float, keypoints: Float) -> float:
-        """The scores of a detection and of its pose's keypoints (K,) -> 0 to 1."""
-        found, posed = self.features(detection, keypoints)
-        return float(logistic(self.bias + self.detection * found + self.keypoints * posed))
+    def __call__(self, pose: Pose, image_wh: tuple[int, int]) -> float:
+        """A pose with the score of its detection -> 0 to 1."""
+        weights = (self.bias, self.detection, self.keypoints, self.overlap, self.area)
+        return float(logistic(self.features(pose, image_wh) @ weights))
 
     @staticmethod
-    def features(detection: float, keypoints: Float) -> tuple[float, float]:
-        """What `detection` and `keypoints` weigh."""
-        found, posed = logit([detection, best_mean(keypoints)], 1e-3)
-        return float(found), float(posed)
+    def features(pose: Pose, image_wh: tuple[int, int]) -> Float64:
+        """1, and what the weights weigh -> (5,)."""
+        found, posed = logit([pose.detection or 0.0, best_mean(pose.score)], 1e-3)
+        box = np.asarray(pose.box_xyxy, np.float64)
+        overlap = 0.0 if pose.keypoint_box is None else iou(box[None], pose.keypoint_box[None]).item()
+        share = float(np.prod(box[2:] - box[:2]) / np.prod(image_wh))
+        return np.array([1.0, found, posed, overlap, log(max(share, 1e-6))])
 
 
 @dataclass(frozen=True)

@@ -139,21 +139,23 @@ class Predictor:
         found = detections.boxes_xyxy
         if not self.detector.needs_refinement:
             poses = yield from self._estimate(image, found, self.spec.margin)
-            return self._people(poses, detections.scores, min_score)
+            return self._people(poses, detections.scores, min_score, (image.shape[1], image.shape[0]))
         refined = crop_boxes((yield from self._estimate(image, found, margin=1.0)), image)
         small = _longer_sides(refined) < SMALL * _longer_sides(found)
         if small.any():
             refined[small] = crop_boxes((yield from self._estimate(image, refined[small], self.spec.margin)), image)
         return (yield from self._estimate(image, refined, self.spec.margin))
 
-    def _people(self, poses: list[Pose], scores: Float64 | None, min_score: float | None) -> list[Pose]:
+    def _people(
+        self, poses: list[Pose], scores: Float64 | None, min_score: float | None, image_wh: tuple[int, int]
+    ) -> list[Pose]:
         """Poses and the scores of their detections -> the people among them, the best first."""
         rule = self.spec.person_score
         least = self.min_score if min_score is None else min_score
         if scores is not None:
             poses = [replace(pose, detection=float(score)) for pose, score in zip(poses, scores, strict=True)]
             if rule is not None:
-                poses = [replace(pose, probability=rule(pose.detection or 0.0, pose.score)) for pose in poses]
+                poses = [replace(pose, probability=rule(pose, image_wh)) for pose in poses]
                 least = rule.threshold if least is None else least
         # Not-a-number is no low score: it is a fault that must be seen.
         poses = sorted((p for p in poses if not p.person_score < (least or 0.0)), key=lambda p: -p.person_score)
