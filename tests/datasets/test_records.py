@@ -59,13 +59,16 @@ def test_crowds_and_people_without_keypoints_are_left_out(write, change):
         (document(image_id=4), "not COCO-keypoint JSON"),
         (document(keypoints=[1, 2, 2]), "annotation 5 needs 42 finite numbers"),
         (document(keypoints=[float("nan"), 2, 2] * 14), "annotation 5 needs 42 finite numbers"),
+        (document(bbox=[10, 20, 30]), "annotation 5 needs 4 finite numbers as bbox"),
+        (document(bbox=[10, 20, 30, float("inf")], iscrowd=1), "annotation 5 needs 4 finite numbers as bbox"),
         (document() | {"categories": [{"keypoints": ["nose"]}]}, "no skeleton has the keypoints"),
     ],
 )
 def test_malformed_files_are_refused(write, data, message):
     path = write(data)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=message) as error:
         read_records(path)
+    assert str(path) in str(error.value)
 
 
 def test_a_missing_image_is_named(write, tmp_path):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unipose.core.boxes import enclosing_box
+from unipose.core.boxes import enclosing_box, to_xywh
 from unipose.core.files import write_atomically
 from unipose.core.skeleton import SKELETONS, Skeleton
 from unipose.core.types import Bool, Float, Float64, Int, Json
@@ -45,16 +45,15 @@ def person_entry(
     """One person: xy_image (K, 2), visibility (K,) of 0, 1 or 2, box_xyxy (4,); `area` is the box's."""
     labelled = visibility > 0
     rows = np.column_stack([np.where(labelled[:, None], xy_image, 0.0).round(3), visibility])
-    x1, y1, x2, y2 = (round(float(edge), 3) for edge in box_xyxy)
-    width, height = round(x2 - x1, 3), round(y2 - y1, 3)
+    bbox = to_xywh(box_xyxy.round(3)).round(3)
     return {
         "id": annotation_id,
         "image_id": image_id,
         "category_id": 1,
         "keypoints": [int(value) if value == int(value) else float(value) for value in rows.ravel()],
         "num_keypoints": int(labelled.sum()),
-        "bbox": [x1, y1, width, height],
-        "area": round(width * height, 3),
+        "bbox": bbox.tolist(),
+        "area": round(float(bbox[2] * bbox[3]), 3),
         "iscrowd": 0,
     }
 
