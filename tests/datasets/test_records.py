@@ -62,6 +62,10 @@ def test_crowds_and_people_without_keypoints_are_left_out(write, change):
         (document(bbox=[10, 20, 30]), "annotation 5 needs 4 finite numbers as bbox"),
         (document(bbox=[10, 20, 30, float("inf")], iscrowd=1), "annotation 5 needs 4 finite numbers as bbox"),
         (document() | {"categories": [{"keypoints": ["nose"]}]}, "no skeleton has the keypoints"),
+        (
+            document() | {"info": {"people": ["most"]}},
+            r"info.people says whether all or some are listed, got \['most'\]",
+        ),
     ],
 )
 def test_malformed_files_are_refused(write, data, message):

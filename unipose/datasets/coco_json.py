@@ -2,8 +2,9 @@
 
 Points are pixel-centre coordinates in the stored image; `bbox` is (x, y, width, height) at pixel edges, so the whole
 image is (0, 0, width, height). Visibility: 0 = not labelled (x = y = 0), 1 = labelled but occluded, 2 = visible.
-`info.image_root` is the images' folder, relative to the JSON file; `file_name` is relative to that folder. Clips are
-described as in COCO-style video sets: an image has a `video_id` and a `frame_id`, the file a list of `videos`.
+`info.image_root` is the images' folder, relative to the JSON file; `file_name` is relative to that folder.
+`info.people` is "some" where an image may show people who are not listed. Clips are described as in COCO-style video
+sets: an image has a `video_id` and a `frame_id`, the file a list of `videos`.
 """
 
 import json
@@ -19,6 +20,7 @@ from unipose.core.skeleton import SKELETONS, Skeleton
 from unipose.core.types import Bool, Float, Float64, Int, Json
 
 BOX_PADDING = 0.15  # of the box around a person's keypoints, in sets without boxes
+PEOPLE = {True: "all", False: "some"}  # `info.people`, by whether everybody is listed
 CLICK_TOLERANCE = 2.0  # pixels by which a label may lie outside its image
 
 
@@ -81,12 +83,17 @@ def document(
     description: str,
     image_root: str,
     videos: Sequence[Json] = (),
+    *,
+    complete: bool,
 ) -> Json:
-    """The content of a whole file, checked. Raises ValueError as `check` does."""
+    """The content of a whole file, checked; `complete`: everybody in the images is listed, or in a crowd that is.
+
+    Raises ValueError as `check` does.
+    """
     known = skeleton.name if skeleton in SKELETONS.values() else skeleton.to_dict()
     category = skeleton.to_coco_category() | {"unipose_skeleton": known}
     content = {
-        "info": {"description": description, "image_root": image_root},
+        "info": {"description": description, "image_root": image_root, "people": PEOPLE[complete]},
         "images": list(images),
         "annotations": list(annotations),
         "categories": [category],

@@ -11,6 +11,7 @@ import numpy as np
 from unipose.core.boxes import from_xywh
 from unipose.core.skeleton import SKELETONS, Skeleton
 from unipose.core.types import Bool, Boxes, Float64
+from unipose.datasets.coco_json import PEOPLE
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +112,9 @@ def read_records(path: str | Path) -> RecordSet:
         boxes = _boxes(
             [one for one in data["annotations"] if one.get("category_id") == data["categories"][0].get("id")]
         )
-        complete = {"all": True, "some": False}[info.get("people", "all")]
+        people = info.get("people", PEOPLE[True])
+        if people not in PEOPLE.values():
+            raise ValueError(f"info.people says whether {' or '.join(PEOPLE.values())} are listed, got {people!r}")
     except (KeyError, TypeError, IndexError, AttributeError, json.JSONDecodeError) as error:
         raise ValueError(
             f"{path} is not COCO-keypoint JSON (data/README.md says how to make one): {error!r}"
@@ -121,7 +124,7 @@ def read_records(path: str | Path) -> RecordSet:
     for image in {record.image_path for record in records}:
         if not image.is_file():
             raise FileNotFoundError(f"{path} names the image {image}, which does not exist")
-    return RecordSet(path, skeleton, records, images, boxes, complete)
+    return RecordSet(path, skeleton, records, images, boxes, complete=people == PEOPLE[True])
 
 
 def clips(records: Sequence[Record]) -> list[tuple[Record, ...]]:

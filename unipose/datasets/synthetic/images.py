@@ -35,7 +35,9 @@ def draw_sample(
         people.append(person_entry(number, number, xy_image, visibility, box_xyxy))
     split = count - count // 5
     for half, part in (("train", slice(split)), ("test", slice(split, None))):
-        content = document(SKELETON, images[part], people[part], f"drawn figures, seed {seed}, {half}", "images")
+        content = document(
+            SKELETON, images[part], people[part], f"drawn figures, seed {seed}, {half}", "images", complete=True
+        )
         write_json(out_dir / f"{half}.json", content)
     return out_dir / "train.json", out_dir / "test.json"
 
