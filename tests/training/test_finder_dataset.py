@@ -1,5 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from unipose.training.finder_dataset import FinderDataset, LabelledImage, boxes_
 
 VIEW = RandomView(scale=(0.6, 1.8), stretch=1.4, shift=0.4, flip=0.5)
 SIZES = [(310, 230), (250, 333), (300, 300), (200, 120)]
+FRONT, BACK = [20.0, 10, 80, 110], [100.0, 30, 190, 100]
 NOBODY = np.zeros((0, 4)), np.zeros(0, bool)
 
 
@@ -97,6 +99,18 @@ def test_a_mosaic_is_four_images_each_with_its_boxes(people, seed, index):
         np.testing.assert_allclose(target_boxes(sample, quarter), red_box(sample, quarter), atol=1.1)
 
 
+def test_views_are_of_people_not_of_crowds(people):
+    asked = []
+
+    def draw(rng, image_wh, boxes_xyxy, size_wh):
+        asked.append((image_wh, boxes_xyxy.tolist(), size_wh))
+        return Affine.resize(image_wh, size_wh)
+
+    image = replace(people[0], boxes_xyxy=np.array([FRONT, BACK]), crowd=np.array([True, False]))
+    FinderDataset([image], SPEC, Mock(draw=draw))[0]
+    assert asked == [(SIZES[0], [BACK], (96, 64))]
+
+
 def test_so_many_samples_are_mosaics(people):
     dataset = FinderDataset(people, SPEC, VIEW, mosaic=0.3)
     counts = []
@@ -117,7 +131,6 @@ def test_a_mirrored_view_has_mirrored_boxes(people):
 
 
 GREY = np.full((120, 200, 3), 90, np.uint8)
-FRONT, BACK = [20.0, 10, 80, 110], [100.0, 30, 190, 100]
 
 
 @pytest.fixture
@@ -220,6 +233,7 @@ def test_a_change_of_appearance_moves_no_box(people):
         ([20, 10, 24.9, 50], [20, 10, 24.9, 50], True),  # too narrow
         ([20, 10, 60, 21.9], [20, 10, 60, 21.9], True),  # too low
         ([20, 10, 25, 22], [20, 10, 25, 22], False),  # just large enough
+        ([20, 10, 22, 12.1], [20, 10, 22, 12.1], True),
         ([20, 10, 21.9, 12.1], None, None),  # nothing that could be punished
         ([97, 10, 140, 50], None, None),
     ],
