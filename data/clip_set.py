@@ -1,4 +1,4 @@
-"""ClipSet: labelled clips of one person each, collected and written as COCO-keypoint JSON."""
+"""ClipSet: clips of one labelled person each, among whom there may be others, written as COCO-keypoint JSON."""
 
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -56,5 +56,6 @@ class ClipSet:
             raise ValueError(f"{self.source.path}: has no clip for {path.name}")
         names = [image["file_name"] for image in self.images]
         image_root = self.source.place_images(self.root.as_posix(), names, path.parent)
-        write_json(path, document(skeleton, self.images, self.people, description, image_root, self.videos))
+        content = document(skeleton, self.images, self.people, description, image_root, self.videos, complete=False)
+        write_json(path, content)
         return f"{len(self.videos)} clips, {len(self.images)} frames -> {path}"

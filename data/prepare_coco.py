@@ -7,6 +7,9 @@ Writes DIR/train2017.json, DIR/val2017.json. All images and people are kept, cro
 with their areas unchanged: pycocotools computes the same AP from this file as from the original. (Segmentations are
 left out: the keypoint AP does not use them.) COCO counts pixels from 0, so coordinates are unchanged.
 With --skeleton any set in COCO's layout can be prepared, whatever its keypoints.
+
+COCO lists everybody, those without keypoints too. Where everybody listed has keypoints, the others have been left out:
+unless --people says otherwise, `info.people` is then "some", and training a finder does not punish it for finding them.
 """
 
 import argparse
@@ -19,7 +22,7 @@ from source import Source, run_script
 
 from unipose.core.skeleton import SKELETONS, Skeleton, skeleton_from_names
 from unipose.core.types import Json
-from unipose.datasets.coco_json import document, image_entry, write_json
+from unipose.datasets.coco_json import PEOPLE, document, image_entry, write_json
 
 KEPT = ("id", "image_id", "category_id", "keypoints", "num_keypoints", "bbox", "area", "iscrowd")
 
@@ -56,8 +59,8 @@ def read_labels(
     return images, people
 
 
-def convert(labels: Source, pictures: Source, name: str, skeleton: Skeleton, out: Path) -> str:
-    """Convert one split -> a summary line."""
+def convert(labels: Source, pictures: Source, name: str, skeleton: Skeleton, said: str | None, out: Path) -> str:
+    """Convert one split -> a summary line. `said`: whether all or some people are listed, where that is known."""
     split = PurePosixPath(name).stem.removeprefix("person_keypoints_")
     listed, people = read_labels(labels, name, skeleton)
     if not listed:
@@ -71,13 +74,15 @@ def convert(labels: Source, pictures: Source, name: str, skeleton: Skeleton, out
         images.append(image_entry(image_id, file_name, size_wh))
     root = f"images/{split}"
     try:
-        content = document(skeleton, images, people, f"COCO {split}", root)
+        complete = said == "all" if said else any(not person["num_keypoints"] for person in people)
+        content = document(skeleton, images, people, f"COCO {split}", root, complete=complete)
     except (ValueError, TypeError) as error:
         raise ValueError(f"{labels.path}: {name}: {error}") from error
     content["info"]["image_root"] = pictures.place_images(folder, list(listed), out, root)
     write_json(out / f"{split}.json", content)
     labelled = sum(person["num_keypoints"] > 0 for person in people)
-    return f"{split}: {len(images)} images, {len(people)} persons, {labelled} with keypoints -> {out / split}.json"
+    listed_people = f"{len(people)} persons{'' if complete else ', others perhaps not listed'}"
+    return f"{split}: {len(images)} images, {listed_people}, {labelled} with keypoints -> {out / split}.json"
 
 
 def prepare(args: argparse.Namespace) -> str:
@@ -87,7 +92,7 @@ def prepare(args: argparse.Namespace) -> str:
     if not names:
         raise ValueError(f"{labels.path}: has no person_keypoints_{args.split or '*'}.json")
     skeleton = read_skeleton(args.skeleton)
-    return "\n".join(convert(labels, pictures, name, skeleton, args.out) for name in names)
+    return "\n".join(convert(labels, pictures, name, skeleton, args.people, args.out) for name in names)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -97,6 +102,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--split", help="train2017 or val2017 (default: all there are labels for)")
     parser.add_argument(
         "--skeleton", type=Path, help="YAML that describes other keypoints than COCO's (data/README.md)"
+    )
+    parser.add_argument(
+        "--people",
+        choices=tuple(PEOPLE.values()),
+        help="who is listed of those in the images (default: some where everybody listed has keypoints, else all)",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for the JSON files and images/")
     return run_script(prepare, parser, argv)

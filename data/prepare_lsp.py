@@ -90,7 +90,7 @@ def prepare(args: argparse.Namespace) -> str:
     image_root = source.place_images(folder, names, args.out)
     halves = {"train": slice(None)} if kind == "LSPET" else {"train": slice(LSP_TRAIN), "test": slice(LSP_TRAIN, None)}
     for half, part in halves.items():
-        content = document(SKELETON, images[part], people[part], f"{kind} {half}", image_root)
+        content = document(SKELETON, images[part], people[part], f"{kind} {half}", image_root, complete=False)
         write_json(args.out / f"{half}.json", content)
     counts = ", ".join(f"{half}.json {len(images[part])}" for half, part in halves.items())
     labelled = sum(person["num_keypoints"] for person in people)

@@ -106,7 +106,7 @@ def convert(labels: Source, pictures: Source, split: str, args: argparse.Namespa
         head_size = person.head_size() if from_boxes is None else float(from_boxes[number - 1])
         people.append(record if head_size is None else {**record, "head_size": round(head_size, 6)})
     image_root = pictures.place_images(folder, list(images), args.out)
-    content = document(SKELETON, list(images.values()), people, f"MPII {split}", image_root)
+    content = document(SKELETON, list(images.values()), people, f"MPII {split}", image_root, complete=False)
     content["info"]["head_size_source"] = "0.75 x |upper_neck - head_top|" if from_boxes is None else "head boxes"
     write_json(args.out / f"{split}.json", content)
     without = sum("head_size" not in person for person in people)

@@ -15,7 +15,7 @@ from unipose.weights import default_model
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sample")
-    draw_sample(folder, count=30, seed=4)
+    draw_sample(folder, count=30, seed=4, figures=(1,))
     return folder / "train.json"
 
 

@@ -15,7 +15,7 @@ ENGINES = ["onnxruntime", "openvino"]
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory):
-    train, _ = draw_sample(tmp_path_factory.mktemp("sample"), count=50, seed=1)
+    train, _ = draw_sample(tmp_path_factory.mktemp("sample"), count=50, seed=1, figures=(1,))
     return train
 
 

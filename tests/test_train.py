@@ -29,7 +29,7 @@ SMALL = [
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sample")
-    draw_sample(folder, count=40, seed=1)
+    draw_sample(folder, count=40, seed=1, figures=(1,))
     return folder
 
 

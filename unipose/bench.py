@@ -74,7 +74,8 @@ def bench_train(config: Config, batches: int) -> None:
     console = _console()
     with tempfile.TemporaryDirectory() as folder, distributed.process_group(config.train.device) as device:
         if not config.data.train:
-            train, _ = draw_sample(Path(folder), count=10 * config.train.batch_size, seed=0, size_wh=PHOTO_WH)
+            count = 10 * config.train.batch_size
+            train, _ = draw_sample(Path(folder), count, seed=0, size_wh=PHOTO_WH, figures=(1,))
             config = replace(config, data=DataConfig(train=(train,)))
         training, _ = read_data(config.data, Path(folder), console)
         run = build_run(config, training, None, device)

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from unipose.cli import exit_status
-from unipose.evaluation.box_ap import ground_truth
+from unipose.evaluation.box_ap import refuse_nobody
 from unipose.evaluation.summary import annotated, default_metric, summarise
 from unipose.training import distributed
 from unipose.training.build import build_run, configure, read_data
@@ -37,7 +37,7 @@ def train(config: Config, resume: bool = False) -> None:
         training, validation = read_data(config.data, t.run / "data", console)
         if validation:  # a set that cannot be judged is refused now, not after the first epoch
             if config.model.kind == "finder":
-                ground_truth(validation)
+                refuse_nobody(validation)
             else:
                 summarise(default_metric(validation), validation, [annotated(record) for record in validation.records])
         run = build_run(config, training, validation, device)

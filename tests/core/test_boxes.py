@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unipose.core.boxes import enclosing_box, iou, nms, select_people
+from unipose.core.boxes import enclosing_box, from_xywh, iou, nms, select_people, to_xywh
 
 SIZE = (50, 30)
 A, B, C = [5, 6, 15, 26], [30, 2, 44, 20], [6, 6, 15, 26]  # C is almost A: 9/10 of their union
@@ -50,6 +50,24 @@ def test_iou_is_symmetric_and_one_with_itself(a, b):
     [[there]], [[back]], [[same]] = iou(a[None], b[None]), iou(b[None], a[None]), iou(a[None], a[None])
     assert there == pytest.approx(back) and 0 <= there <= 1 + 1e-9
     assert same == pytest.approx(1)
+
+
+@given(st.lists(boxes, max_size=4))
+def test_cocos_boxes_come_back(drawn):
+    array = np.array(drawn).reshape(-1, 4)
+    np.testing.assert_allclose(from_xywh(to_xywh(array)), array, atol=1e-12)
+
+
+def test_cocos_box_by_hand():
+    assert to_xywh([3, 4, 10, 24]).tolist() == [3, 4, 7, 20]
+    assert from_xywh([[3, 4, 7, 20]]).tolist() == [[3, 4, 10, 24]]
+
+
+@pytest.mark.parametrize("box", [[1, 2, 3], [[1, 2], [3, 4]], 5, None])
+def test_what_is_no_box_is_refused(box):
+    for convert, names in ((to_xywh, "x1, y1, x2, y2"), (from_xywh, "x, y, width, height")):
+        with pytest.raises(ValueError, match=f"a box is {names}, got an array of shape"):
+            convert(box)
 
 
 def test_iou_of_every_pair():

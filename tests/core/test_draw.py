@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from unipose.core.draw import COLOURS, MIN_SCORE, PEOPLE, contact_sheet, draw_poses, side
+from unipose.core.draw import COLOURS, MIN_SCORE, PEOPLE, contact_sheet, draw_boxes, draw_poses, side
 from unipose.core.pose import Pose
 from unipose.core.skeleton import SKELETONS
 
@@ -99,3 +99,22 @@ def test_contact_sheet(count, rows):
         top, left = i // 3 * 40, i % 3 * 40
         assert (sheet[top + 1, left + 1] == 50 * i + 40).all()
         assert (sheet[top + 39, left] == (24 if images[i].shape[0] < 58 else 50 * i + 40)).all()
+
+
+@pytest.mark.parametrize(("size_wh", "thickness"), [((60, 40), 1), ((600, 400), 2)])
+def test_a_boxs_outline_lies_within_it(size_wh, thickness):
+    image = np.full((size_wh[1], size_wh[0], 3), 30, np.uint8)
+    drawn = draw_boxes(image, np.array([[8.2, 5.4, 30.8, 21.6]]), (255, 120, 0))
+    assert (image == 30).all() and colours(drawn) == {(30, 30, 30), (255, 120, 0)}
+    rows, columns = np.nonzero(drawn[..., 0] == 255)
+    assert (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1) == (8, 5, 31, 22)
+    assert (drawn[5 + thickness : 22 - thickness, 8 + thickness : 31 - thickness] == 30).all()
+    assert (drawn[5 : 5 + thickness, 8:31] == (255, 120, 0)).all()
+
+
+def test_boxes_beyond_the_image_are_drawn_as_far_as_they_are_seen():
+    image = np.zeros((40, 60, 3), np.uint8)
+    drawn = draw_boxes(image, np.array([[-10.0, 10, 20, 90], [70, 50, 80, 60]]), (9, 9, 9))
+    rows, columns = np.nonzero(drawn[..., 0])
+    assert (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1) == (0, 10, 20, 40)
+    assert np.array_equal(draw_boxes(image, np.empty((0, 4)), (9, 9, 9)), image)

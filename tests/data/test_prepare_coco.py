@@ -70,6 +70,28 @@ def test_people_get_category_1_whatever_theirs_was(tmp_path):
     assert {person["category_id"] for person in written["annotations"]} == {1} == {written["categories"][0]["id"]}
 
 
+@pytest.mark.parametrize(
+    ("listed", "option", "people"),
+    [
+        ((3, 4, 5), [], "all"),
+        ((3, 4), [], "all"),
+        ((3, 5), [], "all"),  # a crowd is never labelled one by one
+        ((3,), [], "some"),
+        ((), [], "some"),
+        ((3,), ["--people", "all"], "all"),
+        ((3, 4, 5), ["--people", "some"], "some"),
+    ],
+)
+def test_where_only_people_with_keypoints_are_listed_there_may_be_others(tmp_path, capsys, listed, option, people):
+    content = labels()
+    content["annotations"] = [person for person in content["annotations"] if person["id"] in listed]
+    source = zipped(tmp_path / "coco.zip", {LABELS: json.dumps(content).encode(), PICTURE: jpeg()})
+    assert main([str(source), "--out", str(tmp_path / "out"), *option]) == 0
+    assert json.loads((tmp_path / "out" / "val2017.json").read_text())["info"]["people"] == people
+    assert read_records(tmp_path / "out" / "val2017.json").complete == (people == "all")
+    assert ("others perhaps not listed" in capsys.readouterr().out) == (people == "some")
+
+
 def test_labels_and_images_in_separate_files(tmp_path):
     """As COCO publishes them: labels of both splits in one zip, each split's images in another."""
     text = json.dumps(labels()).encode()

@@ -3,7 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from unipose.datasets.coco_json import box_around, outside, write_changed
+from unipose.core.skeleton import SKELETONS
+from unipose.datasets.coco_json import box_around, document, outside, write_changed, write_json
+from unipose.datasets.records import read_records
 
 SIZE = (60, 40)
 
@@ -25,6 +27,12 @@ def test_the_box_around_a_persons_keypoints(xy, padding, expected):
 def test_labels_more_than_two_pixels_outside_their_image():
     xy = np.array([[[-2.5, 5], [-2.6, 5], [30, 41.5]], [[30, 41.6], [61.5, 20], [62, 20]]])
     assert outside(xy, SIZE).tolist() == [[False, True, False], [True, False, True]]
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_a_file_says_whether_everybody_is_listed(tmp_path, complete):
+    write_json(tmp_path / "set.json", document(SKELETONS["lsp14"], [], [], "nobody", ".", complete=complete))
+    assert read_records(tmp_path / "set.json").complete == complete
 
 
 def test_a_changed_file_elsewhere_finds_the_same_images(tmp_path):

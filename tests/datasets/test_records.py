@@ -1,12 +1,15 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from unipose.core.skeleton import SKELETONS
-from unipose.datasets.records import clips, read_records
+from unipose.core.skeleton import SKELETONS, Skeleton
+from unipose.datasets.records import Annotated, Record, RecordSet, clips, read_records
 
-LSP = SKELETONS["lsp14"]
+LSP, COCO, BODY = (SKELETONS[name] for name in ("lsp14", "coco17", "body19"))
 
 
 def document(**changes):
@@ -59,13 +62,20 @@ def test_crowds_and_people_without_keypoints_are_left_out(write, change):
         (document(image_id=4), "not COCO-keypoint JSON"),
         (document(keypoints=[1, 2, 2]), "annotation 5 needs 42 finite numbers"),
         (document(keypoints=[float("nan"), 2, 2] * 14), "annotation 5 needs 42 finite numbers"),
+        (document(bbox=[10, 20, 30]), "annotation 5 needs 4 finite numbers as bbox"),
+        (document(bbox=[10, 20, 30, float("inf")], iscrowd=1), "annotation 5 needs 4 finite numbers as bbox"),
         (document() | {"categories": [{"keypoints": ["nose"]}]}, "no skeleton has the keypoints"),
+        (
+            document() | {"info": {"people": ["most"]}},
+            r"info.people says whether all or some are listed, got \['most'\]",
+        ),
     ],
 )
 def test_malformed_files_are_refused(write, data, message):
     path = write(data)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=message) as error:
         read_records(path)
+    assert str(path) in str(error.value)
 
 
 def test_a_missing_image_is_named(write, tmp_path):
@@ -97,3 +107,53 @@ def test_clips_are_a_videos_consecutive_frames_in_order(write):
 def test_photographs_and_several_people_make_no_clips(write, data):
     with pytest.raises(ValueError, match=r"a.jpg: clips need images with video_id and frame_id, and one person"):
         clips(read_records(write(data)).records)
+
+
+def labelled(skeleton, seed=0) -> RecordSet:
+    """A set of one person, with about two thirds of the keypoints labelled, some of them occluded."""
+    rng = np.random.default_rng(seed)
+    known = rng.random(len(skeleton.keypoints)) < 0.7
+    xy = np.where(known[:, None], rng.uniform(0, 99, (len(known), 2)), 0.0)
+    seen = known & (rng.random(len(known)) < 0.7)
+    record = Record(5, 3, Path("a.jpg"), xy, known, seen, np.array([10.0, 20, 40, 60]), None)
+    boxes = {3: Annotated(record.box_xyxy[None], np.array([False]))}
+    return RecordSet(Path("set.json"), skeleton, (record,), {3: Path("a.jpg"), 4: Path("b.jpg")}, boxes, complete=False)
+
+
+@given(st.sampled_from(list(SKELETONS.values())), st.sampled_from(list(SKELETONS.values())), st.integers(0, 999))
+def test_another_skeletons_keypoints_are_found_by_name(own, other, seed):
+    """Each is the one of the same name, if the set has it, and otherwise not labelled."""
+    before = labelled(own, seed)
+    after = before.onto(other)
+    assert after.skeleton is other
+    assert (after.path, after.images, after.boxes, after.complete) == (before.path, before.images, before.boxes, False)
+    [was], [now] = before.records, after.records
+    assert (now.id, now.image_id, now.image_path) == (was.id, was.image_id, was.image_path)
+    assert now.box_xyxy is was.box_xyxy and now.xy_image.shape == (len(other.keypoints), 2)
+    assert now.labelled.shape == now.visible.shape == (len(other.keypoints),)
+    for k, name in enumerate(other.keypoints):
+        if name in own.keypoints:
+            i = own.keypoints.index(name)
+            assert (now.xy_image[k] == was.xy_image[i]).all()
+            assert (now.labelled[k], now.visible[k]) == (was.labelled[i], was.visible[i])
+        else:
+            assert not (now.labelled[k] or now.visible[k] or now.xy_image[k].any())
+
+
+@pytest.mark.parametrize(
+    ("own", "lacking"), [(LSP, "nose left_eye right_eye left_ear right_ear"), (COCO, "neck head_top")]
+)
+def test_what_body19_has_and_a_set_lacks(own, lacking):
+    every = labelled(own)
+    [record] = every.records
+    record.labelled[:] = True
+    [moved] = every.onto(BODY).records
+    assert [name for name, known in zip(BODY.keypoints, moved.labelled, strict=True) if not known] == lacking.split()
+    [back] = every.onto(BODY).onto(own).records
+    assert np.array_equal(back.xy_image, record.xy_image) and back.labelled.all()
+
+
+def test_a_set_that_shares_no_keypoint_is_refused():
+    strange = Skeleton("hand", ("wrist", "thumb"), (0, 1), (), (0.1, 0.1), (0, 1))
+    with pytest.raises(ValueError, match=r"set\.json has no keypoint of body19: it has wrist, thumb"):
+        labelled(strange).onto(BODY)

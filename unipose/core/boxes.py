@@ -1,4 +1,4 @@
-"""Boxes: around points, their overlap, non-maximum suppression, and the people among a detector's boxes."""
+"""Boxes: around points, as COCO has them, their overlap, non-maximum suppression, and people among a detector's."""
 
 from dataclasses import dataclass
 
@@ -13,6 +13,25 @@ def enclosing_box(xy: Float, padding: float = 0.0) -> Float64:
     low, high = xy.min(axis=0), xy.max(axis=0) + 1.0  # a pixel centre x covers the edges x to x + 1
     grown = padding * float((high - low).max())
     return np.concatenate([low - grown, high + grown])
+
+
+def to_xywh(box_xyxy: ArrayLike) -> Float64:
+    """Boxes x1, y1, x2, y2 (..., 4) -> x, y, width, height (..., 4), as COCO has them."""
+    corner, end = _halves(box_xyxy, "x1, y1, x2, y2")
+    return np.concatenate([corner, end - corner], axis=-1)
+
+
+def from_xywh(bbox: ArrayLike) -> Float64:
+    """COCO's x, y, width, height (..., 4) -> box_xyxy (..., 4). Raises ValueError for other shapes."""
+    corner, side = _halves(bbox, "x, y, width, height")
+    return np.concatenate([corner, corner + side], axis=-1)
+
+
+def _halves(boxes: ArrayLike, names: str) -> tuple[Float64, Float64]:
+    array = np.asarray(boxes, np.float64)
+    if array.shape[-1:] != (4,):
+        raise ValueError(f"a box is {names}, got an array of shape {array.shape}")
+    return array[..., :2], array[..., 2:]
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Poses drawn on an image."""
+"""Poses and boxes drawn on an image."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ import numpy as np
 
 from unipose.core.pose import Pose
 from unipose.core.skeleton import Skeleton
-from unipose.core.types import RGB, Float
+from unipose.core.types import RGB, Boxes, Float
 
 # RGB by body side, so that swapped sides stand out; safe for colour-blind readers (after Okabe and Ito).
 COLOURS = {"left": (0, 158, 255), "right": (255, 120, 0), "middle": (0, 190, 110)}
@@ -53,6 +53,17 @@ def _draw_pose(canvas: RGB, pose: Pose, skeleton: Skeleton, person: tuple[int, i
     if pose.track_id is not None and shown.any():
         left, top = min((points[i] for i in np.flatnonzero(shown)), key=lambda point: point[1])
         _put_text(canvas, str(pose.track_id), (left, top - 4 * thickness), thickness)
+
+
+def draw_boxes(image: RGB, boxes_xyxy: Boxes, colour: tuple[int, int, int]) -> RGB:
+    """A copy of the image (H, W, 3) with the outlines of boxes (N, 4), whose lines lie within them."""
+    canvas = np.ascontiguousarray(image).copy()
+    thickness = max(1, round(max(canvas.shape[:2]) / 250))
+    for left, top, right, bottom in np.round(boxes_xyxy).astype(int).tolist():
+        for inset in range(thickness):
+            corners = (left + inset, top + inset), (right - 1 - inset, bottom - 1 - inset)
+            cv2.rectangle(canvas, *corners, colour)
+    return canvas
 
 
 def _put_text(canvas: RGB, text: str, at: tuple[int, int], thickness: int) -> None:

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from unipose.core.boxes import enclosing_box
+from unipose.core.boxes import enclosing_box, to_xywh
 from unipose.core.skeleton import SKELETONS, Skeleton
 from unipose.core.types import Bool, Float, Float64, Json
 
@@ -95,13 +95,12 @@ class Pose:
     def to_coco(self, image_id: int, category_id: int = 1) -> Json:
         """One entry of a COCO keypoint result file; keypoints are [x, y, score] * K."""
         flat = np.column_stack([self.xy_image, self.score]).ravel()
-        left, top, right, bottom = _rounded(self.box_xyxy)
         entry: Json = {
             "image_id": image_id,
             "category_id": category_id,
             "keypoints": [round(float(value), 4) for value in flat],
             "score": self.person_score,
-            "bbox": [left, top, round(right - left, 2), round(bottom - top, 2)],
+            "bbox": _rounded(to_xywh(_rounded(self.box_xyxy))),
         }
         return entry if self.track_id is None else {**entry, "track_id": self.track_id}
 

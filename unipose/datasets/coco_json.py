@@ -2,8 +2,9 @@
 
 Points are pixel-centre coordinates in the stored image; `bbox` is (x, y, width, height) at pixel edges, so the whole
 image is (0, 0, width, height). Visibility: 0 = not labelled (x = y = 0), 1 = labelled but occluded, 2 = visible.
-`info.image_root` is the images' folder, relative to the JSON file; `file_name` is relative to that folder. Clips are
-described as in COCO-style video sets: an image has a `video_id` and a `frame_id`, the file a list of `videos`.
+`info.image_root` is the images' folder, relative to the JSON file; `file_name` is relative to that folder.
+`info.people` is "some" where an image may show people who are not listed. Clips are described as in COCO-style video
+sets: an image has a `video_id` and a `frame_id`, the file a list of `videos`.
 """
 
 import json
@@ -13,12 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
-from unipose.core.boxes import enclosing_box
+from unipose.core.boxes import enclosing_box, to_xywh
 from unipose.core.files import write_atomically
 from unipose.core.skeleton import SKELETONS, Skeleton
 from unipose.core.types import Bool, Float, Float64, Int, Json
 
 BOX_PADDING = 0.15  # of the box around a person's keypoints, in sets without boxes
+PEOPLE = {True: "all", False: "some"}  # `info.people`, by whether everybody is listed
 CLICK_TOLERANCE = 2.0  # pixels by which a label may lie outside its image
 
 
@@ -45,16 +47,15 @@ def person_entry(
     """One person: xy_image (K, 2), visibility (K,) of 0, 1 or 2, box_xyxy (4,); `area` is the box's."""
     labelled = visibility > 0
     rows = np.column_stack([np.where(labelled[:, None], xy_image, 0.0).round(3), visibility])
-    x1, y1, x2, y2 = (round(float(edge), 3) for edge in box_xyxy)
-    width, height = round(x2 - x1, 3), round(y2 - y1, 3)
+    bbox = to_xywh(box_xyxy.round(3)).round(3)
     return {
         "id": annotation_id,
         "image_id": image_id,
         "category_id": 1,
         "keypoints": [int(value) if value == int(value) else float(value) for value in rows.ravel()],
         "num_keypoints": int(labelled.sum()),
-        "bbox": [x1, y1, width, height],
-        "area": round(width * height, 3),
+        "bbox": bbox.tolist(),
+        "area": round(float(bbox[2] * bbox[3]), 3),
         "iscrowd": 0,
     }
 
@@ -82,12 +83,17 @@ def document(
     description: str,
     image_root: str,
     videos: Sequence[Json] = (),
+    *,
+    complete: bool,
 ) -> Json:
-    """The content of a whole file, checked. Raises ValueError as `check` does."""
+    """The content of a whole file, checked; `complete`: everybody in the images is listed, or in a crowd that is.
+
+    Raises ValueError as `check` does.
+    """
     known = skeleton.name if skeleton in SKELETONS.values() else skeleton.to_dict()
     category = skeleton.to_coco_category() | {"unipose_skeleton": known}
     content = {
-        "info": {"description": description, "image_root": image_root},
+        "info": {"description": description, "image_root": image_root, "people": PEOPLE[complete]},
         "images": list(images),
         "annotations": list(annotations),
         "categories": [category],

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from unipose.core.boxes import from_xywh
 from unipose.core.skeleton import SKELETONS, Skeleton
 from unipose.core.types import Bool, Boxes, Float64
+from unipose.datasets.coco_json import PEOPLE
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,15 +112,19 @@ def read_records(path: str | Path) -> RecordSet:
         boxes = _boxes(
             [one for one in data["annotations"] if one.get("category_id") == data["categories"][0].get("id")]
         )
-        complete = {"all": True, "some": False}[info.get("people", "all")]
+        people = info.get("people", PEOPLE[True])
+        if people not in PEOPLE.values():
+            raise ValueError(f"info.people says whether {' or '.join(PEOPLE.values())} are listed, got {people!r}")
     except (KeyError, TypeError, IndexError, AttributeError, json.JSONDecodeError) as error:
         raise ValueError(
             f"{path} is not COCO-keypoint JSON (data/README.md says how to make one): {error!r}"
         ) from error
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
     for image in {record.image_path for record in records}:
         if not image.is_file():
             raise FileNotFoundError(f"{path} names the image {image}, which does not exist")
-    return RecordSet(path, skeleton, records, images, boxes, complete)
+    return RecordSet(path, skeleton, records, images, boxes, complete=people == PEOPLE[True])
 
 
 def clips(records: Sequence[Record]) -> list[tuple[Record, ...]]:
@@ -158,16 +164,23 @@ def _skeleton(category: dict[str, Any]) -> Skeleton:
 
 def _boxes(annotations: Sequence[dict[str, Any]]) -> dict[int, Annotated]:
     """Of every image with annotations. Boxes without area, which no one can be found in, are left out."""
-    by_image: dict[int, list[dict[str, Any]]] = {}
+    by_image: dict[int, list[tuple[Float64, bool]]] = {}
     for annotation in annotations:
-        if min(annotation["bbox"][2:]) > 0:
-            by_image.setdefault(annotation["image_id"], []).append(annotation)
-    found = {}
-    for image_id, people in by_image.items():
-        corner, side = np.hsplit(np.array([person["bbox"] for person in people], np.float64), 2)
-        crowd = np.array([bool(person.get("iscrowd")) for person in people])
-        found[image_id] = Annotated(np.hstack([corner, corner + side]), crowd)
-    return found
+        box_xyxy = _box(annotation)
+        if (box_xyxy[2:] > box_xyxy[:2]).all():
+            by_image.setdefault(annotation["image_id"], []).append((box_xyxy, bool(annotation.get("iscrowd"))))
+    return {
+        image_id: Annotated(np.stack([box for box, _ in people]), np.array([crowd for _, crowd in people]))
+        for image_id, people in by_image.items()
+    }
+
+
+def _box(annotation: dict[str, Any]) -> Float64:
+    """Its box_xyxy (4,)."""
+    bbox = np.array(annotation["bbox"], np.float64)
+    if bbox.shape != (4,) or not np.isfinite(bbox).all():
+        raise ValueError(f"annotation {annotation['id']} needs 4 finite numbers as bbox")
+    return from_xywh(bbox)
 
 
 def _record(annotation: dict[str, Any], image_path: Path, frame: tuple[int, int] | None, keypoints: int) -> Record:
@@ -175,7 +188,6 @@ def _record(annotation: dict[str, Any], image_path: Path, frame: tuple[int, int]
     if values.shape != (3 * keypoints,) or not np.isfinite(values).all():
         raise ValueError(f"annotation {annotation['id']} needs {3 * keypoints} finite numbers as keypoints")
     values = values.reshape(keypoints, 3)
-    left, top, width, height = annotation["bbox"]
     return Record(
         id=annotation["id"],
         image_id=annotation["image_id"],
@@ -183,8 +195,8 @@ def _record(annotation: dict[str, Any], image_path: Path, frame: tuple[int, int]
         xy_image=values[:, :2],
         labelled=values[:, 2] > 0,
         visible=values[:, 2] > 1,
-        box_xyxy=np.array([left, top, left + width, top + height], np.float64),
+        box_xyxy=_box(annotation),
         head_size=annotation.get("head_size"),
         frame=frame,
-        area=float(annotation.get("area", width * height)),
+        area=float(annotation.get("area", np.prod(annotation["bbox"][2:]))),
     )

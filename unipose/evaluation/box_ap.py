@@ -1,12 +1,14 @@
 """Box AP: how well a finder finds the people of a set, by pycocotools."""
 
+from collections.abc import Iterable, Sequence
 from contextlib import redirect_stdout
 from io import StringIO
 
 import numpy as np
 
+from unipose.core.boxes import Detections, to_xywh
 from unipose.core.image import read_image
-from unipose.core.types import Float64, Json
+from unipose.core.types import Boxes, Json
 from unipose.datasets.records import RecordSet
 from unipose.inference.detectors.finder import Finder
 
@@ -14,58 +16,69 @@ GROUP = 16  # images in a batch
 NUMBERS = {"AP": 0, "AP50": 1, "AP75": 2, "AP_small": 3, "AP_medium": 4, "AP_large": 5}  # COCOeval's, by their place
 
 
-def box_ap(finder: Finder, record_set: RecordSet) -> Json:
+def find_people(finder: Finder, record_set: RecordSet) -> list[Detections]:
+    """What the finder finds in each image of a set, in the order of `images`."""
+    paths = list(record_set.images.values())
+    found: list[Detections] = []
+    for start in range(0, len(paths), GROUP):
+        images = [read_image(path) for path in paths[start : start + GROUP]]
+        maps = finder.runtime.run(np.stack([finder.prepare(image) for image in images]))
+        found += finder.read(maps, [(image.shape[1], image.shape[0]) for image in images])
+    return found
+
+
+def box_ap(found: Sequence[Detections], record_set: RecordSet) -> Json:
     """`NUMBERS` in percent, None for a size that nobody has; small, medium and large are areas of boxes.
 
-    All images count, those without people too. What is found in a crowd's box is neither right nor wrong. Raises
-    ValueError for a set without boxes.
+    `found` in each image of the set, those without people too. What is found in a crowd's box is neither right nor
+    wrong; somebody whom an incomplete set lacks counts as wrong. Raises ValueError as `refuse_nobody` does.
     """
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
-    truth = COCO()
-    truth.dataset = ground_truth(record_set)
-    found = predict_boxes(finder, record_set)
+    refuse_nobody(record_set)
     with redirect_stdout(StringIO()):  # pycocotools prints its progress
-        truth.createIndex()
-        if not found:  # which pycocotools cannot load
-            return dict.fromkeys(NUMBERS, 0.0)
-        evaluation = COCOeval(truth, truth.loadRes(found), "bbox")
+        sides = []
+        for people in (ground_truth(record_set), results(found, record_set)):
+            sides.append(COCO())
+            sides[-1].dataset = {
+                "images": [{"id": image_id} for image_id in record_set.images],
+                "categories": [{"id": 1, "name": "person"}],
+                "annotations": [{"id": number, "category_id": 1, **one} for number, one in enumerate(people, 1)],
+            }
+            sides[-1].createIndex()
+        evaluation = COCOeval(*sides, "bbox")
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
     return {name: 100 * float(v) if (v := evaluation.stats[i]) >= 0 else None for name, i in NUMBERS.items()}
 
 
-def ground_truth(record_set: RecordSet) -> Json:
-    """A set's boxes as COCO's. Raises ValueError where it has none but crowds'."""
-    annotations: list[Json] = []
-    for image_id, people in record_set.boxes.items():
-        for box, crowd in zip(people.boxes_xyxy, people.crowd, strict=True):
-            entry = {"id": len(annotations) + 1, "image_id": image_id, "category_id": 1, "iscrowd": int(crowd)}
-            annotations.append(entry | {"bbox": xywh(box), "area": float((box[2:] - box[:2]).prod())})
-    if all(annotation["iscrowd"] for annotation in annotations):
+def refuse_nobody(record_set: RecordSet) -> None:
+    """Raises ValueError for a set without boxes, crowds' apart, by which box AP could judge."""
+    if all(people.crowd.all() for people in record_set.boxes.values()):
         raise ValueError(f"{record_set.path} has nobody's box, by whom box AP could judge")
-    images = [{"id": image_id} for image_id in record_set.images]
-    return {"info": {}, "images": images, "categories": [{"id": 1, "name": "person"}], "annotations": annotations}
 
 
-def predict_boxes(finder: Finder, record_set: RecordSet) -> list[Json]:
-    """What the finder finds in all images, as COCO results."""
-    results: list[Json] = []
-    ids = list(record_set.images)
-    for start in range(0, len(ids), GROUP):
-        group = ids[start : start + GROUP]
-        images = [read_image(record_set.images[image_id]) for image_id in group]
-        sizes_wh = [(image.shape[1], image.shape[0]) for image in images]
-        maps = finder.runtime.run(np.stack([finder.prepare(image) for image in images]))
-        for image_id, people in zip(group, finder.read(maps, sizes_wh), strict=True):
-            assert people.scores is not None
-            for box, score in zip(people.boxes_xyxy, people.scores, strict=True):
-                results.append({"image_id": image_id, "category_id": 1, "bbox": xywh(box), "score": float(score)})
-    return results
+def ground_truth(record_set: RecordSet) -> list[Json]:
+    """A set's boxes as COCO's annotations."""
+    return [
+        entry | {"iscrowd": int(crowd)}
+        for image_id, people in record_set.boxes.items()
+        for entry, crowd in zip(_entries(image_id, people.boxes_xyxy), people.crowd, strict=True)
+    ]
 
 
-def xywh(box_xyxy: Float64) -> list[float]:
-    """x1, y1, x2, y2 -> x, y, width, height, as COCO has it."""
-    return [*box_xyxy[:2].tolist(), *(box_xyxy[2:] - box_xyxy[:2]).tolist()]
+def results(found: Sequence[Detections], record_set: RecordSet) -> list[Json]:
+    """The people found in each image of a set, as COCO's results."""
+    entries: list[Json] = []
+    for image_id, people in zip(record_set.images, found, strict=True):
+        assert people.scores is not None
+        for entry, score in zip(_entries(image_id, people.boxes_xyxy), people.scores, strict=True):
+            entries.append(entry | {"iscrowd": 0, "score": float(score)})
+    return entries
+
+
+def _entries(image_id: int, boxes_xyxy: Boxes) -> Iterable[Json]:
+    for bbox in to_xywh(boxes_xyxy).tolist():
+        yield {"image_id": image_id, "bbox": bbox, "area": bbox[2] * bbox[3]}

@@ -13,7 +13,7 @@ from unipose.core.metrics import auroc
 from unipose.core.pose import Pose
 from unipose.core.types import Json
 from unipose.datasets.records import RecordSet, read_records
-from unipose.evaluation.box_ap import box_ap
+from unipose.evaluation.box_ap import box_ap, find_people
 from unipose.evaluation.people import match
 from unipose.evaluation.predictions import (
     BOXES,
@@ -90,7 +90,7 @@ def evaluate(
     record_set = read_records(data)
     runtime = open_runtime(model, options.engine, options.device)
     if runtime.spec.kind == "finder":
-        numbers = box_ap(Finder(runtime, threshold=0.01), record_set)
+        numbers = box_ap(find_people(Finder(runtime, threshold=0.01), record_set), record_set)
         summary = {"metric": "box AP", "people": sum(map(len, record_set.boxes.values())), "mean": numbers["AP"]}
         return Evaluation(describe(summary | {"coco": numbers}, runtime, model, data, options), record_set, [])
     metric = options.metric or default_metric(record_set)

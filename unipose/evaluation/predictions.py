@@ -10,6 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from unipose.core.boxes import from_xywh
 from unipose.core.image import read_image
 from unipose.core.model_spec import ModelSpec
 from unipose.core.pose import Pose
@@ -169,7 +170,7 @@ def predict_detections(
         scores = [float(row["score"]) for row in rows]
         by_image = {key: list(people) for key, people in groupby(rows, lambda row: row["image_id"])}
         queries = [
-            ImageQuery(record_set.images[key], np.array([row["bbox"] for row in people], np.float64) @ _EDGES)
+            ImageQuery(record_set.images[key], from_xywh([row["bbox"] for row in people]))
             for key, people in by_image.items()
         ]
     except (KeyError, TypeError, ValueError) as error:
@@ -181,9 +182,6 @@ def predict_detections(
         pose.select(keypoints).to_coco(row["image_id"]) | {"score": score * pose.person_score}
         for row, score, pose in zip(rows, scores, poses, strict=True)
     ]
-
-
-_EDGES = np.array([[1, 0, 1, 0], [0, 1, 0, 1], [0, 0, 1, 0], [0, 0, 0, 1]], np.float64)  # x, y, w, h -> x1, y1, x2, y2
 
 
 def shared_keypoints(spec: ModelSpec, record_set: RecordSet) -> list[int]:

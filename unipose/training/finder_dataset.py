@@ -99,13 +99,12 @@ class FinderDataset(EpochDataset):
 
     def _mosaic(self, rng: np.random.Generator, indices: Sequence[int]) -> tuple[RGB, Boxes, Bool]:
         width, height = self.spec.input_wh
-        wide, high = width // 2, height // 2
+        wide, high = width // 2, height // 2  # without a remainder, as the maps' stride divides both sides
         pixels = np.empty((height, width, 3), np.uint8)
         boxes, ignored = [], []
         for index, left, top in zip(indices, (0, wide, 0, wide), (0, 0, high, high), strict=True):
-            size_wh = (width - wide if left else wide, height - high if top else high)
-            quarter, its_boxes, its_ignored = self._view(rng, index, size_wh)
-            pixels[top : top + size_wh[1], left : left + size_wh[0]] = quarter
+            quarter, its_boxes, its_ignored = self._view(rng, index, (wide, high))
+            pixels[top : top + high, left : left + wide] = quarter
             boxes.append(its_boxes + (left, top, left, top))
             ignored.append(its_ignored)
         return pixels, np.concatenate(boxes), np.concatenate(ignored)

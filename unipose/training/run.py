@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from unipose.core.model_spec import ModelSpec
 from unipose.datasets.records import RecordSet
-from unipose.evaluation.box_ap import box_ap
+from unipose.evaluation.box_ap import box_ap, find_people
 from unipose.evaluation.predictions import predict_records
 from unipose.evaluation.summary import default_metric, summarise
 from unipose.inference.detectors.finder import Finder
@@ -23,7 +23,7 @@ from unipose.training import distributed
 from unipose.training.dataset import PoseDataset
 from unipose.training.finder_dataset import FinderDataset
 from unipose.training.loop import NonFiniteLoss, Trainer
-from unipose.training.run_log import LogLine, RunLog
+from unipose.training.run_log import LogLine, RunLog, box_pictures, pose_pictures
 
 
 @dataclass
@@ -77,19 +77,21 @@ class TrainingRun:
         return line
 
     def validate(self, record_set: RecordSet) -> LogLine:
-        """The set's usual metric, found by the same Predictor as is served, and predictions.jpg; a finder's box AP."""
+        """The set's usual metric, or a finder's box AP, by what is served, and predictions.jpg."""
         runtime = Torch.of_module(deployed(self.network, self.spec), self.spec, str(self.trainer.device))
         if self.spec.kind == "finder":
-            numbers = {
-                name: value and round(value, 2) for name, value in box_ap(Finder(runtime, 0.01), record_set).items()
-            }
-            return {"metric": "box AP", "validation": numbers.pop("AP"), **numbers}
-        window = 1 if self.dataset.frames == 1 else 0  # trained on single frames, judged on them
-        poses = predict_records(Predictor(runtime), record_set, window=window)
-        summary = summarise(default_metric(record_set), record_set, poses)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        RunLog(self.folder).write_predictions(record_set, poses)
-        return {"metric": summary["metric"], "validation": round(summary["mean"], 2)}
+            found = find_people(Finder(runtime, 0.01), record_set)
+            numbers = {name: value and round(value, 2) for name, value in box_ap(found, record_set).items()}
+            line = {"metric": "box AP", "validation": numbers.pop("AP"), **numbers}
+            pictures = box_pictures(record_set, found)
+        else:
+            window = 1 if self.dataset.frames == 1 else 0  # trained on single frames, judged on them
+            poses = predict_records(Predictor(runtime), record_set, window=window)
+            summary = summarise(default_metric(record_set), record_set, poses)
+            line = {"metric": summary["metric"], "validation": round(summary["mean"], 2)}
+            pictures = pose_pictures(record_set, poses)
+        RunLog(self.folder).write_predictions(pictures)
+        return line
 
     def save(self) -> None:
         """last.safetensors, best.safetensors after the best validation, last.pt to resume from, and the log.

@@ -2,20 +2,25 @@
 
 import json
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 from torch.utils.tensorboard import SummaryWriter
 
-from unipose.core.draw import contact_sheet, draw_poses
+from unipose.core.boxes import Detections
+from unipose.core.draw import COLOURS, MIN_SCORE, PEOPLE, contact_sheet, draw_boxes, draw_poses
 from unipose.core.files import write_atomically
 from unipose.core.image import encode_image, read_image
 from unipose.core.pose import Pose
+from unipose.core.types import RGB
 from unipose.datasets.records import RecordSet
 
 LogLine = dict[str, Any]
 """What log.jsonl says of an epoch."""
+
+PICTURES = 16  # in predictions.jpg
 
 
 class RunLog:
@@ -34,11 +39,31 @@ class RunLog:
                 if name in lines[-1]:
                     board.add_scalar(name, lines[-1][name], lines[-1]["epoch"])
 
-    def write_predictions(self, record_set: RecordSet, poses: Sequence[Pose], count: int = 16) -> None:
-        """predictions.jpg: the images of the first records, with their predicted poses."""
-        pairs = list(zip(record_set.records, poses, strict=True))[:count]
-        tiles = [draw_poses(read_image(r.image_path), [pose], record_set.skeleton) for r, pose in pairs]
-        write_atomically(self.folder / "predictions.jpg", encode_image(contact_sheet(tiles)))
+    def write_predictions(self, pictures: Sequence[RGB]) -> None:
+        """predictions.jpg: pictures of the validation set, in a grid."""
+        write_atomically(self.folder / "predictions.jpg", encode_image(contact_sheet(pictures)))
+
+
+def pose_pictures(record_set: RecordSet, poses: Sequence[Pose], count: int = PICTURES) -> list[RGB]:
+    """The first images with records, with the pose predicted for each record."""
+    by_image: dict[Path, list[Pose]] = {}
+    for record, pose in zip(record_set.records, poses, strict=True):
+        by_image.setdefault(record.image_path, []).append(pose)
+    return [
+        draw_poses(read_image(path), people, record_set.skeleton) for path, people in islice(by_image.items(), count)
+    ]
+
+
+def box_pictures(record_set: RecordSet, found: Sequence[Detections], count: int = PICTURES) -> list[RGB]:
+    """The first images, with the labelled boxes in white and over them those found in each that score MIN_SCORE."""
+    pictures = []
+    for (image_id, path), people in islice(zip(record_set.images.items(), found, strict=True), count):
+        picture = read_image(path)
+        if image_id in record_set.boxes:
+            picture = draw_boxes(picture, record_set.boxes[image_id].boxes_xyxy, PEOPLE[0])
+        assert people.scores is not None
+        pictures.append(draw_boxes(picture, people.boxes_xyxy[people.scores >= MIN_SCORE], COLOURS["right"]))
+    return pictures
 
 
 def curves(lines: Sequence[LogLine]) -> Figure:

@@ -154,6 +154,8 @@ def draw_clips(
     for half, first, last in (("train", 0, split), ("test", split, count)):
         part = slice(first * frames, last * frames)
         description = f"drawn clips, seed {seed}, {half}"
-        content = document(SKELETON, images[part], people[part], description, "images", videos[first:last])
+        content = document(
+            SKELETON, images[part], people[part], description, "images", videos[first:last], complete=True
+        )
         write_json(out_dir / f"{half}.json", content)
     return out_dir / "train.json", out_dir / "test.json"

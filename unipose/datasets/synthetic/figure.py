@@ -52,19 +52,25 @@ def _whole(colour: Float64) -> Colour:
 
 
 class Canvas:
-    """An oversampled image and the body part visible at each of its pixels; drawn on in image coordinates."""
+    """An oversampled image; the body part visible at each of its pixels, and whose; drawn on in image coordinates.
+
+    Figures are numbered from 1 in the order in which they are drawn.
+    """
 
     def __init__(self, size_wh: tuple[int, int]) -> None:
         width, height = (OVERSAMPLING * side for side in size_wh)
         self.image: UInt8 = np.zeros((height, width, 3), np.uint8)
         self.part_id: UInt8 = np.zeros((height, width), np.uint8)
+        self.figure_id: UInt8 = np.zeros((height, width), np.uint8)
+        self.figures = 0
 
     def polygon(self, xy_image: ArrayLike, colour: Colour, part_id: int = NO_PART) -> None:
         """Fill a convex polygon (N, 2)."""
         xy_canvas = (np.asarray(xy_image) + 0.5) * OVERSAMPLING - 0.5
         points = np.round(xy_canvas * 2**FRACTION_BITS).astype(np.int32)
         cv2.fillConvexPoly(self.image, points, [int(channel) for channel in colour], cv2.LINE_AA, FRACTION_BITS)
-        cv2.fillConvexPoly(self.part_id, points, [part_id], cv2.LINE_8, FRACTION_BITS)
+        for identity, own in ((self.part_id, part_id), (self.figure_id, self.figures)):
+            cv2.fillConvexPoly(identity, points, [own], cv2.LINE_8, FRACTION_BITS)
 
     def disc(self, centre_xy: ArrayLike, radius: float, colour: Colour, part_id: int = NO_PART) -> None:
         self.polygon(np.asarray(centre_xy) + radius * CIRCLE, colour, part_id)
@@ -79,17 +85,17 @@ class Canvas:
             self.disc(a, ra, shade, part_id)
             self.disc(b, rb, shade, part_id)
 
-    def shows(self, joint: str, xy_image: Float64) -> bool:
-        """Whether a body part with this joint is visible within a pixel of it."""
+    def shows(self, joint: str, xy_image: Float64, figure: int) -> bool:
+        """Whether a figure's body part with this joint is visible within a pixel of it."""
         x, y = np.round((xy_image + 0.5) * OVERSAMPLING - 0.5).astype(int)
-        near = self.part_id[
-            max(y - OVERSAMPLING, 0) : y + OVERSAMPLING + 1, max(x - OVERSAMPLING, 0) : x + OVERSAMPLING + 1
-        ]
+        rows, columns = (slice(max(at - OVERSAMPLING, 0), at + OVERSAMPLING + 1) for at in (y, x))
+        near = self.part_id[rows, columns][self.figure_id[rows, columns] == figure]
         return any((near == PART_ID[part]).any() for part, joints in PARTS.items() if joint in joints)
 
     def body_box(self) -> Float64:
-        """The box_xyxy (4,) in the image around the visible body parts."""
-        left, top, width, height = cv2.boundingRect((self.part_id != NO_PART).astype(np.uint8))
+        """The box_xyxy (4,) in the image around the visible body parts of the latest figure."""
+        body = (self.part_id != NO_PART) & (self.figure_id == self.figures)
+        left, top, width, height = cv2.boundingRect(body.astype(np.uint8))
         return np.array([left, top, left + width, top + height]) / OVERSAMPLING
 
 
@@ -104,9 +110,15 @@ class Figure:
     """
 
     def __init__(
-        self, rng: np.random.Generator, size_wh: tuple[int, int], extent: tuple[float, float] = (0.65, 0.9)
+        self,
+        rng: np.random.Generator,
+        size_wh: tuple[int, int],
+        extent: tuple[float, float] = (0.65, 0.9),
+        place: tuple[float, float] = (0.25, 0.75),
     ) -> None:
-        """`extent`: the smallest and the largest share of the image that the figure fills."""
+        """`extent`: the smallest and the largest share of the image that the figure fills; `place`: of the room that is
+        left, the smallest and the largest share on its left, and above.
+        """
         self.faces_camera = bool(rng.random() < 0.6)
         self.turn = float(rng.uniform(-0.9, 0.9))  # radians about the vertical, towards the viewer's right
         self.angles = {"lean": float(np.clip(rng.normal(0.0, 0.2), -0.6, 0.6))}  # to the viewer's right
@@ -117,7 +129,7 @@ class Figure:
         low, high = np.min(list(self.xy.values()), axis=0), np.max(list(self.xy.values()), axis=0)
         space = np.array(size_wh) * rng.uniform(*extent)
         self.size = float((space / (high - low)).min())
-        corner = (np.array(size_wh) - self.size * (high - low)) * rng.uniform(0.25, 0.75, 2) - 0.5
+        corner = (np.array(size_wh) - self.size * (high - low)) * rng.uniform(*place, 2) - 0.5
         self.set_pose(self.angles, corner - self.size * low)
 
     def _draw_proportions(self, rng: np.random.Generator) -> None:
@@ -168,6 +180,7 @@ class Figure:
 
     def draw(self, rng: np.random.Generator, canvas: Canvas) -> None:
         """Draw it back to front, so that nearer parts cover those further away."""
+        canvas.figures += 1
         bare, shirt, trousers = skin(rng), cloth(rng, SHIRT), cloth(rng, TROUSERS)
         shoes, trim = rng.integers(180, 250, 3), rng.integers(10, 60, 3)
         sleeve, leg_end = (part if rng.random() < 0.5 else bare for part in (shirt, trousers))

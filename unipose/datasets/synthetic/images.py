@@ -1,41 +1,70 @@
 """Drawn images: figures on cluttered backgrounds, labelled like LSP."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
+from unipose.core.boxes import enclosing_box
 from unipose.core.files import write_atomically
 from unipose.core.image import encode_image
 from unipose.core.skeleton import SKELETONS
-from unipose.core.types import Float, Float64, Int, Int64, Json, UInt8
+from unipose.core.types import RGB, Boxes, Float, Float64, Int, Int64, Json, UInt8
 from unipose.datasets.coco_json import document, image_entry, person_entry, write_json
 from unipose.datasets.synthetic.figure import SHIRT, TROUSERS, Canvas, Colour, Figure, cloth, skin
 
 SKELETON = SKELETONS["lsp14"]
+FIGURES = (1, 1, 0, 1, 1, 2, 1, 3, 1, 1)  # in one image of the sample after another, over and over
+# Of one figure among several: the share of the image that it fills, where it stands, and how much of the smaller one's
+# box two of them share at most.
+EXTENT, PLACE, SHARED = (0.3, 0.7), (0.0, 1.0), 0.5
+TRIES = 20  # for each figure, to find it a place
+
+
+class Drawing(NamedTuple):
+    """An RGB image (H, W, 3) and its figures: xy_image (N, 14, 2), visibility (N, 14) of 1 or 2, boxes_xyxy (N, 4)."""
+
+    image: RGB
+    xy_image: Float64
+    visibility: Int64
+    boxes_xyxy: Boxes
 
 
 def draw_sample(
-    out_dir: Path, count: int = 1500, seed: int = 0, size_wh: tuple[int, int] = (192, 160)
+    out_dir: Path,
+    count: int = 1500,
+    seed: int = 0,
+    size_wh: tuple[int, int] = (192, 160),
+    figures: Sequence[int] = FIGURES,
 ) -> tuple[Path, Path]:
     """Write `count` JPEG images and their labels -> train.json (four fifths) and test.json (the last fifth).
 
-    The same arguments give the same files; an image depends only on `seed`, its own number and the size.
-    Raises ValueError for fewer than 5 images or a side below 64 pixels.
+    Images show so many `figures`, one number after another, over and over. The same arguments give the same files; an
+    image depends only on `seed`, its own number, its size and its number of figures. Raises ValueError for fewer than 5
+    images, a side below 64 pixels, or where nobody would be drawn.
     """
     if count < 5 or min(size_wh) < 64:
         raise ValueError(f"the sample needs at least 5 images of at least 64x64 pixels, got {count} of {size_wh}")
+    if not any(figures) or min(figures) < 0:
+        raise ValueError(f"images show a number of figures, some of them at least one, got {figures}")
     images: list[Json] = []
     people: list[Json] = []
     for number in range(1, count + 1):
-        image, xy_image, visibility, box_xyxy = draw_image(np.random.default_rng((seed, number)), size_wh)
+        drawing = draw_image(np.random.default_rng((seed, number)), size_wh, figures[(number - 1) % len(figures)])
         name = f"{number:05d}.jpg"
-        write_jpeg(out_dir / "images" / name, image)
+        write_jpeg(out_dir / "images" / name, drawing.image)
         images.append(image_entry(number, name, size_wh))
-        people.append(person_entry(number, number, xy_image, visibility, box_xyxy))
+        for xy_image, visibility, box_xyxy in zip(*drawing[1:], strict=True):
+            people.append(person_entry(len(people) + 1, number, xy_image, visibility, box_xyxy))
     split = count - count // 5
-    for half, part in (("train", slice(split)), ("test", slice(split, None))):
-        content = document(SKELETON, images[part], people[part], f"drawn figures, seed {seed}, {half}", "images")
+    for half, numbers in (("train", range(split)), ("test", range(split, count))):
+        own = [person for person in people if person["image_id"] - 1 in numbers]
+        description = f"drawn figures, seed {seed}, {half}"
+        content = document(
+            SKELETON, images[slice(numbers.start, numbers.stop)], own, description, "images", complete=True
+        )
         write_json(out_dir / f"{half}.json", content)
     return out_dir / "train.json", out_dir / "test.json"
 
@@ -44,23 +73,50 @@ def write_jpeg(path: Path, image: UInt8) -> None:
     write_atomically(path, encode_image(image, quality=90), sync=False)
 
 
-def draw_image(rng: np.random.Generator, size_wh: tuple[int, int]) -> tuple[UInt8, Float64, Int64, Float64]:
-    """One figure: RGB image (H, W, 3), xy_image (14, 2), visibility (14,) of 1 or 2, and its box_xyxy (4,)."""
+def draw_image(rng: np.random.Generator, size_wh: tuple[int, int], figures: int = 1) -> Drawing:
+    """One figure, nobody, or several figures that may cover each other: fewer than asked for where there is no room."""
     canvas = Canvas(size_wh)
     draw_background(rng, canvas, size_wh)
-    figure = Figure(rng, size_wh)
-    figure.draw(rng, canvas)
-    box_xyxy = canvas.body_box()
-    for _ in range(rng.choice(3, p=(0.8, 0.15, 0.05))):  # in front of the figure
+    drawn, boxes_xyxy = place_figures(rng, size_wh, figures), []
+    for figure in drawn:
+        figure.draw(rng, canvas)
+        boxes_xyxy.append(canvas.body_box())
+    for _ in range(rng.choice(3, p=(0.8, 0.15, 0.05))):  # in front of the figures
         _draw_stick(rng, canvas, size_wh)
-    xy_image, visibility = label(figure, canvas)
-    return _photograph(rng, canvas.image, size_wh), xy_image, visibility, box_xyxy
+    labels = [label(figure, canvas, number) for number, figure in enumerate(drawn, 1)]
+    return Drawing(
+        _photograph(rng, canvas.image, size_wh),
+        np.array([xy_image for xy_image, _ in labels]).reshape(-1, len(SKELETON.keypoints), 2),
+        np.array([visibility for _, visibility in labels], np.int64).reshape(-1, len(SKELETON.keypoints)),
+        np.array(boxes_xyxy).reshape(-1, 4),
+    )
 
 
-def label(figure: Figure, canvas: Canvas) -> tuple[Float64, Int64]:
-    """A figure's xy_image (14, 2) and, as it is seen on the canvas, its visibility (14,) of 1 or 2."""
+def place_figures(rng: np.random.Generator, size_wh: tuple[int, int], count: int) -> list[Figure]:
+    """Figures in an image, from the smallest, who is farthest away, to the largest."""
+    if count == 1:
+        return [Figure(rng, size_wh)]
+    placed: list[Figure] = []
+    for _ in range(TRIES * count):
+        figure = Figure(rng, size_wh, EXTENT, PLACE)
+        if all(shared(figure, other) <= SHARED for other in placed):
+            placed.append(figure)
+        if len(placed) == count:
+            break
+    return sorted(placed, key=lambda figure: figure.size)
+
+
+def shared(a: Figure, b: Figure) -> float:
+    """The part of the smaller one's box around its joints that lies within the other's."""
+    boxes = [enclosing_box(np.array(list(figure.xy.values()))) for figure in (a, b)]
+    sides = np.minimum(boxes[0][2:], boxes[1][2:]) - np.maximum(boxes[0][:2], boxes[1][:2])
+    return float(sides.clip(0).prod() / min((box[2:] - box[:2]).prod() for box in boxes))
+
+
+def label(figure: Figure, canvas: Canvas, number: int = 1) -> tuple[Float64, Int64]:
+    """A figure's xy_image (14, 2) and its visibility (14,) of 1 or 2, as the canvas shows it; it was the number-th."""
     xy_image = np.array([figure.xy[name] for name in SKELETON.keypoints])
-    visibility = np.array([2 if canvas.shows(name, figure.xy[name]) else 1 for name in SKELETON.keypoints])
+    visibility = np.array([2 if canvas.shows(name, figure.xy[name], number) else 1 for name in SKELETON.keypoints])
     return xy_image, visibility
 
 
