@@ -1,15 +1,18 @@
 """Records: the people in a COCO-keypoint JSON file, the only dataset format."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from unipose.core.box_maps import MAPS
+from unipose.core.sides import keypoint_keys
 from unipose.core.skeleton import SKELETONS, Skeleton
-from unipose.core.types import Bool, Boxes, Float64
+from unipose.core.types import Bool, Boxes, Float64, Json
+from unipose.datasets.label_file import LabelFile, read_labels
+from unipose.datasets.label_lists import whole
+from unipose.datasets.labels import image_wh
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +34,8 @@ class Record:
     frame: tuple[int, int] | None = None
     area: float = 0.0
     """The person's, in square pixels: COCO's segment, or where a set has none the box."""
+    crowd: bool = False
+    """Whether this is not a person, but a box of people who are not annotated one by one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +57,8 @@ class RecordSet:
     """The records of a file, grouped by image; `images` maps the id of every image in it to its path.
 
     `boxes` are those of all people in an image, where it shows any; `complete`: nobody lacks one, as the file says.
+    `others` are no records: crowds, and people without a labelled keypoint. A set of boxes alone has nothing else, and
+    the keypoints of `box_maps`. `category_id`: the people's in the file; sizes_wh: of the images, as the file says.
     """
 
     path: Path
@@ -60,17 +67,31 @@ class RecordSet:
     images: dict[int, Path]
     boxes: dict[int, Annotated] = field(default_factory=dict)
     complete: bool = True
+    others: tuple[Record, ...] = ()
+    category_id: int = 1
+    sizes_wh: dict[int, tuple[int, int]] = field(default_factory=dict)
+
+    def require_keypoints(self) -> None:
+        """Raises ValueError for a set that no pose network can learn from, or be judged on."""
+        if not self.records:
+            raise ValueError(f"{self.path} has no labelled keypoint, and nobody whom a pose network could find")
+
+    def require_images(self) -> None:
+        """Raises FileNotFoundError where an image is missing; `read_records` looks for those of people alone."""
+        for path in self.images.values():
+            if not path.is_file():
+                raise FileNotFoundError(f"{self.path} names the image {path}, which does not exist")
 
     def onto(self, skeleton: Skeleton) -> "RecordSet":
         """The same people with another skeleton's keypoints, matched by name; those that the set lacks are unlabelled.
 
         Raises ValueError where the two share no keypoint.
         """
-        own = self.skeleton.keypoints
-        places = np.array([own.index(name) if name in own else -1 for name in skeleton.keypoints])
+        places = np.array(self.skeleton.find(skeleton.keypoints))
         known = places >= 0
         if not known.any():
-            raise ValueError(f"{self.path} has no keypoint of {skeleton.name}: it has {', '.join(own)}")
+            own = ", ".join(self.skeleton.keypoints)
+            raise ValueError(f"{self.path} has no keypoint of {skeleton.name}: it has {own}")
         records = tuple(
             replace(
                 record,
@@ -84,41 +105,64 @@ class RecordSet:
 
 
 def read_records(path: str | Path) -> RecordSet:
-    """Read the people with at least one labelled keypoint, and the boxes of all; crowds are no records.
+    """The people with at least one labelled keypoint, and the boxes of all, of a file as `read_labels` reads it."""
+    return records_of(read_labels(path))
 
-    `info.image_root` is the images' folder, relative to the file (default: the file's own folder). `info.people` is
-    "some" where people may lack an annotation (default: "all"). The skeleton is the one that
-    `categories[0].unipose_skeleton` names or contains, or else the known one with the category's keypoints.
-    Raises ValueError for a malformed file, FileNotFoundError where it or an image is missing.
+
+def records_of(file: LabelFile) -> RecordSet:
+    """`info.people` is "some" where people may lack an annotation (default: "all"). The skeleton is the one that the
+    category's `unipose_skeleton` names or contains, or else the known one with its keypoints, however they are spelt.
+
+    Raises ValueError, which names the file, for keypoints of no known skeleton.
     """
-    path = Path(path)
     try:
-        data = json.loads(path.read_text())
-        skeleton = _skeleton(data["categories"][0])
-        info = data.get("info", {})
-        root = path.parent / info.get("image_root", ".")
-        images = {image["id"]: root / image["file_name"] for image in data["images"]}
-        frames = {i["id"]: (i["video_id"], i["frame_id"]) for i in data["images"] if "video_id" in i}
-        order = {key: i for i, key in enumerate(images)}
-        records = tuple(
-            _record(
-                annotation, images[annotation["image_id"]], frames.get(annotation["image_id"]), len(skeleton.keypoints)
-            )
-            for annotation in sorted(data["annotations"], key=lambda annotation: order[annotation["image_id"]])
-            if not annotation.get("iscrowd") and any(annotation["keypoints"][2::3])
+        skeleton = _skeleton(file.labels.category)
+        people = _people(file, skeleton)
+        whom = file.info.get("people", "all")
+        if whom not in ("all", "some"):
+            raise ValueError(f"info.people must be all or some, got {whom!r}")
+    except ValueError as error:
+        raise ValueError(f"{file.path}: {error}") from error
+    counted = [not person.crowd and bool(person.labelled.any()) for person in people]
+    return RecordSet(
+        path=file.path,
+        skeleton=skeleton,
+        records=tuple(person for person, is_record in zip(people, counted, strict=True) if is_record),
+        images=file.images,
+        boxes=_boxes(people),
+        complete=whom == "all",
+        others=tuple(person for person, is_record in zip(people, counted, strict=True) if not is_record),
+        category_id=file.labels.category["id"],
+        sizes_wh={image["id"]: image_wh(image) for image in file.content["images"]},
+    )
+
+
+def _people(file: LabelFile, skeleton: Skeleton) -> list[Record]:
+    """Everybody, in the order of the images."""
+    labels, frames = file.labels, {image["id"]: _frame(image) for image in file.content["images"]}
+    shape = (len(labels.people), len(skeleton.keypoints), 3)
+    keypoints = labels.keypoints if labels.keypoints.size else np.zeros(shape)
+    xy_image, v = keypoints[..., :2], keypoints[..., 2]
+    order = {number: i for i, number in enumerate(file.images)}
+    people = [
+        Record(
+            id=person["id"],
+            image_id=person["image_id"],
+            image_path=file.images[person["image_id"]],
+            xy_image=xy,
+            labelled=labelled,
+            visible=visible,
+            box_xyxy=box_xyxy,
+            head_size=person.get("head_size"),
+            frame=frames[person["image_id"]],
+            area=float(person["area"]),
+            crowd=bool(person["iscrowd"]),
         )
-        boxes = _boxes(
-            [one for one in data["annotations"] if one.get("category_id") == data["categories"][0].get("id")]
+        for person, xy, labelled, visible, box_xyxy in zip(
+            labels.people, xy_image, v > 0, v > 1, labels.boxes_xyxy, strict=True
         )
-        complete = {"all": True, "some": False}[info.get("people", "all")]
-    except (KeyError, TypeError, IndexError, AttributeError, json.JSONDecodeError) as error:
-        raise ValueError(
-            f"{path} is not COCO-keypoint JSON (data/README.md says how to make one): {error!r}"
-        ) from error
-    for image in {record.image_path for record in records}:
-        if not image.is_file():
-            raise FileNotFoundError(f"{path} names the image {image}, which does not exist")
-    return RecordSet(path, skeleton, records, images, boxes, complete)
+    ]
+    return sorted(people, key=lambda person: order[person.image_id])
 
 
 def clips(records: Sequence[Record]) -> list[tuple[Record, ...]]:
@@ -140,51 +184,43 @@ def clips(records: Sequence[Record]) -> list[tuple[Record, ...]]:
     return [tuple(clip) for clip in found]
 
 
-def _skeleton(category: dict[str, Any]) -> Skeleton:
-    keypoints = tuple(category["keypoints"])
+def _skeleton(category: Json) -> Skeleton:
+    keypoints = tuple(category.get("keypoints", ()))
+    if not keypoints:
+        return MAPS
     own = category.get("unipose_skeleton")
     if isinstance(own, dict):
-        candidates = [Skeleton.from_dict(own)]
+        try:
+            candidates = [Skeleton.from_dict(own)]
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"category {category['name']}: unipose_skeleton is not a skeleton: {error!r}") from error
     else:
         candidates = [SKELETONS[own]] if own in SKELETONS else list(SKELETONS.values())
     for skeleton in candidates:
-        if skeleton.keypoints == keypoints:
+        if keypoint_keys(skeleton.keypoints) == keypoint_keys(keypoints):
             return skeleton
     raise ValueError(
-        f"no skeleton has the keypoints {keypoints}; known are {', '.join(SKELETONS)}, and "
+        f"no skeleton has the keypoints {', '.join(keypoints)}; known are {', '.join(SKELETONS)}; "
         f"data/prepare_coco.py --skeleton FILE.yaml takes any other"
     )
 
 
-def _boxes(annotations: Sequence[dict[str, Any]]) -> dict[int, Annotated]:
+def _frame(image: Json) -> tuple[int, int] | None:
+    """(video_id, frame_id) of an image that has both."""
+    keys = ("video_id", "frame_id")
+    if any(image.get(key) is None for key in keys):
+        return None
+    video, frame = (whole(image[key], f"image {image['id']}: {key}") for key in keys)
+    return video, frame
+
+
+def _boxes(people: Sequence[Record]) -> dict[int, Annotated]:
     """Of every image with annotations. Boxes without area, which no one can be found in, are left out."""
-    by_image: dict[int, list[dict[str, Any]]] = {}
-    for annotation in annotations:
-        if min(annotation["bbox"][2:]) > 0:
-            by_image.setdefault(annotation["image_id"], []).append(annotation)
-    found = {}
-    for image_id, people in by_image.items():
-        corner, side = np.hsplit(np.array([person["bbox"] for person in people], np.float64), 2)
-        crowd = np.array([bool(person.get("iscrowd")) for person in people])
-        found[image_id] = Annotated(np.hstack([corner, corner + side]), crowd)
-    return found
-
-
-def _record(annotation: dict[str, Any], image_path: Path, frame: tuple[int, int] | None, keypoints: int) -> Record:
-    values = np.array(annotation["keypoints"], np.float64)
-    if values.shape != (3 * keypoints,) or not np.isfinite(values).all():
-        raise ValueError(f"annotation {annotation['id']} needs {3 * keypoints} finite numbers as keypoints")
-    values = values.reshape(keypoints, 3)
-    left, top, width, height = annotation["bbox"]
-    return Record(
-        id=annotation["id"],
-        image_id=annotation["image_id"],
-        image_path=image_path,
-        xy_image=values[:, :2],
-        labelled=values[:, 2] > 0,
-        visible=values[:, 2] > 1,
-        box_xyxy=np.array([left, top, left + width, top + height], np.float64),
-        head_size=annotation.get("head_size"),
-        frame=frame,
-        area=float(annotation.get("area", width * height)),
-    )
+    by_image: dict[int, list[Record]] = {}
+    for person in people:
+        if (person.box_xyxy[2:] > person.box_xyxy[:2]).all():
+            by_image.setdefault(person.image_id, []).append(person)
+    return {
+        image_id: Annotated(np.array([p.box_xyxy for p in found]), np.array([p.crowd for p in found]))
+        for image_id, found in by_image.items()
+    }

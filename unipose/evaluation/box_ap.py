@@ -38,7 +38,8 @@ def box_ap(finder: Finder, record_set: RecordSet) -> Json:
 
 
 def ground_truth(record_set: RecordSet) -> Json:
-    """A set's boxes as COCO's. Raises ValueError where it has none but crowds'."""
+    """A set's boxes as COCO's. Raises ValueError where it has none but crowds', FileNotFoundError without an image."""
+    record_set.require_images()
     annotations: list[Json] = []
     for image_id, people in record_set.boxes.items():
         for box, crowd in zip(people.boxes_xyxy, people.crowd, strict=True):
