@@ -45,7 +45,7 @@ def train(config: Config, resume: bool = False) -> None:
             run.restore()
         if distributed.rank() == 0:
             t.run.mkdir(parents=True, exist_ok=True)
-            (t.run / "config.yaml").write_text(yaml.safe_dump(to_dict(config), sort_keys=False))
+            (t.run / "config.yaml").write_text(yaml.safe_dump(to_dict(config), sort_keys=False), encoding="utf-8")
         with progress_bar(console) as bar:
             steps = len(run.batch_sampler)
             task = bar.add_task("", total=steps * t.epochs, completed=steps * len(run.lines), epoch=0, note="")

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from PIL import Image, UnidentifiedImageError
 
 from unipose.core.files import path_of, text_of
-from unipose.core.image import SIGNATURES, exif_orientation
+from unipose.core.image import SIGNATURES, Limits, exif_orientation
 
 LAYOUTS = (".", "images", "../images/{split}", "../{split}", "../images", "..")
 """Where images are, from a label file that does not say it; the split of person_keypoints_val2017.json is val2017."""
@@ -42,14 +42,17 @@ class ImageFiles:
         return self._find(self.root, name) or self.root / path_of(name)
 
     def size(self, path: Path, labelled_wh: tuple[int, int] | None) -> tuple[int, int]:
-        """`check_size` of a file, which ValueErrors name.
+        """`check_size` of a file, which ValueErrors name, also one that has too many bytes to be read.
 
         Raises FileNotFoundError where it is missing, which says how images and their folder are named.
         """
-        if not path.is_file():
-            raise FileNotFoundError(f"names the image {path}, which does not exist{self._advice(path)}")
         try:
+            size, limits = path.stat().st_size, Limits()
+            if size > limits.max_bytes:
+                raise ValueError(f"has {size:,} bytes; at most {limits.max_bytes:,} are accepted")
             return check_size(path, labelled_wh)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise FileNotFoundError(f"names the image {path}, which does not exist{self._advice(path)}") from error
         except ValueError as error:
             raise ValueError(f"image {path} {error}") from error
 
@@ -110,10 +113,13 @@ def image_header(file: Path | io.BytesIO) -> tuple[tuple[int, int], int]:
 def check_size(file: Path | io.BytesIO, labelled_wh: tuple[int, int] | None) -> tuple[int, int]:
     """The (width, height) of an image that labels refer to, as readers see it: upright.
 
-    `labelled_wh`: its size as its labels say, where they do. Raises ValueError where it is another one, and where an
-    image is to be turned by its EXIF orientation and its labels do not show by their size that it was when labelled.
+    `labelled_wh`: its size as its labels say, where they do. Raises ValueError where it is another one, for more pixels
+    than `read_image` accepts, and where an image is to be turned by its EXIF orientation and its labels do not show by
+    their size that it was when it was labelled.
     """
     (width, height), orientation = image_header(file)
+    if width * height > Limits().max_pixels:
+        raise ValueError(f"has {width} x {height} pixels; at most {Limits().max_pixels:,} are accepted")
     upright_wh = (height, width) if orientation in (5, 6, 7, 8) else (width, height)
     if orientation in range(2, 9) and (upright_wh != labelled_wh or upright_wh == (width, height)):
         raise ValueError(f"has EXIF orientation {orientation}; store it upright without EXIF")

@@ -56,6 +56,10 @@ def wrong_places(keypoints: Float64, boxes_xywh: Float64, sizes_wh: Float64) -> 
     yield solid & outside, "bbox {box} lies outside its image of {size}"
     far = np.abs(keypoints[..., :2]).max(axis=2) > FAR * sizes_wh.max(axis=1)[:, None]
     yield (far & (keypoints[..., 2] > 0)).any(axis=1), "has a keypoint far outside its image of {size}"
+    inside = (keypoints[..., :2] >= start[:, None]) & (keypoints[..., :2] <= end[:, None])
+    apart = anybody & ~(inside.all(axis=2) & (keypoints[..., 2] > 0)).any(axis=1)
+    if 2 * apart.sum() > anybody.sum():
+        yield apart, "bbox {box} holds none of its keypoints, and so do most; both are in pixels of the image"
     leaving = solid & (end > sizes_wh + SLACK).any(axis=1)
     corner = boxes_xywh[:, 2:]  # if x, y, width and height were two corners, these boxes would be right
     fits = (corner > start).all(axis=1) & (corner <= sizes_wh + SLACK).all(axis=1) & (start >= -SLACK).all(axis=1)

@@ -32,17 +32,19 @@ def check_images(content: Any) -> list[Json]:
 
 
 def _image(image: Json) -> Json:
-    name, number = image.get("file_name"), whole(image.get("id"), f"image {short(image.get('file_name'))}: id")
-    if not isinstance(name, str) or not name or (not name.isascii() and not _is_text(name)):
-        raise ValueError(f"image {number}: needs a file_name, got {short(name)}")
-    sides = {side: image.get(side) or None for side in ("width", "height")}  # 0: not known
-    if None in sides.values():
-        sides = dict.fromkeys(sides)
-    elif not all(isinstance(value, int | float) and value > 0 and value == int(value) for value in sides.values()):
-        raise ValueError(
-            f"image {number} ({name}): width and height must be whole numbers of pixels, got {short(sides)}"
-        )
-    return image | {"id": number} | {side: value and int(value) for side, value in sides.items()}
+    name = image.get("file_name")
+    try:
+        number = whole(image.get("id"), "id")
+        if not isinstance(name, str) or not name or not (name.isascii() or _is_text(name)):
+            raise ValueError("needs a file_name, which is text")
+        width, height = image.get("width"), image.get("height")
+        if not width or not height:  # some tools write 0 for what they do not know
+            return image | {"id": number, "width": None, "height": None}
+        if not are_numbers([width, height]) or not all(side > 0 and side % 1 == 0 for side in (width, height)):
+            raise ValueError(f"width and height must be whole numbers of pixels, got {width!r} and {height!r}")
+    except ValueError as error:
+        raise ValueError(f"image {short(image.get('id'))} ({short(name)}): {error}") from None
+    return image | {"id": number, "width": int(width), "height": int(height)}
 
 
 def _is_text(name: str) -> bool:

@@ -12,7 +12,7 @@ from unipose.core.skeleton import SKELETONS, Skeleton
 from unipose.core.types import Bool, Boxes, Float64, Json
 from unipose.datasets.label_file import LabelFile, read_labels
 from unipose.datasets.label_lists import whole
-from unipose.datasets.labels import image_wh
+from unipose.datasets.labels import Labels, image_wh
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,28 +123,29 @@ def records_of(file: LabelFile) -> RecordSet:
             raise ValueError(f"info.people must be all or some, got {whom!r}")
     except ValueError as error:
         raise ValueError(f"{file.path}: {error}") from error
-    counted = [not person.crowd and bool(person.labelled.any()) for person in people]
+    labels, place = file.labels, {number: i for i, number in enumerate(file.images)}
+    order = sorted(range(len(people)), key=lambda i: place[people[i].image_id])
+    counted = [person["num_keypoints"] > 0 and not person["iscrowd"] for person in labels.people]
     return RecordSet(
         path=file.path,
         skeleton=skeleton,
-        records=tuple(person for person, is_record in zip(people, counted, strict=True) if is_record),
+        records=tuple(people[i] for i in order if counted[i]),
         images=file.images,
-        boxes=_boxes(people),
+        boxes=_boxes(labels, order),
         complete=whom == "all",
-        others=tuple(person for person, is_record in zip(people, counted, strict=True) if not is_record),
-        category_id=file.labels.category["id"],
+        others=tuple(people[i] for i in order if not counted[i]),
+        category_id=labels.category["id"],
         sizes_wh={image["id"]: image_wh(image) for image in file.content["images"]},
     )
 
 
 def _people(file: LabelFile, skeleton: Skeleton) -> list[Record]:
-    """Everybody, in the order of the images."""
+    """Everybody, in the order of the file."""
     labels, frames = file.labels, {image["id"]: _frame(image) for image in file.content["images"]}
     shape = (len(labels.people), len(skeleton.keypoints), 3)
     keypoints = labels.keypoints if labels.keypoints.size else np.zeros(shape)
     xy_image, v = keypoints[..., :2], keypoints[..., 2]
-    order = {number: i for i, number in enumerate(file.images)}
-    people = [
+    return [
         Record(
             id=person["id"],
             image_id=person["image_id"],
@@ -162,7 +163,6 @@ def _people(file: LabelFile, skeleton: Skeleton) -> list[Record]:
             labels.people, xy_image, v > 0, v > 1, labels.boxes_xyxy, strict=True
         )
     ]
-    return sorted(people, key=lambda person: order[person.image_id])
 
 
 def clips(records: Sequence[Record]) -> list[tuple[Record, ...]]:
@@ -214,13 +214,12 @@ def _frame(image: Json) -> tuple[int, int] | None:
     return video, frame
 
 
-def _boxes(people: Sequence[Record]) -> dict[int, Annotated]:
+def _boxes(labels: Labels, order: Sequence[int]) -> dict[int, Annotated]:
     """Of every image with annotations. Boxes without area, which no one can be found in, are left out."""
-    by_image: dict[int, list[Record]] = {}
-    for person in people:
-        if (person.box_xyxy[2:] > person.box_xyxy[:2]).all():
-            by_image.setdefault(person.image_id, []).append(person)
-    return {
-        image_id: Annotated(np.array([p.box_xyxy for p in found]), np.array([p.crowd for p in found]))
-        for image_id, found in by_image.items()
-    }
+    solid = set(np.flatnonzero((labels.boxes_xyxy[:, 2:] > labels.boxes_xyxy[:, :2]).all(axis=1)).tolist())
+    crowd = np.array([person["iscrowd"] for person in labels.people], bool)
+    by_image: dict[int, list[int]] = {}
+    for i in order:
+        if i in solid:
+            by_image.setdefault(labels.people[i]["image_id"], []).append(i)
+    return {image_id: Annotated(labels.boxes_xyxy[i], crowd[i]) for image_id, i in by_image.items()}

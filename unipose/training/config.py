@@ -142,6 +142,18 @@ class Config:
     train: TrainConfig = field(default_factory=TrainConfig)
 
 
+def read_yaml(path: Path) -> Any:
+    """What a YAML file holds, in UTF-8 or what its byte-order mark says. Raises ValueError, which names the file."""
+    return _yaml(path.read_bytes(), str(path))
+
+
+def _yaml(text: str | bytes, name: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"{name} is not YAML: {' '.join(str(error).split())}") from error
+
+
 def read_config(
     path: str | Path | None = None, overrides: Sequence[str] = (), defaults: Config | None = None
 ) -> Config:
@@ -149,7 +161,7 @@ def read_config(
 
     Raises ValueError for an unknown key, naming the nearest right one, and for a value that does not fit.
     """
-    values = yaml.safe_load(Path(path).read_text()) or {} if path else {}
+    values = read_yaml(Path(path)) or {} if path else {}
     if not isinstance(values, dict):
         raise ValueError(f"{path} must hold sections of keys: {', '.join(_keys(Config))}")
     for override in overrides:
@@ -157,7 +169,7 @@ def read_config(
         section, dot, name = key.partition(".")
         if not (equals and dot):
             raise ValueError(f"an override is section.key=value, got {override!r}")
-        values.setdefault(section, {})[name] = yaml.safe_load(value)
+        values.setdefault(section, {})[name] = _yaml(value, override)
     for key in _paths(values):
         _known(key)
     merged = to_dict(defaults or Config())
