@@ -114,9 +114,8 @@ def _port(stdout: IO[str], log: Path) -> int:
     line = stdout.readline() if select.select([stdout], [], [], _START_SECONDS)[0] else ""
     _, found, rest = line.partition(f"listens on http://{LOOPBACK}:")
     if not found:
-        raise ValueError(
-            f"the service did not start: {log.read_text(encoding='utf-8', errors='replace').strip() or 'it said nothing'}"
-        )
+        said = log.read_text(encoding="utf-8", errors="replace").strip()
+        raise ValueError(f"the service did not start: {said or 'it said nothing'}")
     return int(rest.split(" ")[0])
 
 
