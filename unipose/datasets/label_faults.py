@@ -13,9 +13,9 @@ from unipose.core.types import Bool, Float64, Json
 Fault = tuple[Bool | np.bool_, str]
 
 _SHARES = "; pixels are right, not shares of the image"
-_CORNERS = "; x, y, width and height are right, not two corners"
+_CORNERS = "; x, y, width and height are right"
 FAR = 10.0  # sides of its image from which on a keypoint is no stray click, but of another set
-SLACK = 2.0  # pixels by which a box may leave its image before it counts as leaving it
+SLACK = 2.0  # pixels by which two corners may miss what is in them
 
 
 def refuse(faults: Iterable[Fault], people: Sequence[Json], sizes_wh: Float64, where: Callable[[Json], str]) -> None:
@@ -60,12 +60,13 @@ def wrong_places(keypoints: Float64, boxes_xywh: Float64, sizes_wh: Float64) -> 
     apart = anybody & ~(inside.all(axis=2) & (keypoints[..., 2] > 0)).any(axis=1)
     if 2 * apart.sum() > anybody.sum():
         yield apart, "bbox {box} holds none of its keypoints, and so do most; both are in pixels of the image"
-    leaving = solid & (end > sizes_wh + SLACK).any(axis=1)
-    corner = boxes_xywh[:, 2:]  # if x, y, width and height were two corners, these boxes would be right
+    # Some boxes leave their images far, and all would fit theirs and hold their keypoints if they were two corners.
+    leaving = solid & (end > 1.1 * sizes_wh).any(axis=1)
+    corner = boxes_xywh[:, 2:]
     fits = (corner > start).all(axis=1) & (corner <= sizes_wh + SLACK).all(axis=1) & (start >= -SLACK).all(axis=1)
     holds = ~anybody | ((low >= start - SLACK) & (high <= corner + SLACK)).all(axis=1)
-    if 2 * leaving.sum() > solid.sum() and np.all(~solid | (fits & holds)):
-        yield leaving, "bbox {box} leaves its image of {size}, and so do most" + _CORNERS
+    if 4 * leaving.sum() >= solid.sum() and np.all(~solid | (fits & holds)):
+        yield leaving, "bbox {box} leaves its image of {size}, and fits it as two corners" + _CORNERS
 
 
 def _extent(keypoints: Float64) -> tuple[Bool | np.bool_, Float64, Float64]:
