@@ -5,7 +5,6 @@ import os
 import unicodedata
 import warnings
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
@@ -79,7 +78,8 @@ class ImageFiles:
         name = text_of(path)
         if not path.is_relative_to(self.root) or ":/" in name or ":\\" in name:  # of this system, the web, or Windows
             return "; file_name is to be relative to the images' folder"
-        if near := get_close_matches(PurePosixPath(name).name, self._forms(path.parent), 1, 0.8):
+        stem = PurePosixPath(name).stem.casefold()
+        if near := [form for form in self._forms(path.parent) if PurePosixPath(form).stem.casefold() == stem]:
             return f"; did you mean {near[0]}?"
         return "" if self._said else "; info.image_root is to say in which folder the images are, from the JSON file"
 
