@@ -8,6 +8,7 @@ import yaml
 
 from unipose.core.skeleton import Skeleton, skeleton_from_names
 
+NOTHING = ("", "~", "null")  # as text
 KEYS = ("name", "keypoints", "limbs", "torso", "mirror", "sigmas", "pckh_excluded")
 
 
@@ -35,6 +36,7 @@ def _skeleton(values: Any) -> Skeleton:
     for key in {"keypoints", "torso", "pckh_excluded"} & values.keys():
         if not _are_names(values[key]) or (key == "torso" and len(values[key]) != 2):
             raise ValueError(f"{key} must be a list of {'two ' if key == 'torso' else ''}names, got {values[key]!r}")
+    values |= {key: None for key in ("limbs", "mirror", "sigmas") if values.get(key) in NOTHING}
     limbs = values["limbs"] or []
     if not isinstance(limbs, list) or not all(_are_names(limb) and len(limb) == 2 for limb in limbs):
         raise ValueError(f"limbs must be a list of pairs of names, got {limbs!r}")

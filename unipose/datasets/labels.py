@@ -114,7 +114,7 @@ def _person(annotation: Json, category: Json, listed: dict[int, Json]) -> Json:
 def _complete(people: list[Json], listed: dict[int, Json], category: Json) -> Labels:
     """What needs arithmetic, of all people at once."""
     count = len(category.get("keypoints", ()))
-    keypoints = np.array([person.get("keypoints", ()) for person in people], np.float64).reshape(-1, count, 3)
+    keypoints = np.array([person.get("keypoints", ()) for person in people], np.float64).reshape(len(people), count, 3)
     boxes_xywh = np.array([person.get("bbox", _NO_BOX) for person in people], np.float64).reshape(-1, 4)
     sizes_wh = np.array([image_wh(listed[person["image_id"]]) for person in people], np.float64).reshape(-1, 2)
 
