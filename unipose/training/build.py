@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 from unipose import __version__
 from unipose.core.box_maps import MAPS
 from unipose.core.choice import choose
-from unipose.core.files import sha256
+from unipose.core.files import sha256, text_of
 from unipose.core.model_spec import ModelSpec
 from unipose.core.skeleton import SKELETONS, Skeleton
 from unipose.datasets.records import RecordSet, read_records
@@ -246,12 +246,12 @@ def provenance(config: Config, training: Sequence[RecordSet]) -> dict[str, objec
         return sum(map(len, records.boxes.values())) if m.kind == "finder" else len(records.records)
 
     data = [
-        {"file": "/".join(records.path.parts[-2:]), "people": people(records), "sha256": sha256(records.path)}
+        {"file": text_of("/".join(records.path.parts[-2:])), "people": people(records), "sha256": sha256(records.path)}
         for records in training
     ]
     return {
         "pretrained": m.pretrained,
-        "start": m.start and {"file": Path(m.start).name, "sha256": sha256(Path(m.start))},
+        "start": m.start and {"file": text_of(Path(m.start).name), "sha256": sha256(Path(m.start))},
         "data": data,
         "window": config.data.window,
         "seed": t.seed,
