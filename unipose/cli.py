@@ -69,7 +69,7 @@ def exit_status(action: Callable[[], int | None]) -> int:
 def refuse(error: ImportError | ValueError | OSError) -> int:
     """Say in one line why a command cannot be carried out -> REFUSED."""
     why = f"this needs {error.name}, which is not installed" if isinstance(error, ImportError) else error
-    print(f"error: {why}", file=sys.stderr)
+    print("error:", " ".join(line.strip() for line in str(why).splitlines()), file=sys.stderr)
     return REFUSED
 
 

@@ -72,6 +72,8 @@ FAULTS = {
     "a box of NaN": ({"bbox": [1, NAN, 3, 4]}, "image 3: bbox must be 4 finite numbers"),
     "a negative side": ({"bbox": [40, 20, -30, 40]}, "image 3: bbox [40, 20, -30, 40] has a negative side"),
     "elsewhere": ({"bbox": [64, 20, 30, 40]}, "image 3: bbox [64, 20, 30, 40] lies outside its image of 64 x 80"),
+    "a box beyond numbers": ({"bbox": [10**400, 1, 2, 3]}, "image 3: bbox must be finite numbers, and has one that is"),
+    "a score beyond numbers": ({"score": 10**400}, "image 3: score must be a finite number, got 1000"),
     "no score": ({"score": None}, "image 3: score must be a finite number, got None"),
     "a score of text": ({"score": "0.9"}, "image 3: score must be a finite number, got '0.9'"),
     "a score of NaN": ({"score": NAN}, "image 3: score must be a finite number, got nan"),

@@ -9,8 +9,8 @@ import numpy as np
 from unipose.core.boxes import Detections
 from unipose.core.files import read_json
 from unipose.core.types import Json
-from unipose.datasets.label_faults import refuse, wrong_numbers, wrong_places
-from unipose.datasets.label_lists import are_numbers, whole
+from unipose.datasets.label_faults import numbers, refuse, wrong_numbers, wrong_places
+from unipose.datasets.label_lists import LARGEST, are_numbers, whole
 from unipose.datasets.records import RecordSet
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ def read_detections(path: Path, record_set: RecordSet) -> dict[int, Detections]:
     try:
         rows = [row | {"category_id": whole(row.get("category_id"), "category_id")} for row in content]
         people = [_person(row, record_set) for row in rows if row["category_id"] == record_set.category_id]
-        boxes_xywh = np.array([row["bbox"] for row in people], np.float64).reshape(-1, 4)
+        boxes_xywh = numbers(people, "bbox", (), _where).reshape(-1, 4)
         sizes_wh = np.array([record_set.sizes_wh[row["image_id"]] for row in people], np.float64).reshape(-1, 2)
         nobodys = np.zeros((len(people), 0, 3))
         refuse(wrong_numbers(nobodys, boxes_xywh, np.ones(len(people), bool)), people, sizes_wh, _where)
@@ -65,7 +65,7 @@ def _person(row: Json, record_set: RecordSet) -> Json:
         box, score = row.get("bbox"), row.get("score")
         if not (isinstance(box, list) and len(box) == 4 and are_numbers(box)):
             raise ValueError(f"bbox must be 4 numbers, x, y, width and height in pixels, got {short(box)}")
-        if not are_numbers([score]) or not abs(float(score or 0)) < np.inf:
+        if not are_numbers([score]) or not -LARGEST <= (score or 0) <= LARGEST:
             raise ValueError(f"score must be a finite number, got {short(score)}")
     except ValueError as error:
         raise ValueError(f"{_where(row)}: {error}") from None

@@ -30,7 +30,7 @@ class ImageFiles:
         self._said = image_root is not None
         self._forms = cache(_forms)
         split = labels.name.partition(".")[0].rpartition("_")[2]
-        layouts = [image_root] if image_root is not None else [layout.format(split=split) for layout in LAYOUTS]
+        layouts = [layout.format(split=split) for layout in LAYOUTS] if image_root is None else spellings(image_root)
         parents = dict.fromkeys((labels.parent, labels.resolve().parent))
         roots = [parent / path_of(layout) for layout in layouts for parent in parents]
         some = names[:: max(1, len(names) // TRIED)]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 
 from unipose.core.types import Bool, Float64, Json
+from unipose.datasets.label_lists import LARGEST
 
 Fault = tuple[Bool | np.bool_, str]
 
@@ -24,6 +25,15 @@ def refuse(faults: Iterable[Fault], people: Sequence[Json], sizes_wh: Float64, w
         for i in np.flatnonzero(wrong)[:1]:
             size = "{:.0f} x {:.0f} pixels".format(*sizes_wh[i])
             raise ValueError(f"{where(people[i])}: {message.format(box=people[i].get('bbox'), size=size)}")
+
+
+def numbers(people: Sequence[Json], key: str, missing: Sequence[float], where: Callable[[Json], str]) -> Float64:
+    """What each of `people` has under a key, lists of numbers of one length. Raises ValueError for one too large."""
+    try:
+        return np.array([person.get(key, missing) for person in people], np.float64)
+    except OverflowError:
+        [first, *_] = [person for person in people if max(map(abs, person.get(key, missing)), default=0) > LARGEST]
+        raise ValueError(f"{where(first)}: {key} must be finite numbers, and has one that is too large") from None
 
 
 def wrong_numbers(keypoints: Float64, boxes_xywh: Float64, given: Bool) -> Iterator[Fault]:
@@ -49,7 +59,8 @@ def wrong_places(keypoints: Float64, boxes_xywh: Float64, sizes_wh: Float64) -> 
     several = (keypoints[..., 2] > 0).sum(axis=1) > 1
     yield several & (low >= 0).all(axis=1) & (high <= 1).all(axis=1), "keypoints lie within one pixel" + _SHARES
     solid = (boxes_xywh[:, 2:] > 0).all(axis=1)
-    start, end = boxes_xywh[:, :2], boxes_xywh[:, :2] + boxes_xywh[:, 2:]
+    with np.errstate(over="ignore"):
+        start, end = boxes_xywh[:, :2], boxes_xywh[:, :2] + boxes_xywh[:, 2:]
     tiny = solid & (start >= 0).all(axis=1) & (end <= 1).all(axis=1)
     yield tiny & (anybody | np.array_equal(tiny, solid)), "bbox {box} lies within one pixel" + _SHARES
     outside = (end <= 0).any(axis=1) | (start >= sizes_wh).any(axis=1)

@@ -3,12 +3,16 @@
 Errors are ValueErrors that name the entry, and say what would be right; who knows the file puts its name in front.
 """
 
+import sys
 from collections.abc import Iterable
+from posixpath import normpath
 from reprlib import repr as short
 from typing import Any
+from unicodedata import normalize
 
 from unipose.core.types import Json
 
+LARGEST = sys.float_info.max
 FORMAT = "COCO-keypoint JSON has lists of images, annotations and categories (data/README.md)"
 
 
@@ -27,7 +31,8 @@ def check_images(content: Any) -> list[Json]:
         raise ValueError("lists no images")
     images = [_image(image) for image in content["images"]]
     once((image["id"] for image in images), "images: id {} is used twice; each image needs its own")
-    once((image["file_name"] for image in images), "images: {} is listed twice; one entry has all people of an image")
+    names = (normpath(normalize("NFC", image["file_name"].replace("\\", "/"))) for image in images)
+    once(names, "images: {} is listed twice; one entry has all people of an image")
     return images
 
 
@@ -40,8 +45,10 @@ def _image(image: Json) -> Json:
         width, height = image.get("width"), image.get("height")
         if not width or not height:  # some tools write 0 for what they do not know
             return image | {"id": number, "width": None, "height": None}
-        if not are_numbers([width, height]) or not all(side > 0 and side % 1 == 0 for side in (width, height)):
-            raise ValueError(f"width and height must be whole numbers of pixels, got {width!r} and {height!r}")
+        if not are_numbers([width, height]) or not all(0 < side < 2**31 and side % 1 == 0 for side in (width, height)):
+            raise ValueError(
+                f"width and height must be whole numbers of pixels, got {short(width)} and {short(height)}"
+            )
     except ValueError as error:
         raise ValueError(f"image {short(image.get('id'))} ({short(name)}): {error}") from None
     return image | {"id": number, "width": int(width), "height": int(height)}
@@ -64,12 +71,10 @@ def once(values: Iterable[Any], message: str) -> None:
 
 def whole(value: Any, what: str) -> int:
     """A whole number, which tools also write as 7.0 or "7"."""
-    if type(value) is int and value >= 0:
+    if (isinstance(value, float) and value.is_integer()) or (isinstance(value, str) and value.strip().isdecimal()):
+        value = int(value)
+    if type(value) is int and 0 <= value < 2**63:
         return value
-    if isinstance(value, float) and value >= 0 and value.is_integer():
-        return int(value)
-    if isinstance(value, str) and value.strip().isdecimal():
-        return int(value)
     raise ValueError(f"{what} must be a whole number, got {short(value)}")
 
 
@@ -107,7 +112,7 @@ def _category(category: Json) -> Json:
         str(category.get("name", "")),
     )
     keypoints = category.get("keypoints") or []
-    if not isinstance(keypoints, list):
+    if not isinstance(keypoints, list) or not all(isinstance(keypoint, str | int) for keypoint in keypoints):
         raise ValueError(f"category {name}: keypoints must be a list of names, got {short(keypoints)}")
     keypoints = [str(keypoint) for keypoint in keypoints]
     once(keypoints, f"category {name}: two keypoints are called {{!r}}; each needs its own name")

@@ -16,8 +16,8 @@ import numpy as np
 
 from unipose.core.boxes import enclosing_box
 from unipose.core.types import Bool, Float, Float64, Json
-from unipose.datasets.label_faults import refuse, wrong_numbers, wrong_places
-from unipose.datasets.label_lists import are_numbers, once, pose_category, whole
+from unipose.datasets.label_faults import numbers, refuse, wrong_numbers, wrong_places
+from unipose.datasets.label_lists import LARGEST, are_numbers, once, pose_category, whole
 
 BOX_PADDING = 0.15  # of the box around a person's keypoints, in sets without boxes
 CLICK_TOLERANCE = 2.0  # pixels by which a label may lie outside its image
@@ -88,18 +88,18 @@ def _person(annotation: Json, category: Json, listed: dict[int, Json]) -> Json:
     if isinstance(flat, list) and flat and all(isinstance(row, list) and len(row) == 3 for row in flat):
         flat = [value for row in flat for value in row]
     if flat and not (isinstance(flat, list) and len(flat) == 3 * count and are_numbers(flat)):
-        size = len(flat) if isinstance(flat, list) else short(flat)
-        raise ValueError(f"needs {3 * count} numbers as keypoints, x, y and v of each, got {size}")
+        got = len(flat) if isinstance(flat, list) and len(flat) != 3 * count else short(flat)
+        raise ValueError(f"needs {3 * count} numbers as keypoints, x, y and v of each, got {got}")
     box = annotation.get("bbox")
     if "bbox" in annotation and not (isinstance(box, list) and len(box) == 4 and are_numbers(box)):
         raise ValueError(f"bbox must be 4 numbers, x, y, width and height in pixels, got {short(box)}")
     area, crowd = annotation.get("area") or 0, annotation.get("iscrowd") or 0
-    if not are_numbers([area]) or not 0 <= area < float("inf"):
+    if not are_numbers([area]) or not 0 <= area < LARGEST:
         raise ValueError(f"area must be a positive number of pixels, got {short(area)}")
     if crowd not in (0, 1):
         raise ValueError(f"iscrowd must be 0 or 1, got {short(crowd)}")
     head = annotation.get("head_size")
-    if head is not None and not (are_numbers([head]) and 0 < head < float("inf")):
+    if head is not None and not (are_numbers([head]) and 0 < head < LARGEST):
         raise ValueError(f"head_size must be a positive number of pixels, got {short(head)}")
     return annotation | {
         "id": number,
@@ -113,12 +113,10 @@ def _person(annotation: Json, category: Json, listed: dict[int, Json]) -> Json:
 
 def _complete(people: list[Json], listed: dict[int, Json], category: Json) -> Labels:
     """What needs arithmetic, of all people at once."""
-    count = len(category.get("keypoints", ()))
-    keypoints = np.array([person.get("keypoints", ()) for person in people], np.float64).reshape(len(people), count, 3)
-    boxes_xywh = np.array([person.get("bbox", _NO_BOX) for person in people], np.float64).reshape(-1, 4)
+    count, where = len(category.get("keypoints", ())), partial(_where, listed=listed)
+    keypoints = numbers(people, "keypoints", (), where).reshape(len(people), count, 3)
+    boxes_xywh = numbers(people, "bbox", (np.nan,) * 4, where).reshape(-1, 4)
     sizes_wh = np.array([image_wh(listed[person["image_id"]]) for person in people], np.float64).reshape(-1, 2)
-
-    where = partial(_where, listed=listed)
     given = np.array(["bbox" in person for person in people], bool)
     refuse(wrong_numbers(keypoints, boxes_xywh, given), people, sizes_wh, where)
     labelled = keypoints[..., 2] > 0
@@ -131,9 +129,6 @@ def _complete(people: list[Json], listed: dict[int, Json], category: Json) -> La
     for person, number, area in zip(people, labelled.sum(axis=1).tolist(), areas, strict=True):
         person |= {"num_keypoints": number, "area": person["area"] or area}
     return Labels(category, people, keypoints, np.hstack([boxes_xywh[:, :2], boxes_xywh[:, :2] + boxes_xywh[:, 2:]]))
-
-
-_NO_BOX = (np.nan,) * 4
 
 
 def image_wh(image: Json) -> tuple[int, int]:

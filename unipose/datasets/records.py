@@ -195,7 +195,7 @@ def _skeleton(category: Json) -> Skeleton:
         except (KeyError, TypeError) as error:
             raise ValueError(f"category {category['name']}: unipose_skeleton is not a skeleton: {error!r}") from error
     else:
-        candidates = [SKELETONS[own]] if own in SKELETONS else list(SKELETONS.values())
+        candidates = [SKELETONS[own]] if isinstance(own, str) and own in SKELETONS else list(SKELETONS.values())
     for skeleton in candidates:
         if keypoint_keys(skeleton.keypoints) == keypoint_keys(keypoints):
             return skeleton
