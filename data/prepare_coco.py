@@ -7,12 +7,14 @@
 Writes DIR/train2017.json, DIR/val2017.json. All images and people are kept, crowds and people without keypoints too,
 with their areas unchanged: pycocotools computes the same AP from this file as from the original. (Segmentations are
 left out: the keypoint AP does not use them.) COCO counts pixels from 0, so coordinates are unchanged.
-With --skeleton any set in COCO's layout can be prepared, whatever its keypoints; with --category, one of several.
+With --skeleton any set in COCO's layout can be prepared, whatever its keypoints; with --category, one of several, also
+one without keypoints, whose boxes a finder learns from.
 """
 
 import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -71,7 +73,7 @@ def splits(source: Path, only: str | None) -> Iterator[Split]:
         yield Split(name, str(source), read_json(source), source)
         return
     labels = Source(source)
-    names = labels.match(f"person_keypoints_{only or '*'}.json")
+    names = labels.match(f"person_keypoints_{escape(only) if only else '*'}.json")
     if not names:
         raise ValueError(
             f"{source}: has no person_keypoints_{only or '*'}.json; JSON of another name is given itself, as SOURCE"
@@ -104,15 +106,18 @@ def convert(split: Split, args: argparse.Namespace, skeleton: Skeleton) -> Prepa
         image["width"], image["height"] = pictures.image_size((PurePosixPath(folder) / name).as_posix(), labelled_wh)
     images = [image_entry(image["id"], image["file_name"], image_wh(image)) for image in listed]
     try:
-        own = pose_category(split.content, args.category).get("keypoints", ())
-        if keypoint_keys(own) != keypoint_keys(skeleton.keypoints):
+        category = pose_category(split.content, args.category)
+        own, boxes_alone = category.get("keypoints", ()), bool(args.category) and "keypoints" not in category
+        if not boxes_alone and keypoint_keys(own) != keypoint_keys(skeleton.keypoints):
             raise ValueError(
                 f"must have the keypoints {', '.join(skeleton.keypoints)}, and has {', '.join(own) or 'none'}; "
                 "--skeleton FILE.yaml describes others (data/README.md)"
             )
         labels = check_people(split.content, images, args.category)
-        people = [{key: person[key] for key in KEPT} | {"category_id": 1} for person in labels.people]
+        people = [{key: person[key] for key in KEPT if key in person} | {"category_id": 1} for person in labels.people]
         content = document(skeleton, images, people, f"COCO {split.name}", "")
+        if boxes_alone:
+            content["categories"] = [{"id": 1, "name": args.category}]
         content["info"] |= {key: value for key, value in split.info.items() if key == "people"}
     except ValueError as error:
         raise ValueError(f"{split.where}: {error}") from error
@@ -142,7 +147,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--split",
         help="train2017 or val2017 (default: all there are labels for), or what a JSON file is to be called",
     )
-    parser.add_argument("--category", help="which one, of several categories with keypoints")
+    parser.add_argument("--category", help="which one, of several categories")
     parser.add_argument(
         "--skeleton", type=Path, help="YAML that describes other keypoints than COCO's (data/README.md)"
     )

@@ -94,6 +94,12 @@ class Source:
                 f"{self.path}: {name} cannot be unpacked ({error}); unpack it with another tool"
             ) from error
 
+    def read_text(self, name: str) -> str:
+        try:
+            return self.read(name).decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{self.path}: {name} is not text in UTF-8 ({error})") from error
+
     def read_json(self, name: str) -> Any:
         return parse_json(self.read(name), f"{self.path}: {name}")
 

@@ -122,6 +122,23 @@ def test_boxes_alone_are_a_set_for_a_finder(tmp_path):
         found.require_keypoints()
 
 
+def test_boxes_of_one_of_several_categories_are_chosen_by_its_name(tmp_path):
+    def spoil(content):
+        content["categories"] = [{"id": 4, "name": "pedestrian"}, {"id": 6, "name": "cyclist"}]
+        for one in content["annotations"]:
+            del one["keypoints"], one["num_keypoints"]
+            one["category_id"] = 4 if one["id"] == 11 else 6
+
+    path = write_set(tmp_path, spoil)
+    with pytest.raises(
+        ValueError, match=r"has 2 categories of boxes \(pedestrian, cyclist\); data/prepare_coco.py --cat"
+    ):
+        read_records(path)
+    assert main([str(path), "--category", "cyclist", "--out", str(tmp_path / "out")]) == 0
+    found = read_records(tmp_path / "out" / "set.json")
+    assert [record.id for record in found.others] == [12, 13] and found.records == ()
+
+
 def test_a_prepared_file_never_replaces_its_source(tmp_path, capsys):
     path = write_set(tmp_path)
     before = path.read_bytes()

@@ -40,6 +40,7 @@ NONE = {
     "gzip, damaged": (gzip.compress(WHOLE)[:20] + b"xx" + gzip.compress(WHOLE)[22:], "is not a whole gzip file"),
     "Latin-1": ('{"info": "J\u00f6rg"}'.encode("latin-1"), "is not JSON in UTF-8"),
     "an image": (b"\x89PNG\r\n\x1a\n" + bytes(range(128, 200)), "is not JSON in UTF-8"),
+    "a zip": (b"PK\x03\x04" + bytes(30), "is a zip file; unpack it, and name the JSON file in it"),
     "a page": (b"<html>404</html>", "is not whole JSON"),
     "a table": (b"0 0.5 0.5 0.2 0.3\n", "is not whole JSON (Extra data"),
     "nested without end": (b"[" * 100_000, "nested too deeply"),

@@ -31,6 +31,8 @@ def parse_json(data: bytes, name: str) -> Any:
         raise ValueError(f"{name} is not a whole gzip file ({error})") from error
     if not plain.strip():
         raise ValueError(f"{name} is empty, not JSON")
+    if plain.startswith(b"PK\x03\x04"):
+        raise ValueError(f"{name} is a zip file; unpack it, and name the JSON file in it")
     try:
         return json.loads(plain)
     except UnicodeDecodeError as error:
