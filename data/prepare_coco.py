@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from glob import escape
 from pathlib import Path, PurePosixPath
 from typing import Any
+from zipfile import is_zipfile
 
 from skeleton_file import read_skeleton, sides
 from source import Source, run_script
@@ -68,7 +69,7 @@ class Prepared:
 
 def splits(source: Path, only: str | None) -> Iterator[Split]:
     """The label files of a zip or folder, or the one that `source` is, which is called `only` where that is given."""
-    if source.is_file() and ".json" in source.suffixes:
+    if source.is_file() and source.suffix != ".zip" and not is_zipfile(source):
         name = only or source.name.partition(".json")[0].removeprefix("person_keypoints_")
         yield Split(name, str(source), read_json(source), source)
         return

@@ -1,5 +1,6 @@
 """What labelling tools export is read as it is where its keypoints are known, and prepared with any others."""
 
+import gzip
 import json
 import shutil
 
@@ -137,6 +138,14 @@ def test_boxes_of_one_of_several_categories_are_chosen_by_its_name(tmp_path):
     assert main([str(path), "--category", "cyclist", "--out", str(tmp_path / "out")]) == 0
     found = read_records(tmp_path / "out" / "set.json")
     assert [record.id for record in found.others] == [12, 13] and found.records == ()
+
+
+@pytest.mark.parametrize("name", ["set.json", "set.json.gz", "labels"])
+def test_json_by_any_name_is_prepared(tmp_path, name):
+    path = write_set(tmp_path, name=name)
+    path.write_bytes(gzip.compress(path.read_bytes()) if name.endswith(".gz") else path.read_bytes())
+    assert main([str(path), "--out", str(tmp_path / "out")]) == 0
+    assert len(read_records(tmp_path / "out" / f"{name.partition('.')[0]}.json").records) == 3
 
 
 def test_a_prepared_file_never_replaces_its_source(tmp_path, capsys):

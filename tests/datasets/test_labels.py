@@ -110,6 +110,7 @@ SAME = {  # as other tools write what `content` says
     "the category has another id": lambda content: (category(id=3)(content), everybody(category_id=3)(content)),
     "the category is number 0": lambda content: (category(id=0)(content), everybody(category_id=0)(content)),
     "no category_id, and one category": without("category_id"),
+    "category_id is null": everybody(category_id=None),
     "another category comes first": another_category_first,
     "another has keypoints, and nobody": an_unused_category_with_keypoints,
     "a category stands for none": a_dummy_category_0,
@@ -194,14 +195,15 @@ FAULTS = {  # of the first annotation
     "one keypoint too many": (first(keypoints=[20, 30, 2] * 18), WHO + "needs 51 numbers as keypoints, .* got 54"),
     "keypoints by name": (first(keypoints={"nose": [20, 30, 2]}), WHO + "needs 51 numbers as keypoints"),
     "keypoints of text": (first(keypoints=["20", "30", "2"] * 17), WHO + "needs 51 numbers as keypoints"),
-    "a keypoint of null": (first(keypoints=[None, 30, 2] + [20, 30, 2] * 16), WHO + "needs 51 numbers as keypoints"),
+    "a keypoint of null": (first(keypoints=[None, 30, 2] + [20, 30, 2] * 16), WHO + "keypoints must be finite numbers"),
+    "visibility null": (first(keypoints=[20, 30, None] * 17), WHO + "visibility must be 0, 1 or 2"),
     "visibility as a truth value": (first(keypoints=[20, 30, True] * 17), WHO + "needs 51 numbers as keypoints"),
     "NaN": (first(keypoints=[NAN, 30, 2] * 17), WHO + "keypoints must be finite numbers"),
-    "infinity": (first(keypoints=[20, INF, 0] * 17), WHO + "keypoints must be finite numbers"),
+    "infinity": (first(keypoints=[20, INF, 1] * 17), WHO + "keypoints must be finite numbers"),
     "visibility 3": (first(keypoints=[20, 30, 3] * 17), WHO + "visibility must be 0, 1 or 2"),
     "visibility -1": (first(keypoints=[20, 30, -1] * 17), WHO + "visibility must be 0, 1 or 2"),
     "a confidence": (first(keypoints=[20, 30, 0.93] * 17), WHO + "visibility must be 0, 1 or 2"),
-    "visibility NaN": (first(keypoints=[20, 30, NAN] * 17), WHO + "keypoints must be finite numbers"),
+    "visibility NaN": (first(keypoints=[20, 30, NAN] * 17), WHO + "visibility must be 0, 1 or 2"),
     "four zeros": (first(bbox=[0, 0, 0, 0]), WHO + r"bbox \[0, 0, 0, 0\] has no area; without bbox, it is derived"),
     "no width": (first(bbox=[10, 20, 0, 40]), WHO + r"bbox \[10, 20, 0, 40\] has no area"),
     "five numbers": (first(bbox=[10, 20, 30, 40, 1]), WHO + "bbox must be 4 numbers, x, y, width and height in pixels"),
@@ -313,7 +315,21 @@ def test_labels_of_a_person_far_from_his_box_are_his_all_the_same(tmp_path):
     assert read_records(write_set(tmp_path, spoil)).records[0].labelled.sum() == person(11)["num_keypoints"]
 
 
-def test_coordinates_of_keypoints_that_are_not_labelled_mean_nothing(tmp_path):
-    flat = np.reshape(person(11)["keypoints"], (17, 3))
-    flat[flat[:, 2] == 0, :2] = [-250, 1090]
-    assert len(read_records(write_set(tmp_path, first(keypoints=flat.ravel().tolist()))).records) == len(BOXES)
+@pytest.mark.parametrize("xy", [[-250, 1090], [NAN, NAN], [None, None], [INF, 0], [1e300, 5]], ids=str)
+def test_coordinates_of_keypoints_that_are_not_labelled_mean_nothing(tmp_path, xy):
+    rows = np.reshape(person(11)["keypoints"], (17, 3)).tolist()
+    flat = [value for x, y, v in rows for value in ([*xy, 0] if v == 0 else [x, y, v])]
+    found, right = (read_records(write_set(tmp_path, spoil)).records[0] for spoil in (first(keypoints=flat), first()))
+    assert found.labelled.tolist() == right.labelled.tolist() and np.isfinite(found.xy_image).all()
+    np.testing.assert_array_equal(found.xy_image[found.labelled], right.xy_image[right.labelled])
+
+
+def test_crowds_with_keypoints_are_left_out_and_a_warning_says_so(tmp_path, caplog):
+    """Some tools mark everybody with a mask as a crowd."""
+    assert len(read_records(write_set(tmp_path, first(iscrowd=1))).records) == 2
+    assert "set.json: 1 people with keypoints are crowds (iscrowd 1), and are left out" in caplog.text
+    found = read_records(write_set(tmp_path, everybody(iscrowd=1)))
+    with pytest.raises(
+        ValueError, match=r"set.json has no labelled keypoint.*; its 3 people with keypoints are crowds"
+    ):
+        found.require_keypoints()

@@ -39,8 +39,8 @@ def numbers(people: Sequence[Json], key: str, missing: Sequence[float], where: C
 def wrong_numbers(keypoints: Float64, boxes_xywh: Float64, given: Bool) -> Iterator[Fault]:
     """What can be told from a person's own numbers; `given` (N,): who has a box. Of the others it is NaN."""
     v = keypoints[..., 2]
-    yield ~np.isfinite(keypoints).all(axis=(1, 2)), "keypoints must be finite numbers"
     yield ~np.isin(v, (0, 1, 2)).all(axis=1), "visibility must be 0, 1 or 2"
+    yield ~(np.isfinite(keypoints).all(axis=2) | (v == 0)).all(axis=1), "keypoints must be finite numbers"
     yield given & ~np.isfinite(boxes_xywh).all(axis=1), "bbox must be 4 finite numbers, got {box}"
     yield (boxes_xywh[:, 2:] < 0).any(axis=1), "bbox {box} has a negative side; x, y, width and height are right"
     anybody, low, high = _extent(keypoints)

@@ -4,7 +4,8 @@ Whoever reads labels reads them here, and `coco_json.document` checks here what 
 name the annotation and its image, and say what would be right; who knows the file puts its name in front.
 
 Completed are: iscrowd (0), an area that is missing or 0 (the box's), a missing box (that around the labelled
-keypoints), num_keypoints (those with v > 0, whatever the file says) and the category, where there is only one.
+keypoints), num_keypoints (those with v > 0, whatever the file says), the category, where there is only one, and the
+coordinates of keypoints that are not labelled, where they are null or NaN (0).
 """
 
 from collections.abc import Sequence
@@ -58,7 +59,9 @@ def check_people(content: Json, images: Sequence[Json], category: str | None = N
     categories = {whole(one.get("id"), "category: id") for one in content["categories"]}
     people: list[Json] = []
     for annotation in content["annotations"]:
-        given = annotation.get("category_id", chosen["id"] if len(categories) == 1 else None)
+        given = annotation.get("category_id")
+        if given is None and len(categories) == 1:
+            given = chosen["id"]
         try:
             if (number := whole(given, "category_id")) not in categories:
                 raise ValueError(f"category {number} is not in the list of categories")
@@ -87,6 +90,8 @@ def _person(annotation: Json, category: Json, listed: dict[int, Json]) -> Json:
         raise ValueError(f"has keypoints, which category {category['name']} does not name")
     if isinstance(flat, list) and flat and all(isinstance(row, list) and len(row) == 3 for row in flat):
         flat = [value for row in flat for value in row]
+    if isinstance(flat, list) and None in flat:  # as some tools write what is not labelled
+        flat = [np.nan if value is None else value for value in flat]
     if flat and not (isinstance(flat, list) and len(flat) == 3 * count and are_numbers(flat)):
         got = len(flat) if isinstance(flat, list) and len(flat) != 3 * count else short(flat)
         raise ValueError(f"needs {3 * count} numbers as keypoints, x, y and v of each, got {got}")
@@ -119,6 +124,10 @@ def _complete(people: list[Json], listed: dict[int, Json], category: Json) -> La
     sizes_wh = np.array([image_wh(listed[person["image_id"]]) for person in people], np.float64).reshape(-1, 2)
     given = np.array(["bbox" in person for person in people], bool)
     refuse(wrong_numbers(keypoints, boxes_xywh, given), people, sizes_wh, where)
+    blank = ~np.isfinite(keypoints)  # of what is not labelled
+    for i in np.flatnonzero(blank.any(axis=(1, 2))):
+        keypoints[i, blank[i]] = 0
+        people[i]["keypoints"] = keypoints[i].ravel().tolist()
     labelled = keypoints[..., 2] > 0
     for i in np.flatnonzero(labelled.any(axis=1) & ~(boxes_xywh[:, 2:] > 0).all(axis=1)):
         box = box_around(keypoints[i, labelled[i], :2], image_wh(listed[people[i]["image_id"]])).round(3)

@@ -1,5 +1,6 @@
 """Records: the people in a COCO-keypoint JSON file, the only dataset format."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,6 +14,8 @@ from unipose.core.types import Bool, Boxes, Float64, Json
 from unipose.datasets.label_file import LabelFile, read_labels
 from unipose.datasets.label_lists import whole
 from unipose.datasets.labels import Labels, image_wh
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +77,9 @@ class RecordSet:
     def require_keypoints(self) -> None:
         """Raises ValueError for a set that no pose network can learn from, or be judged on."""
         if not self.records:
-            raise ValueError(f"{self.path} has no labelled keypoint, and nobody whom a pose network could find")
+            crowds = sum(other.crowd and bool(other.labelled.any()) for other in self.others)
+            why = f"; its {crowds} people with keypoints are crowds (iscrowd 1), which are left out" if crowds else ""
+            raise ValueError(f"{self.path} has no labelled keypoint, and nobody whom a pose network could find{why}")
 
     def require_images(self) -> None:
         """Raises FileNotFoundError where an image is missing; `read_records` looks for those of people alone."""
@@ -126,6 +131,9 @@ def records_of(file: LabelFile) -> RecordSet:
     labels, place = file.labels, {number: i for i, number in enumerate(file.images)}
     order = sorted(range(len(people)), key=lambda i: place[people[i].image_id])
     counted = [person["num_keypoints"] > 0 and not person["iscrowd"] for person in labels.people]
+    crowds = sum(bool(person["num_keypoints"] and person["iscrowd"]) for person in labels.people)
+    if any(counted) and crowds:
+        log.warning("%s: %d people with keypoints are crowds (iscrowd 1), and are left out", file.path, crowds)
     return RecordSet(
         path=file.path,
         skeleton=skeleton,
