@@ -94,9 +94,10 @@ class Source:
                 f"{self.path}: {name} cannot be unpacked ({error}); unpack it with another tool"
             ) from error
 
-    def read_text(self, name: str) -> str:
+    def read_lines(self, name: str) -> list[str]:
+        """Of a text file, in UTF-8 with or without a byte-order mark."""
         try:
-            return self.read(name).decode("utf-8-sig")
+            return self.read(name).decode("utf-8-sig").splitlines()
         except UnicodeDecodeError as error:
             raise ValueError(f"{self.path}: {name} is not text in UTF-8 ({error})") from error
 

@@ -106,6 +106,9 @@ def spelt(content):
 SAME = {  # as other tools write what `content` says
     "keypoints are nested": nested,
     "ids are text": renumbered,
+    "image_id alone is text": lambda content: [
+        one.update(image_id=str(one["image_id"])) for one in content["annotations"]
+    ],
     "ids are floats": lambda content: renumbered(content, float),
     "the category has another id": lambda content: (category(id=3)(content), everybody(category_id=3)(content)),
     "the category is number 0": lambda content: (category(id=0)(content), everybody(category_id=0)(content)),
