@@ -27,8 +27,8 @@ from unipose.core.sides import keypoint_keys
 from unipose.core.skeleton import SKELETONS, Skeleton
 from unipose.core.types import Json
 from unipose.datasets.coco_json import document, image_entry, write_json
-from unipose.datasets.image_files import ImageFiles
-from unipose.datasets.label_lists import check_images, pose_category
+from unipose.datasets.image_files import ImageFiles, image_root
+from unipose.datasets.label_lists import check_images, info_of, pose_category
 from unipose.datasets.labels import check_people, image_wh
 
 KEPT = ("id", "image_id", "category_id", "keypoints", "num_keypoints", "bbox", "area", "iscrowd")
@@ -42,11 +42,6 @@ class Split:
     where: str
     content: Any
     path: Path | None = None
-
-    @property
-    def info(self) -> Json:
-        info: Any = self.content.get("info")
-        return info if isinstance(info, dict) else {}
 
 
 @dataclass(frozen=True)
@@ -67,13 +62,17 @@ class Prepared:
         return self.summary
 
 
-def splits(source: Path, only: str | None) -> Iterator[Split]:
-    """The label files of a zip or folder, or the one that `source` is, which is called `only` where that is given."""
-    if source.is_file() and source.suffix != ".zip" and not is_zipfile(source):
+def is_json(source: Path) -> bool:
+    """Whether this is to be a label file itself, and no zip or folder."""
+    return source.is_file() and source.suffix != ".zip" and not is_zipfile(source)
+
+
+def splits(source: Path, labels: Source | None, only: str | None) -> Iterator[Split]:
+    """The label files in a zip or folder, or the one that `source` is, which is called `only` where that is given."""
+    if labels is None:
         name = only or source.name.partition(".json")[0].removeprefix("person_keypoints_")
         yield Split(name, str(source), read_json(source), source)
         return
-    labels = Source(source)
     names = labels.match(f"person_keypoints_{escape(only) if only else '*'}.json")
     if not names:
         raise ValueError(
@@ -84,23 +83,28 @@ def splits(source: Path, only: str | None) -> Iterator[Split]:
         yield Split(split, f"{source}: {name}", labels.read_json(name))
 
 
-def find_pictures(split: Split, names: Sequence[str], args: argparse.Namespace) -> tuple[Source, str]:
-    """Where the images are, and their folder in it."""
-    if args.images or not split.path:
-        pictures = Source(args.images or args.source)
+def find_pictures(split: Split, names: Sequence[str], pictures: Source | None) -> tuple[Source, str]:
+    """Where the images are, and their folder in it; without `pictures` around the label file itself."""
+    if pictures:
         return pictures, pictures.find_root(names, split.name)
-    files = ImageFiles(split.path, split.info.get("image_root"), names)
-    files.size(files.find(names[0]), None)  # or else it says why not
+    assert split.path
+    try:
+        files = ImageFiles(split.path, image_root(split.content), names)
+        files.size(files.find(names[0]), None)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{split.where} {error}") from error
+    except ValueError as error:
+        raise ValueError(f"{split.where}: {error}") from error
     return Source(files.root), ""
 
 
-def convert(split: Split, args: argparse.Namespace, skeleton: Skeleton) -> Prepared:
+def convert(split: Split, pictures: Source | None, args: argparse.Namespace, skeleton: Skeleton) -> Prepared:
     """Check one split. Raises ValueError, which names the file, for another layout."""
     try:
         listed = check_images(split.content)
     except ValueError as error:
         raise ValueError(f"{split.where}: {error}") from error
-    pictures, folder = find_pictures(split, [image["file_name"] for image in listed], args)
+    pictures, folder = find_pictures(split, [image["file_name"] for image in listed], pictures)
     for image in listed:
         image["file_name"] = name = pictures.name_of(folder, image["file_name"])
         labelled_wh = image_wh(image) if image["width"] else None
@@ -119,7 +123,7 @@ def convert(split: Split, args: argparse.Namespace, skeleton: Skeleton) -> Prepa
         content = document(skeleton, images, people, f"COCO {split.name}", "")
         if boxes_alone:
             content["categories"] = [{"id": 1, "name": args.category}]
-        content["info"] |= {key: value for key, value in split.info.items() if key == "people"}
+        content["info"] |= {key: value for key, value in info_of(split.content).items() if key == "people"}
     except ValueError as error:
         raise ValueError(f"{split.where}: {error}") from error
     path = args.out / f"{split.name}.json"
@@ -130,7 +134,9 @@ def convert(split: Split, args: argparse.Namespace, skeleton: Skeleton) -> Prepa
 
 def prepare(args: argparse.Namespace) -> str:
     skeleton = read_skeleton(args.skeleton) if args.skeleton else SKELETONS["coco17"]
-    ready = [convert(split, args, skeleton) for split in splits(args.source, args.split)]
+    labels = None if is_json(args.source) else Source(args.source)
+    pictures = Source(args.images) if args.images else labels
+    ready = [convert(split, pictures, args, skeleton) for split in splits(args.source, labels, args.split)]
     inputs = [path for path in (args.source, args.skeleton) if path]
     refuse_overwrite([one.path for one in ready], inputs, force=True)
     lines = [one.write() for one in ready]

@@ -63,13 +63,15 @@ class Source:
 
     def find_root(self, names: Sequence[str], split: str) -> str:
         """The folder that file names are relative to: called like the split, or images, or this one itself."""
-        first, wanted = _form(names[0].replace("\\", "/")), f"{split}/{names[0]}"
-        found = [name for name in self.names if f"/{name}".endswith(f"/{split}/{first}")]
-        found = found or [name for name in self.names if f"/{name}".endswith(f"/images/{first}")]
-        found = found or [name for name in self.names if name == first]
+        found: list[str] = []
+        for first in [_form(PurePosixPath(spelling).as_posix()) for spelling in spellings(names[0])]:
+            for end in (f"/{split}/{first}", f"/images/{first}"):
+                found = found or [name.removesuffix(first) for name in self.names if f"/{name}".endswith(end)]
+            found = found or [""] * (first in self.names)
         if len(found) != 1:
-            raise ValueError(f"{self.path}: needs exactly one {wanted}, found {', '.join(sorted(found)[:3]) or 'none'}")
-        return found[0].removesuffix(first).removesuffix("/")
+            there = ", ".join(folder + names[0] for folder in sorted(found)[:3]) or "none"
+            raise ValueError(f"{self.path}: needs exactly one {split}/{names[0]}, found {there}")
+        return found[0].removesuffix("/")
 
     def name_of(self, folder: str, name: str) -> str:
         """The file that a label's file_name means, relative to its folder, however it is spelt."""

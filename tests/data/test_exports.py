@@ -167,3 +167,44 @@ def test_that_people_may_lack_labels_is_kept(tmp_path):
     path = write_set(tmp_path, lambda content: content["info"].update(people="some"))
     assert main([str(path), "--out", str(tmp_path / "out")]) == 0
     assert not read_records(tmp_path / "out" / "set.json").complete
+
+
+def renamed(file_name):
+    return lambda content: content["images"][0].update(file_name=file_name)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (renamed("none.png"), " names the image "),
+        (
+            renamed("/home/me/3.png"),
+            " names the image /home/me/3.png, which does not exist; file_name is to be relative",
+        ),
+        (lambda content: content.update(info={"image_root": 7}), ": info.image_root must be the images' folder, got 7"),
+        (lambda content: content["images"][1].update(file_name="../x.png"), ": "),
+    ],
+)
+def test_a_json_files_images_are_named_where_they_are_missing(tmp_path, capsys, spoil, message):
+    path = write_set(tmp_path / "set", spoil)
+    assert main([str(path), "--out", str(tmp_path / "out")]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith((f"error: {path}{message}", f"error: {tmp_path}/set: ../x.png is missing"))
+    assert error.count("\n") == 1 and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "listed"),
+    [("a b.png", "a%20b.png"), ("a/b.png", "a\\b.png"), ("3.png", "./3.png"), ("[a] *.png", "[a] *.png")],
+)
+@pytest.mark.parametrize("source", ["folder", "zip"])
+def test_an_archives_images_are_found_however_labels_write_their_names(tmp_path, name, listed, source):
+    path = write_set(tmp_path / "set", renamed(listed), "person_keypoints_x.json")
+    for image in list(path.parent.glob("*.png")):
+        target = path.parent / "x" / (name if image.name == "3.png" else image.name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        image.rename(target)
+    packed = path.parent if source == "folder" else shutil.make_archive(tmp_path / "set", "zip", path.parent)
+    assert main([str(packed), "--out", str(tmp_path / "out")]) == 0
+    [first, *_] = read_records(tmp_path / "out" / "x.json").records
+    assert first.image_path.read_bytes() == (path.parent / "x" / name).read_bytes()

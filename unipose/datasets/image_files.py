@@ -13,11 +13,21 @@ from PIL import Image, UnidentifiedImageError
 
 from unipose.core.files import path_of, text_of
 from unipose.core.image import SIGNATURES, Limits, exif_orientation
+from unipose.core.types import Json
+from unipose.datasets.label_lists import info_of
 
 LAYOUTS = (".", "images", "../images/{split}", "../{split}", "../images", "..")
 """Where images are, from a label file that does not say it; the split of person_keypoints_val2017.json is val2017."""
 _FORMATS = list(dict.fromkeys(SIGNATURES.values()))
 TRIED = 20  # of the images, to find out which of these folders it is
+
+
+def image_root(content: Json) -> str | None:
+    """`info.image_root`, the images' folder, where a label file says it."""
+    root = info_of(content).get("image_root")
+    if not isinstance(root, str | None):
+        raise ValueError(f"info.image_root must be the images' folder, got {root!r}")
+    return root
 
 
 class ImageFiles:

@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from unipose.core.files import read_json
 from unipose.core.types import Json
-from unipose.datasets.image_files import ImageFiles
-from unipose.datasets.label_lists import check_images
+from unipose.datasets.image_files import ImageFiles, image_root
+from unipose.datasets.label_lists import check_images, info_of
 from unipose.datasets.labels import Labels, check_people, image_wh
 
 
@@ -27,8 +26,7 @@ class LabelFile:
 
     @property
     def info(self) -> Json:
-        info: Any = self.content.get("info")
-        return info if isinstance(info, dict) else {}
+        return info_of(self.content)
 
 
 def read_labels(path: str | Path) -> LabelFile:
@@ -40,11 +38,7 @@ def read_labels(path: str | Path) -> LabelFile:
     content = read_json(path)
     try:
         images = check_images(content)
-        info = content.get("info")
-        image_root = info.get("image_root") if isinstance(info, dict) else None
-        if not isinstance(image_root, str | None):
-            raise ValueError(f"info.image_root must be the images' folder, got {image_root!r}")
-        files = ImageFiles(path, image_root, [image["file_name"] for image in images])
+        files = ImageFiles(path, image_root(content), [image["file_name"] for image in images])
         paths = {image["id"]: files.find(image["file_name"]) for image in images}
         for image in images:
             if image["width"] is None:

@@ -16,6 +16,12 @@ LARGEST = sys.float_info.max
 FORMAT = "COCO-keypoint JSON has lists of images, annotations and categories (data/README.md)"
 
 
+def info_of(content: Json) -> Json:
+    """The file's `info`; empty where it is no object."""
+    info = content.get("info")
+    return info if isinstance(info, dict) else {}
+
+
 def check_images(content: Any) -> list[Json]:
     """The images that a file lists, with whole numbers as ids; sizes may still be None, and are positive otherwise."""
     if isinstance(content, list):
