@@ -92,7 +92,7 @@ FILES = {
     "lists": ([[1, 2, 3, 4]], "is no list of detections"),
     "empty": ([], "has no detection of category 1, the people of SET; of categories: none"),
     "others": ([GOOD | {"category_id": 3}, GOOD | {"category_id": 18}], "has no detection of category 1, .*: 18, 3"),
-    "shares": ([GOOD | {"bbox": [0.1, 0.2, 0.3, 0.4]}] * 2, "bbox .* lies within one pixel; pixels are right"),
+    "shares": ([GOOD | {"bbox": [0.1, 0.2, 0.3, 0.4]}] * 2, "bbox .* is no larger than a pixel; pixels are right"),
     "corners": ([GOOD | {"bbox": [40, 50, 60, 79]}] * 3, "bbox .* leaves its image of 64 x 80 pixels, and fits"),
 }  # fmt: skip
 

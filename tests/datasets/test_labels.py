@@ -168,7 +168,7 @@ def test_keypoints_alone_or_on_a_line_have_a_box_around_them(tmp_path, flat):
     assert record.area > 0
 
 
-def test_people_without_labelled_keypoints_and_crowds_are_others(tmp_path):
+def test_people_without_labelled_keypoints_and_crowds_are_others(tmp_path, caplog):
     def spoil(content):
         content["annotations"][0] |= {"keypoints": [0] * 51, "num_keypoints": 0, "bbox": [0, 0, 0, 0], "area": 0}
         content["annotations"][1] |= {"iscrowd": 1}
@@ -177,6 +177,7 @@ def test_people_without_labelled_keypoints_and_crowds_are_others(tmp_path):
     found = read_records(write_set(tmp_path, spoil))
     assert [record.id for record in found.records] == [13] and [record.id for record in found.others] == [11, 12, 1]
     assert [record.crowd for record in found.others] == [False, True, False]
+    assert "set.json: 1 people without keypoints have boxes without area, and are left out" in caplog.text
     assert {key: (people.boxes_xyxy.tolist(), people.crowd.tolist()) for key, people in found.boxes.items()} == {
         3: ([[30, 8, 55, 58]], [True]), 5: ([[12, 6, 52, 50]], [False]), 9: ([[1, 2, 31, 42]], [False]),
     }  # fmt: skip
@@ -218,8 +219,10 @@ FAULTS = {  # of the first annotation
     "a box with NaN": (first(bbox=[10, NAN, 30, 40]), WHO + "bbox must be 4 finite numbers"),
     "a box of NaN": (first(bbox=[NAN] * 4), WHO + "bbox must be 4 finite numbers"),
     "an endless box": (first(bbox=[10, 20, INF, 40]), WHO + "bbox must be 4 finite numbers"),
-    "a box of shares": (first(bbox=[0.2, 0.25, 0.4, 0.5]), WHO + "bbox .* lies within one pixel; pixels are right"),
+    "a box of shares": (first(bbox=[0.2, 0.25, 0.4, 0.5]), WHO + "bbox .* is no larger than a pixel; pixels are right"),
     "keypoints of shares": (first(keypoints=[0.2, 0.25, 2, 0.7, 0.3, 2] + [0, 0, 0] * 15), WHO + "keypoints lie"),
+    "a box of dust": (first(bbox=[20, 30, 1e-9, 1e-9]), WHO + "bbox .* is no larger than a pixel"),
+    "keypoints elsewhere": (first(keypoints=[70, 30, 2, 75, 40, 2] + [0] * 45, bbox=None), WHO + "keypoints lie outside"),
     "a box elsewhere": (first(bbox=[70, 20, 30, 40]), WHO + "bbox .* lies outside its image of 64 x 80"),
     "a keypoint of another world": (first(keypoints=[20, 1e5, 2] * 17), WHO + "has a keypoint far outside its image"),
     "a keypoint beyond numbers": (first(keypoints=[10**400, 30, 2] * 17), WHO + "keypoints must be finite numbers"),
@@ -290,7 +293,7 @@ FILES = {  # of the file, its images and its categories
     "boxes elsewhere than keypoints": (all_boxes(lambda *_: [0, 0, 5, 5]), WHO + "bbox .* holds none of its keypoints"),
     "boxes of shares, no keypoints": (
         lambda c: [one.update(bbox=[0.1, 0.2, 0.3, 0.4], keypoints=[]) for one in c["annotations"]],
-        WHO + "bbox .* lies within one pixel; pixels are right, not shares of the image",
+        WHO + "bbox .* is no larger than a pixel; pixels are right, not shares of the image",
     ),
 }  # fmt: skip
 

@@ -61,8 +61,9 @@ def wrong_places(keypoints: Float64, boxes_xywh: Float64, sizes_wh: Float64) -> 
     solid = (boxes_xywh[:, 2:] > 0).all(axis=1)
     with np.errstate(over="ignore"):
         start, end = boxes_xywh[:, :2], boxes_xywh[:, :2] + boxes_xywh[:, 2:]
-    tiny = solid & (start >= 0).all(axis=1) & (end <= 1).all(axis=1)
-    yield tiny & (anybody | np.array_equal(tiny, solid)), "bbox {box} lies within one pixel" + _SHARES
+    yield anybody & ~solid, "keypoints lie outside its image of {size}"  # so that there is no box around them
+    tiny = solid & (boxes_xywh[:, 2:] <= 1).all(axis=1)
+    yield tiny & (anybody | np.array_equal(tiny, solid)), "bbox {box} is no larger than a pixel" + _SHARES
     outside = (end <= 0).any(axis=1) | (start >= sizes_wh).any(axis=1)
     yield solid & outside, "bbox {box} lies outside its image of {size}"
     far = np.abs(keypoints[..., :2]).max(axis=2) > FAR * sizes_wh.max(axis=1)[:, None]

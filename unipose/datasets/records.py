@@ -134,12 +134,15 @@ def records_of(file: LabelFile) -> RecordSet:
     crowds = sum(bool(person["num_keypoints"] and person["iscrowd"]) for person in labels.people)
     if any(counted) and crowds:
         log.warning("%s: %d people with keypoints are crowds (iscrowd 1), and are left out", file.path, crowds)
+    boxes = _boxes(labels, order)
+    if empty := len(people) - sum(map(len, boxes.values())):
+        log.warning("%s: %d people without keypoints have boxes without area, and are left out", file.path, empty)
     return RecordSet(
         path=file.path,
         skeleton=skeleton,
         records=tuple(people[i] for i in order if counted[i]),
         images=file.images,
-        boxes=_boxes(labels, order),
+        boxes=boxes,
         complete=whom == "all",
         others=tuple(people[i] for i in order if not counted[i]),
         category_id=labels.category["id"],
