@@ -222,7 +222,7 @@ FAULTS = {  # of the first annotation
     "a box of shares": (first(bbox=[0.2, 0.25, 0.4, 0.5]), WHO + "bbox .* is no larger than a pixel; pixels are right"),
     "keypoints of shares": (first(keypoints=[0.2, 0.25, 2, 0.7, 0.3, 2] + [0, 0, 0] * 15), WHO + "keypoints lie"),
     "a box of dust": (first(bbox=[20, 30, 1e-9, 1e-9]), WHO + "bbox .* is no larger than a pixel"),
-    "keypoints elsewhere": (first(keypoints=[70, 30, 2, 75, 40, 2] + [0] * 45, bbox=None), WHO + "keypoints lie outside"),
+    "keypoints elsewhere": (first(keypoints=[70, 30, 2, 75, 40, 2] + [0] * 45, bbox=None), WHO + "keypoints lie out"),
     "a box elsewhere": (first(bbox=[70, 20, 30, 40]), WHO + "bbox .* lies outside its image of 64 x 80"),
     "a keypoint of another world": (first(keypoints=[20, 1e5, 2] * 17), WHO + "has a keypoint far outside its image"),
     "a keypoint beyond numbers": (first(keypoints=[10**400, 30, 2] * 17), WHO + "keypoints must be finite numbers"),
