@@ -9,10 +9,8 @@ memorised the set's errors.
 """
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from source import run_script
@@ -21,7 +19,8 @@ from unipose.core.pose import Pose
 from unipose.core.skeleton import Skeleton
 from unipose.core.types import Bool, Float64, Index
 from unipose.datasets.coco_json import write_changed
-from unipose.datasets.records import Record, read_records
+from unipose.datasets.label_file import read_labels
+from unipose.datasets.records import Record, records_of
 from unipose.evaluation.predictions import predict_records
 from unipose.inference.predictor import Predictor
 from unipose.runtime.engines import open_runtime
@@ -66,13 +65,13 @@ def _distance(record: Record, pose: Pose, order: Index) -> Float64:
 
 
 def prepare(args: argparse.Namespace) -> str:
-    record_set = read_records(args.labels)
-    skeleton = record_set.skeleton
-    poses = predict_records(Predictor(open_runtime(args.model), flip=True), record_set)
-    content: dict[str, Any] = json.loads(args.labels.read_text())
-    people = {annotation["id"]: annotation for annotation in content["annotations"]}
+    original = read_labels(args.labels)
+    records = records_of(original)
+    skeleton = records.skeleton
+    poses = predict_records(Predictor(open_runtime(args.model), flip=True), records)
+    people = {annotation["id"]: annotation for annotation in original.labels.people}
     removed = exchanged = labels = 0
-    for record, pose in zip(record_set.records, poses, strict=True):
+    for record, pose in zip(records.records, poses, strict=True):
         kept, swapped = clean(record, pose, skeleton)
         rows = np.array(people[record.id]["keypoints"], np.float64).reshape(-1, 3)
         rows = rows[list(skeleton.mirror)] if swapped else rows
@@ -81,9 +80,7 @@ def prepare(args: argparse.Namespace) -> str:
         exchanged += swapped
         rows[~kept] = 0
         people[record.id] |= {"keypoints": rows.ravel().tolist(), "num_keypoints": int(kept.sum())}
-    if not labels:
-        raise ValueError(f"{args.labels} has no labelled keypoint")
-    write_changed(args.out, content, args.labels)
+    write_changed(args.out, original, annotations=list(people.values()))
     share = 100 * removed / labels
     return f"{removed} of {labels} labels ({share:.1f} %) gone, {exchanged} people's sides exchanged -> {args.out}"
 

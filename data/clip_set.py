@@ -8,7 +8,8 @@ from source import Source
 
 from unipose.core.skeleton import Skeleton
 from unipose.core.types import Float64, Int64, Json
-from unipose.datasets.coco_json import box_around, document, frame_entry, outside, person_entry, video_entry, write_json
+from unipose.datasets.coco_json import document, frame_entry, person_entry, video_entry, write_json
+from unipose.datasets.labels import box_around, outside
 
 
 class ClipSet:

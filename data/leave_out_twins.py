@@ -7,7 +7,6 @@ The command prints the lowest similarity among the images it removed, and the hi
 """
 
 import argparse
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -18,7 +17,8 @@ from source import run_script
 from unipose.core.image import read_image
 from unipose.core.types import Float32
 from unipose.datasets.coco_json import write_changed
-from unipose.datasets.records import read_records
+from unipose.datasets.label_file import read_labels
+from unipose.datasets.records import read_records, records_of
 
 SIDE = 24  # of a thumbnail, in pixels
 
@@ -41,18 +41,18 @@ def similarity(test: Float32, train: Float32) -> Float32:
 
 
 def prepare(args: argparse.Namespace) -> str:
-    test, training = read_records(args.test), [read_records(path) for path in args.train]
+    original = read_labels(args.test)
+    test, training = records_of(original), [read_records(path) for path in args.train]
     images = list(test.images)
     if not 0 < args.count < len(images):
         raise ValueError(f"--count must leave some of {len(images)} photographs, got {args.count}")
-    paths = (path for record_set in training for path in record_set.images.values())
+    paths = (path for one in training for path in one.images.values())
     alike = similarity(thumbnails(test.images.values()), thumbnails(paths))
     order = np.argsort(-alike, kind="stable")
     removed = {images[i] for i in order[: args.count]}
-    content = json.loads(args.test.read_text())
-    content["images"] = [image for image in content["images"] if image["id"] not in removed]
-    content["annotations"] = [person for person in content["annotations"] if person["image_id"] not in removed]
-    write_changed(args.out, content, args.test)
+    kept = [image for image in original.content["images"] if image["id"] not in removed]
+    people = [person for person in original.labels.people if person["image_id"] not in removed]
+    write_changed(args.out, original, images=kept, annotations=people)
     least, next_one = alike[order[args.count - 1]], alike[order[args.count]]
     return f"{args.count} photographs left out, alike by {least:.2f} at least; the next by {next_one:.2f} -> {args.out}"
 

@@ -1,105 +1,167 @@
-"""COCO's person keypoints, as downloaded -> COCO-keypoint JSON.
+"""COCO's person keypoints, as downloaded, or any other set in COCO's layout -> COCO-keypoint JSON.
 
     python data/prepare_coco.py coco.zip --out DIR                  annotations/ and images in one zip or folder
     python data/prepare_coco.py annotations_trainval2017.zip --images val2017.zip --split val2017 --out DIR
+    python data/prepare_coco.py my.json --skeleton my.yaml --out DIR        what a labelling tool has exported
 
 Writes DIR/train2017.json, DIR/val2017.json. All images and people are kept, crowds and people without keypoints too,
 with their areas unchanged: pycocotools computes the same AP from this file as from the original. (Segmentations are
 left out: the keypoint AP does not use them.) COCO counts pixels from 0, so coordinates are unchanged.
-With --skeleton any set in COCO's layout can be prepared, whatever its keypoints.
+With --skeleton any set in COCO's layout can be prepared, whatever its keypoints; with --category, one of several, also
+one without keypoints, whose boxes a finder learns from.
 
 COCO lists everybody, those without keypoints too. Where everybody listed has keypoints, the others have been left out:
-unless --people says otherwise, `info.people` is then "some", and training a finder does not punish it for finding them.
+unless --people or the file says otherwise, `info.people` is then "some", and training a finder does not punish it for
+finding them.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from glob import escape
 from pathlib import Path, PurePosixPath
 from typing import Any
+from zipfile import is_zipfile
 
-import yaml
+from skeleton_file import read_skeleton, sides
 from source import Source, run_script
 
-from unipose.core.skeleton import SKELETONS, Skeleton, skeleton_from_names
+from unipose.core.files import read_json, refuse_overwrite
+from unipose.core.sides import keypoint_keys
+from unipose.core.skeleton import SKELETONS, Skeleton
 from unipose.core.types import Json
 from unipose.datasets.coco_json import PEOPLE, document, image_entry, write_json
+from unipose.datasets.image_files import ImageFiles, image_root
+from unipose.datasets.label_lists import check_images, info_of, pose_category
+from unipose.datasets.labels import check_people, image_wh
 
 KEPT = ("id", "image_id", "category_id", "keypoints", "num_keypoints", "bbox", "area", "iscrowd")
 
 
-def read_skeleton(path: Path | None) -> Skeleton:
-    """COCO's own, or one in a YAML file with the arguments of `skeleton_from_names`; a ValueError names the file."""
-    if path is None:
-        return SKELETONS["coco17"]
+@dataclass(frozen=True)
+class Split:
+    """What one label file holds; `where` names it in errors. `path`: it, where it is not in a zip or folder."""
+
+    name: str
+    where: str
+    content: Any
+    path: Path | None = None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A file to write, once all are known to be right: its content without the images' root, and its images."""
+
+    path: Path
+    content: Json
+    pictures: Source
+    folder: str
+    summary: str
+
+    def write(self) -> str:
+        """-> a summary line."""
+        names = [image["file_name"] for image in self.content["images"]]
+        root = self.pictures.place_images(self.folder, names, self.path.parent, f"images/{self.path.stem}")
+        write_json(self.path, self.content | {"info": self.content["info"] | {"image_root": root}})
+        return self.summary
+
+
+def is_json(source: Path) -> bool:
+    """Whether this is to be a label file itself, and no zip or folder."""
+    return source.is_file() and source.suffix != ".zip" and not is_zipfile(source)
+
+
+def splits(source: Path, labels: Source | None, only: str | None) -> Iterator[Split]:
+    """The label files in a zip or folder, or the one that `source` is, which is called `only` where that is given."""
+    if labels is None:
+        name = only or source.name.partition(".json")[0].removeprefix("person_keypoints_")
+        yield Split(name, str(source), read_json(source), source)
+        return
+    names = labels.match(f"person_keypoints_{escape(only) if only else '*'}.json")
+    if not names:
+        raise ValueError(
+            f"{source}: has no person_keypoints_{only or '*'}.json; JSON of another name is given itself, as SOURCE"
+        )
+    for name in names:
+        split = PurePosixPath(name).stem.removeprefix("person_keypoints_")
+        yield Split(split, f"{source}: {name}", labels.read_json(name))
+
+
+def find_pictures(split: Split, names: Sequence[str], pictures: Source | None) -> tuple[Source, str]:
+    """Where the images are, and their folder in it; without `pictures` around the label file itself."""
+    if pictures:
+        return pictures, pictures.find_root(names, split.name)
+    assert split.path
     try:
-        return skeleton_from_names(**yaml.safe_load(path.read_text()))
-    except (TypeError, ValueError, yaml.YAMLError) as error:
-        raise ValueError(f"{path}: not a skeleton: {error}") from error
+        files = ImageFiles(split.path, image_root(split.content), names)
+        files.size(files.find(names[0]), None)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{split.where} {error}") from error
+    except ValueError as error:
+        raise ValueError(f"{split.where}: {error}") from error
+    return Source(files.root), ""
 
 
-def read_labels(
-    source: Source, name: str, skeleton: Skeleton
-) -> tuple[dict[str, tuple[int, tuple[int, int]]], list[Json]]:
-    """{image file: (its id, its (width, height))} and the people. Raises ValueError for another layout."""
+def convert(split: Split, pictures: Source | None, args: argparse.Namespace, skeleton: Skeleton) -> Prepared:
+    """Check one split. Raises ValueError, which names the file, for another layout."""
     try:
-        labels: dict[str, Any] = source.read_json(name)
-        images = {i["file_name"]: (i["id"], (i["width"], i["height"])) for i in labels["images"]}
-        people = [{key: annotation[key] for key in KEPT} for annotation in labels["annotations"]]
-        category = labels["categories"][0]
-        keypoints, own = category["keypoints"], category["id"]
-    except (KeyError, TypeError, IndexError) as error:
-        raise ValueError(f"{source.path}: {name} is not in COCO's layout of person keypoints ({error!r})") from error
-    if tuple(keypoints) != skeleton.keypoints:
-        raise ValueError(f"{source.path}: {name} must have the keypoints {', '.join(skeleton.keypoints)}")
-    if len(images) != len(labels["images"]):
-        raise ValueError(f"{source.path}: {name} lists an image file twice")
-    for person in people:
-        if person["category_id"] == own:
-            person["category_id"] = 1  # the only category of a prepared file
-    return images, people
-
-
-def convert(labels: Source, pictures: Source, name: str, skeleton: Skeleton, said: str | None, out: Path) -> str:
-    """Convert one split -> a summary line. `said`: whether all or some people are listed, where that is known."""
-    split = PurePosixPath(name).stem.removeprefix("person_keypoints_")
-    listed, people = read_labels(labels, name, skeleton)
-    if not listed:
-        raise ValueError(f"{labels.path}: {name} lists no images")
-    folder = PurePosixPath(pictures.find(f"{split}/{next(iter(listed))}")).parent.as_posix()
-    images: list[Json] = []
-    for file_name, (image_id, listed_wh) in listed.items():
-        size_wh = pictures.image_size(f"{folder}/{file_name}")
-        if size_wh != listed_wh:
-            raise ValueError(f"{pictures.path}: {folder}/{file_name} is {size_wh}, its labels say {listed_wh}")
-        images.append(image_entry(image_id, file_name, size_wh))
-    root = f"images/{split}"
+        listed = check_images(split.content)
+    except ValueError as error:
+        raise ValueError(f"{split.where}: {error}") from error
+    pictures, folder = find_pictures(split, [image["file_name"] for image in listed], pictures)
+    for image in listed:
+        image["file_name"] = name = pictures.name_of(folder, image["file_name"])
+        labelled_wh = image_wh(image) if image["width"] else None
+        image["width"], image["height"] = pictures.image_size((PurePosixPath(folder) / name).as_posix(), labelled_wh)
+    images = [image_entry(image["id"], image["file_name"], image_wh(image)) for image in listed]
     try:
-        complete = said == "all" if said else any(not person["num_keypoints"] for person in people)
-        content = document(skeleton, images, people, f"COCO {split}", root, complete=complete)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{labels.path}: {name}: {error}") from error
-    content["info"]["image_root"] = pictures.place_images(folder, list(listed), out, root)
-    write_json(out / f"{split}.json", content)
+        category = pose_category(split.content, args.category)
+        own, boxes_alone = category.get("keypoints", ()), bool(args.category) and "keypoints" not in category
+        if not boxes_alone and keypoint_keys(own) != keypoint_keys(skeleton.keypoints):
+            raise ValueError(
+                f"must have the keypoints {', '.join(skeleton.keypoints)}, and has {', '.join(own) or 'none'}; "
+                "--skeleton FILE.yaml describes others (data/README.md)"
+            )
+        labels = check_people(split.content, images, args.category)
+        people = [{key: person[key] for key in KEPT if key in person} | {"category_id": 1} for person in labels.people]
+        said = args.people or info_of(split.content).get("people")
+        everybody = boxes_alone or any(not person["num_keypoints"] for person in people)
+        complete = said == PEOPLE[True] if said else everybody
+        content = document(skeleton, images, people, f"COCO {split.name}", "", complete=complete)
+        if boxes_alone:
+            content["categories"] = [{"id": 1, "name": args.category}]
+    except ValueError as error:
+        raise ValueError(f"{split.where}: {error}") from error
+    path = args.out / f"{split.name}.json"
     labelled = sum(person["num_keypoints"] > 0 for person in people)
     listed_people = f"{len(people)} persons{'' if complete else ', others perhaps not listed'}"
-    return f"{split}: {len(images)} images, {listed_people}, {labelled} with keypoints -> {out / split}.json"
+    summary = f"{split.name}: {len(images)} images, {listed_people}, {labelled} with keypoints -> {path}"
+    return Prepared(path, content, pictures, folder, summary)
 
 
 def prepare(args: argparse.Namespace) -> str:
-    labels = Source(args.source)
+    skeleton = read_skeleton(args.skeleton) if args.skeleton else SKELETONS["coco17"]
+    labels = None if is_json(args.source) else Source(args.source)
     pictures = Source(args.images) if args.images else labels
-    names = labels.match(f"person_keypoints_{args.split or '*'}.json")
-    if not names:
-        raise ValueError(f"{labels.path}: has no person_keypoints_{args.split or '*'}.json")
-    skeleton = read_skeleton(args.skeleton)
-    return "\n".join(convert(labels, pictures, name, skeleton, args.people, args.out) for name in names)
+    ready = [convert(split, pictures, args, skeleton) for split in splits(args.source, labels, args.split)]
+    inputs = [path for path in (args.source, args.skeleton) if path]
+    refuse_overwrite([one.path for one in ready], inputs, force=True)
+    lines = [one.write() for one in ready]
+    return "\n".join([*lines, *([sides(skeleton)] if args.skeleton else [])])
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="COCO's person keypoints, as downloaded -> COCO-keypoint JSON")
-    parser.add_argument("source", type=Path, help="zip or folder with person_keypoints_*.json")
-    parser.add_argument("--images", type=Path, help="zip or folder that holds train2017/, val2017/ (default: source)")
-    parser.add_argument("--split", help="train2017 or val2017 (default: all there are labels for)")
+    parser = argparse.ArgumentParser(description="a set in COCO's layout -> COCO-keypoint JSON")
+    parser.add_argument("source", type=Path, help="zip or folder with person_keypoints_*.json, or any JSON file itself")
+    parser.add_argument(
+        "--images", type=Path,
+        help="zip or folder that holds train2017/, val2017/ or images/ (default: source, or around the JSON file)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--split",
+        help="train2017 or val2017 (default: all there are labels for), or what a JSON file is to be called",
+    )
+    parser.add_argument("--category", help="which one, of several categories")
     parser.add_argument(
         "--skeleton", type=Path, help="YAML that describes other keypoints than COCO's (data/README.md)"
     )

@@ -30,7 +30,7 @@ def read_splits(source: Source, split: int) -> dict[str, str]:
     """{clip: "train" or "test"}; empty for a source without splits."""
     halves = {}
     for name in source.match(f"*_test_split{split}.txt"):
-        for line in source.read(name).decode().splitlines():
+        for line in source.read_lines(name):
             clip, _, half = line.strip().partition(".avi ")
             if half in HALVES:  # 0: neither
                 halves[clip] = HALVES[half]

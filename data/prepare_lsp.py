@@ -15,7 +15,8 @@ from source import Source, run_script
 
 from unipose.core.skeleton import SKELETONS
 from unipose.core.types import Float64, Int64, Json
-from unipose.datasets.coco_json import box_around, document, image_entry, outside, person_entry, write_json
+from unipose.datasets.coco_json import document, image_entry, person_entry, write_json
+from unipose.datasets.labels import box_around, outside
 
 SKELETON = SKELETONS["lsp14"]  # its keypoints are in the order of joints.mat
 LSP_TRAIN = 1000

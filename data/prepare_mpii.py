@@ -9,7 +9,7 @@ joints_vis become visible (2), others not labelled (0): this layout does not rec
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -94,7 +94,7 @@ def convert(labels: Source, pictures: Source, split: str, args: argparse.Namespa
         try:
             person = Person(entry, args.first_pixel)
             if not images:
-                folder = PurePosixPath(pictures.find(f"images/{person.image}")).parent.as_posix()
+                folder = pictures.find_root([person.image], "images")
             if person.image not in images:
                 size_wh = pictures.image_size(f"{folder}/{person.image}")
                 images[person.image] = image_entry(len(images) + 1, person.image, size_wh)

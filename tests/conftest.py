@@ -22,6 +22,8 @@ from unipose.datasets.records import read_records
 from unipose.datasets.synthetic.images import draw_image
 from unipose.weights import default_model
 
+ROOT = Path(__file__).parents[1]
+
 settings.register_profile("any machine", deadline=None)  # a busy one takes its time
 settings.load_profile("any machine")
 torch.set_num_threads(1)  # small tensors: more threads only wait for each other
@@ -50,6 +52,19 @@ def refused(tmp_path, capsys):
         assert not out.exists()
 
     return check
+
+
+@pytest.fixture
+def run_ascii():
+    """Runs Python in a locale whose text is ASCII, with these arguments, from the tree's root -> what it prints."""
+
+    def run(*arguments, returncode=0):
+        locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONPATH": f"{ROOT}:{ROOT / 'data'}"}
+        done = subprocess.run([sys.executable, *arguments], env=os.environ | locale, capture_output=True, cwd=ROOT)
+        assert done.returncode == returncode, done.stderr.decode()
+        return (done.stderr if returncode else done.stdout).decode()
+
+    return run
 
 
 @pytest.fixture

@@ -52,3 +52,20 @@ def test_the_first_process_of_a_container_stops_when_it_is_told(monkeypatch):
     with pytest.raises(SystemExit) as done:
         handlers[signal.SIGTERM]()
     assert done.value.code == 143
+
+
+def test_an_error_is_one_line_whatever_it_names(capsys):
+    def refuse():
+        raise ValueError("a\nb.png is not\n  there")
+
+    assert cli.exit_status(refuse) == cli.REFUSED
+    assert capsys.readouterr().err == "error: a b.png is not there\n"
+
+
+@pytest.mark.parametrize("text", ["\u00fc \u5de6", os.fsdecode(b"\xff\xfe")], ids=["names", "bytes that are no text"])
+def test_what_is_printed_is_utf_8_in_every_locale(run_ascii, text):
+    code = f"from unipose.cli import exit_status; exit_status(lambda: print({text!a}))"
+    if text.isprintable():
+        assert run_ascii("-c", code) == text + "\n"
+    fails = f"import sys; from unipose.cli import exit_status; sys.exit(exit_status(lambda: int({text!a})))"
+    assert "error: invalid literal" in run_ascii("-c", fails, returncode=2)

@@ -1,5 +1,6 @@
 """`unipose VERB ...`: the one console command; each verb is also `python -m unipose.VERB`, or `python -m serve`."""
 
+import io
 import os
 import signal
 import sys
@@ -56,6 +57,9 @@ def main(argv: list[str] | None = None) -> int:
 
 def exit_status(action: Callable[[], int | None]) -> int:
     """Run a command -> the exit status it returns, or 0. What makes it impossible becomes one line, and REFUSED."""
+    for stream, errors in ((sys.stdout, "surrogateescape"), (sys.stderr, "backslashreplace")):
+        if isinstance(stream, io.TextIOWrapper):  # names of files and keypoints are in UTF-8, whatever the locale
+            stream.reconfigure(encoding="utf-8", errors=errors)
     try:
         return action() or 0
     except (ImportError, ValueError, OSError) as error:
@@ -65,7 +69,7 @@ def exit_status(action: Callable[[], int | None]) -> int:
 def refuse(error: ImportError | ValueError | OSError) -> int:
     """Say in one line why a command cannot be carried out -> REFUSED."""
     why = f"this needs {error.name}, which is not installed" if isinstance(error, ImportError) else error
-    print(f"error: {why}", file=sys.stderr)
+    print("error:", " ".join(line.strip() for line in str(why).splitlines()), file=sys.stderr)
     return REFUSED
 
 

@@ -11,7 +11,7 @@ from rich.progress import track
 from rich.table import Table
 
 from unipose.cli import exit_status
-from unipose.core.files import refuse_overwrite
+from unipose.core.files import read_json, refuse_overwrite
 from unipose.core.heatmap import DECODERS
 from unipose.core.types import Json
 from unipose.evaluation import report
@@ -74,7 +74,7 @@ def _run(arguments: argparse.Namespace) -> None:
     evaluation = evaluate(arguments.model, arguments.data, options, _progress)
     if arguments.json:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(evaluation.report, indent=1) + "\n")
+        arguments.json.write_text(json.dumps(evaluation.report, indent=1) + "\n", encoding="utf-8")
     if arguments.report:
         report.write_report(arguments.report, evaluation)
     Console().print(table(evaluation.report))
@@ -83,7 +83,7 @@ def _run(arguments: argparse.Namespace) -> None:
 def _is_report(path: Path) -> bool:
     """Whether a file is an earlier `--json`."""
     try:
-        return "metric" in json.loads(path.read_text())
+        return "metric" in read_json(path)
     except (ValueError, TypeError):
         return False
 

@@ -12,8 +12,7 @@ from statistics import mean, median, stdev
 from typing import Any
 
 import torch
-import yaml
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from rich.console import Console
 
 from unipose.benchmark.throughput import measure_in_turn, step_rate
@@ -22,7 +21,7 @@ from unipose.modeling.checkpoint import build_network, load_model
 from unipose.modeling.flops import count_macs, count_parameters
 from unipose.training import distributed
 from unipose.training.build import build_run, configure, read_data
-from unipose.training.config import Config
+from unipose.training.config import Config, read_yaml
 
 COLUMNS = ("variant", "{metric}, mean", "standard deviation", "runs", "parameters M", "GMAC", "training images/s")
 BATCHES = 12  # in each round of timing the variants' training steps
@@ -42,9 +41,10 @@ def main(argv: list[str] | None = None) -> int:
 def read_variants(path: Path) -> Variants:
     """Read names with lists of overrides. Raises ValueError for a file with anything else."""
     try:
-        return TypeAdapter(Variants).validate_python(yaml.safe_load(path.read_text()), strict=True)
-    except (yaml.YAMLError, ValidationError) as error:
-        raise ValueError(f'{path} must say, for each variant, name: ["section.key=value", ...]: {error}') from error
+        return TypeAdapter(Variants).validate_python(read_yaml(path), strict=True)
+    except ValueError as error:
+        why = " ".join(str(error).split())
+        raise ValueError(f'{path} must say, for each variant, name: ["section.key=value", ...]: {why}') from error
 
 
 def study(variants: Variants, arguments: list[str], seeds: int, processes: int = 1) -> str:
@@ -74,7 +74,7 @@ def study(variants: Variants, arguments: list[str], seeds: int, processes: int =
     speeds = _speeds({name: configs[name, 0] for name in variants})
     lines = {name: [_read_log(configs[name, seed].train.run)[-1] for seed in range(seeds)] for name in variants}
     table = _table(lines, {name: _size(configs[name, 0].train.run) for name in variants}, speeds)
-    (root / "table.md").write_text(table)
+    (root / "table.md").write_text(table, encoding="utf-8")
     return table
 
 
@@ -130,7 +130,7 @@ def _size(folder: Path) -> tuple[float, float]:
 
 def _read_log(folder: Path) -> list[dict[str, Any]]:
     path = folder / "log.jsonl"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
 
 if __name__ == "__main__":

@@ -37,6 +37,7 @@ def train(config: Config, resume: bool = False) -> None:
         training, validation = read_data(config.data, t.run / "data", console)
         if validation:  # a set that cannot be judged is refused now, not after the first epoch
             if config.model.kind == "finder":
+                validation.require_images()
                 refuse_nobody(validation)
             else:
                 summarise(default_metric(validation), validation, [annotated(record) for record in validation.records])
@@ -45,7 +46,7 @@ def train(config: Config, resume: bool = False) -> None:
             run.restore()
         if distributed.rank() == 0:
             t.run.mkdir(parents=True, exist_ok=True)
-            (t.run / "config.yaml").write_text(yaml.safe_dump(to_dict(config), sort_keys=False))
+            (t.run / "config.yaml").write_text(yaml.safe_dump(to_dict(config), sort_keys=False), encoding="utf-8")
         with progress_bar(console) as bar:
             steps = len(run.batch_sampler)
             task = bar.add_task("", total=steps * t.epochs, completed=steps * len(run.lines), epoch=0, note="")

@@ -45,7 +45,7 @@ def sparkline(name: str, values: Sequence[float]) -> str:
 
 
 def write_csv(path: Path, samples: Sequence[Sample]) -> None:
-    with path.open("w", newline="") as file:
+    with path.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["seconds", "rss_mb", "peak_mb", "files", "threads"])
         for sample in samples:

@@ -64,7 +64,7 @@ class ServiceProcess:
     @property
     def tracebacks(self) -> int:
         """How many tracebacks it has logged."""
-        return self.log.read_text().count("Traceback (most recent call last)")
+        return self.log.read_text(encoding="utf-8", errors="replace").count("Traceback (most recent call last)")
 
     def stop(self) -> int:
         """SIGTERM, and SIGKILL if it does not end in time -> the exit status."""
@@ -96,7 +96,7 @@ def running(options: Sequence[str]) -> Iterator[ServiceProcess]:
     settings = read_options(options)
     with tempfile.TemporaryDirectory(prefix="unipose-service-") as folder:
         log = Path(folder) / "log"
-        with log.open("w") as errors:
+        with log.open("w", encoding="utf-8") as errors:
             command = [sys.executable, "-m", "serve", *options]
             popen = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
         process = ServiceProcess(0, settings, log, popen)
@@ -114,13 +114,14 @@ def _port(stdout: IO[str], log: Path) -> int:
     line = stdout.readline() if select.select([stdout], [], [], _START_SECONDS)[0] else ""
     _, found, rest = line.partition(f"listens on http://{LOOPBACK}:")
     if not found:
-        raise ValueError(f"the service did not start: {log.read_text().strip() or 'it said nothing'}")
+        said = log.read_text(encoding="utf-8", errors="replace").strip()
+        raise ValueError(f"the service did not start: {said or 'it said nothing'}")
     return int(rest.split(" ")[0])
 
 
 def _children(pid: int) -> list[int]:
     try:
-        return [int(child) for child in (_PROC / f"{pid}/task/{pid}/children").read_text().split()]
+        return [int(child) for child in (_PROC / f"{pid}/task/{pid}/children").read_text(encoding="utf-8").split()]
     except (FileNotFoundError, ProcessLookupError):
         return []
 
@@ -128,7 +129,7 @@ def _children(pid: int) -> list[int]:
 def _proc_status(pid: int) -> dict[str, int]:
     """A process's VmRSS and VmHWM in kilobytes, Threads, and open files; empty for one that has ended."""
     try:
-        lines = (line.split() for line in (_PROC / f"{pid}/status").read_text().splitlines())
+        lines = (line.split() for line in (_PROC / f"{pid}/status").read_text(encoding="utf-8").splitlines())
         files = len(os.listdir(_PROC / f"{pid}/fd"))
     except (FileNotFoundError, ProcessLookupError):
         return {}

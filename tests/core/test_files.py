@@ -2,8 +2,19 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from unipose.core.files import is_model_file, refuse_overwrite, sha256, write_atomically
+from unipose.core.files import (
+    is_model_file,
+    path_of,
+    read_json,
+    refuse_overwrite,
+    relative,
+    sha256,
+    text_of,
+    write_atomically,
+)
 from unipose.weights import default_model
 
 
@@ -84,3 +95,26 @@ def test_models_of_ours_are_known(photo):
     Path("other.onnx").write_bytes(b"theirs")
     Path("notes.txt").write_bytes(b"about unipose")
     assert not is_model_file(Path("other.onnx")) and not is_model_file(Path("notes.txt"))
+
+
+@given(st.binary(min_size=1, max_size=12).filter(lambda name: b"\0" not in name))
+def test_every_name_of_a_file_is_text_and_back(name):
+    path = os.fsdecode(name)
+    assert path_of(text_of(path)) == path
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
+def test_text_is_a_name_and_back(text):
+    assert text_of(path_of(text)) == text
+
+
+def test_the_way_to_a_path_is_the_real_one(tmp_path):
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "a" / "b")
+    way = relative(tmp_path / "images", tmp_path / "link")
+    assert way == "../../images" and (tmp_path / "link" / way).resolve() == tmp_path / "images"
+
+
+def test_json_that_is_not_there_is_an_error_of_the_system(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"none.json"):
+        read_json(tmp_path / "none.json")

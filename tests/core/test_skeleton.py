@@ -84,12 +84,32 @@ def test_a_skeleton_from_names():
 
 
 @pytest.mark.parametrize(
+    "names", [["LeftHip", "RightHip"], ["hip_left", "hip_right"], ["hipL", "hipR"], ["lhip", "rhip"]]
+)
+def test_sides_are_partners_however_they_are_spelt(names):
+    assert skeleton_from_names("s", ["nose", *names], [], ["nose", "left_hip"]).mirror == (0, 2, 1)
+
+
+def test_a_side_without_a_partner_may_be_its_own():
+    skeleton = skeleton_from_names(
+        "arm", ["left_elbow", "L1"], [], ["left_elbow", "L1"], {"left_elbow": "left_elbow", "L1": "L1"}
+    )
+    assert skeleton.mirror == (0, 1)
+
+
+def test_keypoints_are_found_by_their_names_however_they_are_spelt():
+    assert LSP.find(["RightAnkle", "head_top", "L_Wrist", "nose", "hip.l"]) == [0, 13, 11, -1, 3]
+
+
+@pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"limbs": [["a", "c"]]}, "no keypoint 'c'; did you mean"),
         ({"torso": ["a", "left_shoulder"]}, "no keypoint 'left_shoulder'"),
         ({"sigmas": {"aa": 0.1}}, "did you mean 'a'"),
-        ({"keypoints": ["left_a", "b"], "limbs": [], "torso": ["b", "b"]}, "no keypoint 'right_a'"),
+        ({"keypoints": ["left_a", "b"], "limbs": [], "torso": ["b", "b"]}, "'left_a' is of one side"),
+        ({"mirror": {"aa": "b"}}, "did you mean 'a'"),
+        ({"mirror": {"a": "bb"}}, "did you mean 'b'"),
         ({"mirror": {"a": "b"}}, "pair"),
     ],
 )

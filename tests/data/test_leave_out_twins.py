@@ -15,7 +15,7 @@ def halves(tmp_path):
     train, test = draw_sample(tmp_path / "data", count=20, seed=0, figures=(1,))
     trained, tested = (list(read_records(path).images.values()) for path in (train, test))
     with Image.open(trained[2]) as first, Image.open(trained[5]) as second:
-        first.resize((first.width // 2, first.height // 2)).save(tested[1])
+        first.resize((first.width // 2, first.height // 2)).resize(first.size).save(tested[1])
         ImageOps.mirror(second).point(lambda value: 0.7 * value).save(tested[3])
     return train, test
 

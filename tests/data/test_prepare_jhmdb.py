@@ -31,7 +31,7 @@ def jhmdb(tmp_path):
     for action, clip in (("catch", "one"), ("catch", "two"), ("run", "one"), ("run", "left_out")):
         write_clip(root, action, clip, 2 if action == "run" else 3)
     (root / "splits").mkdir()
-    (root / "splits/catch_test_split2.txt").write_text("one.avi 1 \ntwo.avi 2 \n")
+    (root / "splits/catch_test_split2.txt").write_text("one.avi 1 \ntwo.avi 2 \n", encoding="utf-8-sig")
     (root / "splits/run_test_split2.txt").write_text("one.avi 1 \nleft_out.avi 0\n")
     return root
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from unipose.core.skeleton import SKELETONS, Skeleton
 from unipose.datasets.records import Annotated, Record, RecordSet, clips, read_records
@@ -26,7 +27,8 @@ def document(**changes):
 @pytest.fixture
 def write(tmp_path: Path):
     (tmp_path / "pictures").mkdir()
-    (tmp_path / "pictures" / "a.jpg").write_bytes(b"not opened here")
+    for name in ("a.jpg", *(f"{i}.jpg" for i in range(7))):
+        Image.new("RGB", (64, 80)).save(tmp_path / "pictures" / name)
 
     def write(data) -> Path:
         path = tmp_path / "data.json"
@@ -56,18 +58,16 @@ def test_crowds_and_people_without_keypoints_are_left_out(write, change):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ("[1, 2", "not COCO-keypoint JSON"),
-        ("[]", "not COCO-keypoint JSON"),
-        ("{}", "not COCO-keypoint JSON"),
-        (document(image_id=4), "not COCO-keypoint JSON"),
-        (document(keypoints=[1, 2, 2]), "annotation 5 needs 42 finite numbers"),
-        (document(keypoints=[float("nan"), 2, 2] * 14), "annotation 5 needs 42 finite numbers"),
-        (document(bbox=[10, 20, 30]), "annotation 5 needs 4 finite numbers as bbox"),
-        (document(bbox=[10, 20, 30, float("inf")], iscrowd=1), "annotation 5 needs 4 finite numbers as bbox"),
-        (document() | {"categories": [{"keypoints": ["nose"]}]}, "no skeleton has the keypoints"),
+        ("[1, 2", "data.json is not whole JSON"),
+        ("{}", "data.json: has no list of images"),
+        (document(image_id=4), "data.json: annotation 5: image 4 is not in the list of images"),
         (
-            document() | {"info": {"people": ["most"]}},
+            document() | {"info": {"people": ["most"], "image_root": "pictures"}},
             r"info.people says whether all or some are listed, got \['most'\]",
+        ),
+        (
+            document(keypoints=[12, 25, 2]) | {"categories": [{"id": 1, "name": "person", "keypoints": ["a"]}]},
+            r"data.json: no skeleton has the keypoints a; known are .*; data/prepare_coco.py --skeleton FILE.yaml",
         ),
     ],
 )
@@ -89,7 +89,7 @@ def film(frames):
     data = document()
     [annotation] = data["annotations"]
     data["images"] = [
-        {"id": i, "file_name": "a.jpg", "width": 64, "height": 80, "video_id": video, "frame_id": frame}
+        {"id": i, "file_name": f"{i}.jpg", "width": 64, "height": 80, "video_id": video, "frame_id": frame}
         for i, (video, frame) in enumerate(frames)
     ]
     data["annotations"] = [annotation | {"id": i, "image_id": i} for i in range(len(frames))]
@@ -105,7 +105,7 @@ def test_clips_are_a_videos_consecutive_frames_in_order(write):
 
 @pytest.mark.parametrize("data", [document(), film([(1, 1), (1, 2), (1, 2)])])
 def test_photographs_and_several_people_make_no_clips(write, data):
-    with pytest.raises(ValueError, match=r"a.jpg: clips need images with video_id and frame_id, and one person"):
+    with pytest.raises(ValueError, match=r"[a1].jpg: clips need images with video_id and frame_id, and one person"):
         clips(read_records(write(data)).records)
 
 

@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from unipose.core.pose import Pose
 from unipose.core.skeleton import SKELETONS
@@ -27,7 +28,7 @@ def people(tmp_path):
              "bbox": [*low.tolist(), *(high - low).tolist()], "area": float(np.prod(high - low))}
         )  # fmt: skip
     for i in (7, 8):
-        (tmp_path / f"{i}.png").write_bytes(b"")
+        Image.new("RGB", (500, 200)).save(tmp_path / f"{i}.png")
     images = [{"id": i, "file_name": f"{i}.png", "width": 500, "height": 200} for i in (7, 8)]
     path = tmp_path / "people.json"
     path.write_text(json.dumps({"images": images, "annotations": annotations, "categories": [COCO.to_coco_category()]}))

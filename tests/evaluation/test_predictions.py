@@ -54,11 +54,8 @@ def test_boxes_of_a_detection_file(ramps, ramp_reader, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"image_id": 99}, "not a detection file for .*data.json: KeyError"),
-        ({"bbox": [0, 0, 9]}, "not a detection file"),
-        ({"bbox": None}, "not a detection file"),
-        ({"score": None}, "not a detection file"),
-        ({"category_id": 3}, "no detection of category 1"),
+        ({"image_id": 99}, r"found.json: a detection in image 99: no image of .*data.json has this id"),
+        ({"category_id": 3}, r"found.json has no detection of category 1, the people of .*data.json; of categories: 3"),
     ],
 )
 def test_another_detection_file_is_refused(ramps, ramp_reader, tmp_path, change, message):

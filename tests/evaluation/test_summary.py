@@ -113,10 +113,13 @@ def test_an_unknown_metric_names_the_known(ramps):
         summarise("mAP", ramps(), [])
 
 
-def test_an_annotation_0_is_refused_because_pycocotools_never_matches_it(ramps, ramp_reader):
+def test_an_annotation_0_counts_though_pycocotools_takes_it_for_not_matched(ramps, ramp_reader):
     records = ramps(first_id=0)
-    with pytest.raises(ValueError, match="annotation id 0"):
-        summarise("ap", records, predict_records(Predictor(ramp_reader), records))
+    assert summarise("ap", records, predict_records(Predictor(ramp_reader), records))["mean"] == pytest.approx(100)
+
+
+def test_nobody_found_is_an_ap_of_0(ramps):
+    assert summarise_ap([], ramps())["mean"] == 0
 
 
 def test_a_size_that_nobody_has_is_not_judged(ramps, ramp_reader):

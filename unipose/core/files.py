@@ -1,12 +1,62 @@
-"""Files: atomic writes, SHA-256 digests, and the refusal to overwrite what cannot be made again."""
+"""Files: JSON however it is stored, names, atomic writes, digests, and no overwriting of what cannot be made again."""
 
+import gzip
 import hashlib
+import json
 import os
 import stat
+import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from unipose.core.model_spec import METADATA_KEY
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file holds, whatever the machine's locale; see `parse_json`.
+
+    Raises ValueError, naming the file, for another kind of file and for a folder, OSError where it cannot be read.
+    """
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; name a JSON file")
+    return parse_json(path.read_bytes(), str(path))
+
+
+def parse_json(data: bytes, name: str) -> Any:
+    """A JSON file's bytes, in UTF-8 or what a byte-order mark says, gzipped or not. ValueErrors say its `name`."""
+    try:
+        plain = gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"{name} is not a whole gzip file ({error})") from error
+    if not plain.strip():
+        raise ValueError(f"{name} is empty, not JSON")
+    if plain.startswith(b"PK\x03\x04"):
+        raise ValueError(f"{name} is a zip file; unpack it, and name the JSON file in it")
+    try:
+        return json.loads(plain)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{name} is not JSON in UTF-8 ({error})") from error
+    except RecursionError as error:
+        raise ValueError(f"{name} is not JSON of labels: it is nested too deeply") from error
+    except ValueError as error:
+        raise ValueError(f"{name} is not whole JSON ({error})") from error
+
+
+def path_of(text: str) -> str:
+    """A file's name, as text in JSON -> as `open` wants it, also where the locale is not UTF-8."""
+    return os.fsdecode(text.encode("utf-8", "surrogateescape")) if os.name == "posix" else text
+
+
+def text_of(path: str | Path) -> str:
+    """The inverse of `path_of`, with slashes."""
+    text = os.fsencode(path).decode("utf-8", "surrogateescape") if os.name == "posix" else str(path)
+    return text.replace(os.sep, "/")
+
+
+def relative(path: Path, folder: Path) -> str:
+    """The way from a folder to a path as text, the real one where links are on it."""
+    return text_of(os.path.relpath(path.resolve(), folder.resolve()))
 
 
 def write_atomically(path: Path, content: bytes | Callable[[Path], object], sync: bool = True) -> None:

@@ -112,7 +112,7 @@ class OpenImage:
     def decode(self) -> RGB:
         """The image as `read_image` returns it; call it once. Raises DamagedImage or ImageTooLarge."""
         with _pillow_errors(self._name, self._kind, self._limits), self._image as image:
-            return _upright(_rgb(image), _orientation(image))
+            return _upright(_rgb(image), exif_orientation(image))
 
 
 @contextmanager
@@ -163,7 +163,8 @@ def _rgb(image: Image.Image) -> RGB:
     return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))  # convert would copy
 
 
-def _orientation(image: Image.Image) -> int:
+def exif_orientation(image: Image.Image) -> int:
+    """1 for an upright image; 2 to 8: how `read_image` turns or mirrors it."""
     try:
         value = image.getexif().get(ExifTags.Base.Orientation, 1)
     except (SyntaxError, struct.error):  # damaged EXIF data does not make the pixels unreadable

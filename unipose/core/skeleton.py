@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from typing import Any
 
+from unipose.core.sides import keypoint_keys, mirror_names
 from unipose.core.types import Json
 
 
@@ -39,6 +40,10 @@ class Skeleton:
         if any(not 0 <= i < count for i in indices):
             raise ValueError(f"skeleton {self.name}: limbs, torso and pckh_excluded must be indices below {count}")
 
+    def find(self, names: Sequence[str]) -> list[int]:
+        """The index of each of these keypoints, by its name however it is spelt; -1 for one that is not here."""
+        return _find(self.keypoints, names)
+
     def to_dict(self) -> Json:
         return asdict(self)
 
@@ -69,32 +74,43 @@ def skeleton_from_names(
 ) -> Skeleton:
     """A skeleton given by keypoint names, as in a skeleton's YAML file: limbs and torso are pairs of names.
 
-    Unless `mirror` says otherwise, left_x and right_x are mirror partners and every other keypoint is its own; a
-    keypoint without a sigma gets 0.08, near the middle of COCO's. Raises ValueError for an unknown keypoint name.
+    Unless `mirror` says otherwise, left_x and right_x are mirror partners, however they are spelt (`core.sides`), and
+    every other keypoint is its own; a keypoint without a sigma gets 0.08, near the middle of COCO's. Raises ValueError
+    for an unknown keypoint name, and for one that has a side but no partner.
     """
-    index = {keypoint: i for i, keypoint in enumerate(keypoints)}
 
     def at(keypoint: str) -> int:
-        if keypoint not in index:
-            nearest = get_close_matches(str(keypoint), index, 1, 0.0)
+        [index] = _find(keypoints, [keypoint])
+        if index < 0:
+            nearest = get_close_matches(keypoint, keypoints, 1, 0.0)
             raise ValueError(f"skeleton {name} has no keypoint {keypoint!r}; did you mean {' '.join(nearest)!r}?")
-        return index[keypoint]
+        return index
 
-    def partner(keypoint: str) -> str:
-        side, _, rest = keypoint.partition("_")
-        return (mirror or {}).get(keypoint) or {"left": f"right_{rest}", "right": f"left_{rest}"}.get(side, keypoint)
-
-    for keypoint in sigmas or {}:
+    for keypoint in (*(sigmas or {}), *(mirror or {})):
         at(keypoint)
+    partners = dict(zip(keypoints, mirror_names(keypoints), strict=True)) | dict(mirror or {})
+    for keypoint, partner in partners.items():
+        if partner is None:
+            raise ValueError(
+                f"skeleton {name}: {keypoint!r} is of one side, and no keypoint alone is the same of the other; say in "
+                f"mirror what it becomes in a mirrored image, such as {{{keypoint}: {keypoint}}}"
+            )
     return Skeleton(
         name=name,
         keypoints=tuple(keypoints),
-        mirror=tuple(at(partner(keypoint)) for keypoint in keypoints),
+        mirror=tuple(at(str(partners[keypoint])) for keypoint in keypoints),
         limbs=tuple((at(a), at(b)) for a, b in limbs),
         oks_sigmas=tuple((sigmas or {}).get(keypoint, 0.08) for keypoint in keypoints),
         torso=(at(torso[0]), at(torso[1])),
         pckh_excluded=tuple(at(keypoint) for keypoint in pckh_excluded),
     )
+
+
+def _find(keypoints: Sequence[str], names: Sequence[str]) -> list[int]:
+    """The index of each of `names` among the keypoints, or where none is spelt so, of one with its key; else -1."""
+    exact = {name: i for i, name in enumerate(keypoints)}
+    spelt = {key: i for i, key in enumerate(keypoint_keys(keypoints))}
+    return [exact.get(name, spelt.get(key, -1)) for name, key in zip(names, keypoint_keys(names), strict=True)]
 
 
 def _published(name: str, sigmas: dict[str, float], limbs: str, pckh_excluded: Sequence[str] = ()) -> Skeleton:

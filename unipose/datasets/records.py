@@ -1,17 +1,22 @@
 """Records: the people in a COCO-keypoint JSON file, the only dataset format."""
 
-import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from unipose.core.boxes import from_xywh
+from unipose.core.box_maps import MAPS
+from unipose.core.sides import keypoint_keys
 from unipose.core.skeleton import SKELETONS, Skeleton
-from unipose.core.types import Bool, Boxes, Float64
+from unipose.core.types import Bool, Boxes, Float64, Json
 from unipose.datasets.coco_json import PEOPLE
+from unipose.datasets.label_file import LabelFile, read_labels
+from unipose.datasets.label_lists import whole
+from unipose.datasets.labels import Labels, image_wh
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +38,8 @@ class Record:
     frame: tuple[int, int] | None = None
     area: float = 0.0
     """The person's, in square pixels: COCO's segment, or where a set has none the box."""
+    crowd: bool = False
+    """Whether this is not a person, but a box of people who are not annotated one by one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +61,8 @@ class RecordSet:
     """The records of a file, grouped by image; `images` maps the id of every image in it to its path.
 
     `boxes` are those of all people in an image, where it shows any; `complete`: nobody lacks one, as the file says.
+    `others` are no records: crowds, and people without a labelled keypoint. A set of boxes alone has nothing else, and
+    the keypoints of `box_maps`. `category_id`: the people's in the file; sizes_wh: of the images, as the file says.
     """
 
     path: Path
@@ -62,17 +71,33 @@ class RecordSet:
     images: dict[int, Path]
     boxes: dict[int, Annotated] = field(default_factory=dict)
     complete: bool = True
+    others: tuple[Record, ...] = ()
+    category_id: int = 1
+    sizes_wh: dict[int, tuple[int, int]] = field(default_factory=dict)
+
+    def require_keypoints(self) -> None:
+        """Raises ValueError for a set that no pose network can learn from, or be judged on."""
+        if not self.records:
+            crowds = sum(other.crowd and bool(other.labelled.any()) for other in self.others)
+            why = f"; its {crowds} people with keypoints are crowds (iscrowd 1), which are left out" if crowds else ""
+            raise ValueError(f"{self.path} has no labelled keypoint, and nobody whom a pose network could find{why}")
+
+    def require_images(self) -> None:
+        """Raises FileNotFoundError where an image is missing; `read_records` looks for those of people alone."""
+        for path in self.images.values():
+            if not path.is_file():
+                raise FileNotFoundError(f"{self.path} names the image {path}, which does not exist")
 
     def onto(self, skeleton: Skeleton) -> "RecordSet":
         """The same people with another skeleton's keypoints, matched by name; those that the set lacks are unlabelled.
 
         Raises ValueError where the two share no keypoint.
         """
-        own = self.skeleton.keypoints
-        places = np.array([own.index(name) if name in own else -1 for name in skeleton.keypoints])
+        places = np.array(self.skeleton.find(skeleton.keypoints))
         known = places >= 0
         if not known.any():
-            raise ValueError(f"{self.path} has no keypoint of {skeleton.name}: it has {', '.join(own)}")
+            own = ", ".join(self.skeleton.keypoints)
+            raise ValueError(f"{self.path} has no keypoint of {skeleton.name}: it has {own}")
         records = tuple(
             replace(
                 record,
@@ -86,45 +111,70 @@ class RecordSet:
 
 
 def read_records(path: str | Path) -> RecordSet:
-    """Read the people with at least one labelled keypoint, and the boxes of all; crowds are no records.
+    """The people with at least one labelled keypoint, and the boxes of all, of a file as `read_labels` reads it."""
+    return records_of(read_labels(path))
 
-    `info.image_root` is the images' folder, relative to the file (default: the file's own folder). `info.people` is
-    "some" where people may lack an annotation (default: "all"). The skeleton is the one that
-    `categories[0].unipose_skeleton` names or contains, or else the known one with the category's keypoints.
-    Raises ValueError for a malformed file, FileNotFoundError where it or an image is missing.
+
+def records_of(file: LabelFile) -> RecordSet:
+    """`info.people` is "some" where people may lack an annotation (default: "all"). The skeleton is the one that the
+    category's `unipose_skeleton` names or contains, or else the known one with its keypoints, however they are spelt.
+
+    Raises ValueError, which names the file, for keypoints of no known skeleton.
     """
-    path = Path(path)
     try:
-        data = json.loads(path.read_text())
-        skeleton = _skeleton(data["categories"][0])
-        info = data.get("info", {})
-        root = path.parent / info.get("image_root", ".")
-        images = {image["id"]: root / image["file_name"] for image in data["images"]}
-        frames = {i["id"]: (i["video_id"], i["frame_id"]) for i in data["images"] if "video_id" in i}
-        order = {key: i for i, key in enumerate(images)}
-        records = tuple(
-            _record(
-                annotation, images[annotation["image_id"]], frames.get(annotation["image_id"]), len(skeleton.keypoints)
-            )
-            for annotation in sorted(data["annotations"], key=lambda annotation: order[annotation["image_id"]])
-            if not annotation.get("iscrowd") and any(annotation["keypoints"][2::3])
-        )
-        boxes = _boxes(
-            [one for one in data["annotations"] if one.get("category_id") == data["categories"][0].get("id")]
-        )
-        people = info.get("people", PEOPLE[True])
-        if people not in PEOPLE.values():
-            raise ValueError(f"info.people says whether {' or '.join(PEOPLE.values())} are listed, got {people!r}")
-    except (KeyError, TypeError, IndexError, AttributeError, json.JSONDecodeError) as error:
-        raise ValueError(
-            f"{path} is not COCO-keypoint JSON (data/README.md says how to make one): {error!r}"
-        ) from error
+        skeleton = _skeleton(file.labels.category)
+        people = _people(file, skeleton)
+        people_said = file.info.get("people", PEOPLE[True])
+        if people_said not in PEOPLE.values():
+            raise ValueError(f"info.people says whether {' or '.join(PEOPLE.values())} are listed, got {people_said!r}")
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
-    for image in {record.image_path for record in records}:
-        if not image.is_file():
-            raise FileNotFoundError(f"{path} names the image {image}, which does not exist")
-    return RecordSet(path, skeleton, records, images, boxes, complete=people == PEOPLE[True])
+        raise ValueError(f"{file.path}: {error}") from error
+    labels, place = file.labels, {number: i for i, number in enumerate(file.images)}
+    order = sorted(range(len(people)), key=lambda i: place[people[i].image_id])
+    counted = [person["num_keypoints"] > 0 and not person["iscrowd"] for person in labels.people]
+    crowds = sum(bool(person["num_keypoints"] and person["iscrowd"]) for person in labels.people)
+    if any(counted) and crowds:
+        log.warning("%s: %d people with keypoints are crowds (iscrowd 1), and are left out", file.path, crowds)
+    boxes = _boxes(labels, order)
+    if empty := len(people) - sum(map(len, boxes.values())):
+        log.warning("%s: %d people without keypoints have boxes without area, and are left out", file.path, empty)
+    return RecordSet(
+        path=file.path,
+        skeleton=skeleton,
+        records=tuple(people[i] for i in order if counted[i]),
+        images=file.images,
+        boxes=boxes,
+        complete=people_said == PEOPLE[True],
+        others=tuple(people[i] for i in order if not counted[i]),
+        category_id=labels.category["id"],
+        sizes_wh={image["id"]: image_wh(image) for image in file.content["images"]},
+    )
+
+
+def _people(file: LabelFile, skeleton: Skeleton) -> list[Record]:
+    """Everybody, in the order of the file."""
+    labels, frames = file.labels, {image["id"]: _frame(image) for image in file.content["images"]}
+    shape = (len(labels.people), len(skeleton.keypoints), 3)
+    keypoints = labels.keypoints if labels.keypoints.size else np.zeros(shape)
+    xy_image, v = keypoints[..., :2], keypoints[..., 2]
+    return [
+        Record(
+            id=person["id"],
+            image_id=person["image_id"],
+            image_path=file.images[person["image_id"]],
+            xy_image=xy,
+            labelled=labelled,
+            visible=visible,
+            box_xyxy=box_xyxy,
+            head_size=person.get("head_size"),
+            frame=frames[person["image_id"]],
+            area=float(person["area"]),
+            crowd=bool(person["iscrowd"]),
+        )
+        for person, xy, labelled, visible, box_xyxy in zip(
+            labels.people, xy_image, v > 0, v > 1, labels.boxes_xyxy, strict=True
+        )
+    ]
 
 
 def clips(records: Sequence[Record]) -> list[tuple[Record, ...]]:
@@ -146,57 +196,42 @@ def clips(records: Sequence[Record]) -> list[tuple[Record, ...]]:
     return [tuple(clip) for clip in found]
 
 
-def _skeleton(category: dict[str, Any]) -> Skeleton:
-    keypoints = tuple(category["keypoints"])
+def _skeleton(category: Json) -> Skeleton:
+    keypoints = tuple(category.get("keypoints", ()))
+    if not keypoints:
+        return MAPS
     own = category.get("unipose_skeleton")
     if isinstance(own, dict):
-        candidates = [Skeleton.from_dict(own)]
+        try:
+            candidates = [Skeleton.from_dict(own)]
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"category {category['name']}: unipose_skeleton is not a skeleton: {error!r}") from error
     else:
-        candidates = [SKELETONS[own]] if own in SKELETONS else list(SKELETONS.values())
+        candidates = [SKELETONS[own]] if isinstance(own, str) and own in SKELETONS else list(SKELETONS.values())
     for skeleton in candidates:
-        if skeleton.keypoints == keypoints:
+        if keypoint_keys(skeleton.keypoints) == keypoint_keys(keypoints):
             return skeleton
     raise ValueError(
-        f"no skeleton has the keypoints {keypoints}; known are {', '.join(SKELETONS)}, and "
+        f"no skeleton has the keypoints {', '.join(keypoints)}; known are {', '.join(SKELETONS)}; "
         f"data/prepare_coco.py --skeleton FILE.yaml takes any other"
     )
 
 
-def _boxes(annotations: Sequence[dict[str, Any]]) -> dict[int, Annotated]:
+def _frame(image: Json) -> tuple[int, int] | None:
+    """(video_id, frame_id) of an image that has both."""
+    keys = ("video_id", "frame_id")
+    if any(image.get(key) is None for key in keys):
+        return None
+    video, frame = (whole(image[key], f"image {image['id']}: {key}") for key in keys)
+    return video, frame
+
+
+def _boxes(labels: Labels, order: Sequence[int]) -> dict[int, Annotated]:
     """Of every image with annotations. Boxes without area, which no one can be found in, are left out."""
-    by_image: dict[int, list[tuple[Float64, bool]]] = {}
-    for annotation in annotations:
-        box_xyxy = _box(annotation)
-        if (box_xyxy[2:] > box_xyxy[:2]).all():
-            by_image.setdefault(annotation["image_id"], []).append((box_xyxy, bool(annotation.get("iscrowd"))))
-    return {
-        image_id: Annotated(np.stack([box for box, _ in people]), np.array([crowd for _, crowd in people]))
-        for image_id, people in by_image.items()
-    }
-
-
-def _box(annotation: dict[str, Any]) -> Float64:
-    """Its box_xyxy (4,)."""
-    bbox = np.array(annotation["bbox"], np.float64)
-    if bbox.shape != (4,) or not np.isfinite(bbox).all():
-        raise ValueError(f"annotation {annotation['id']} needs 4 finite numbers as bbox")
-    return from_xywh(bbox)
-
-
-def _record(annotation: dict[str, Any], image_path: Path, frame: tuple[int, int] | None, keypoints: int) -> Record:
-    values = np.array(annotation["keypoints"], np.float64)
-    if values.shape != (3 * keypoints,) or not np.isfinite(values).all():
-        raise ValueError(f"annotation {annotation['id']} needs {3 * keypoints} finite numbers as keypoints")
-    values = values.reshape(keypoints, 3)
-    return Record(
-        id=annotation["id"],
-        image_id=annotation["image_id"],
-        image_path=image_path,
-        xy_image=values[:, :2],
-        labelled=values[:, 2] > 0,
-        visible=values[:, 2] > 1,
-        box_xyxy=_box(annotation),
-        head_size=annotation.get("head_size"),
-        frame=frame,
-        area=float(annotation.get("area", np.prod(annotation["bbox"][2:]))),
-    )
+    solid = set(np.flatnonzero((labels.boxes_xyxy[:, 2:] > labels.boxes_xyxy[:, :2]).all(axis=1)).tolist())
+    crowd = np.array([person["iscrowd"] for person in labels.people], bool)
+    by_image: dict[int, list[int]] = {}
+    for i in order:
+        if i in solid:
+            by_image.setdefault(labels.people[i]["image_id"], []).append(i)
+    return {image_id: Annotated(labels.boxes_xyxy[i], crowd[i]) for image_id, i in by_image.items()}

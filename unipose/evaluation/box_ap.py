@@ -17,7 +17,8 @@ NUMBERS = {"AP": 0, "AP50": 1, "AP75": 2, "AP_small": 3, "AP_medium": 4, "AP_lar
 
 
 def find_people(finder: Finder, record_set: RecordSet) -> list[Detections]:
-    """What the finder finds in each image of a set, in the order of `images`."""
+    """What the finder finds in each image of a set, in the order of `images`. Raises FileNotFoundError."""
+    record_set.require_images()
     paths = list(record_set.images.values())
     found: list[Detections] = []
     for start in range(0, len(paths), GROUP):

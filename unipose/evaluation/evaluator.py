@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unipose.core.files import sha256
+from unipose.core.files import sha256, text_of
 from unipose.core.heatmap import DECODERS
 from unipose.core.image import images_in
 from unipose.core.metrics import auroc
@@ -133,8 +133,8 @@ def describe(summary: Json, runtime: Runtime, model: Path, data: Path, options: 
         "flip": options.flip,
         "decoder": options.decoder,
         "engine": runtime.engine,
-        "model": {**runtime.spec.to_identity(), "file": model.name, "sha256": sha256(model)},
-        "data": {"file": str(data), "sha256": sha256(data)},
+        "model": {**runtime.spec.to_identity(), "file": text_of(model.name), "sha256": sha256(model)},
+        "data": {"file": text_of(data), "sha256": sha256(data)},
     }
 
 

@@ -1,20 +1,19 @@
 """Predictions: the poses that a Predictor, the same that is served, finds for the records of a set."""
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain, groupby, islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
-from unipose.core.boxes import from_xywh
 from unipose.core.image import read_image
 from unipose.core.model_spec import ModelSpec
 from unipose.core.pose import Pose
 from unipose.core.types import RGB, Float64, Json
+from unipose.datasets.detection_file import read_detections
 from unipose.datasets.records import Record, RecordSet, clips
 from unipose.inference.predictor import Predictor
 from unipose.inference.recurrent import RecurrentPredictor, RecurrentState
@@ -130,6 +129,7 @@ def predict_images(
 ) -> list[list[Pose]]:
     """The people found in each image of a set, in the order of `images`, with the set's keypoints."""
     keypoints = shared_keypoints(predictor.spec, record_set)
+    record_set.require_images()
     queries = [ImageQuery(path, None) for path in record_set.images.values()]
     found = predict_queries(predictor, queries, progress, min_score)
     return [[pose.select(keypoints) for pose in poses] for poses in found]
@@ -158,41 +158,32 @@ def _predict_clips(recurrent: RecurrentPredictor, record_set: RecordSet, progres
 def predict_detections(
     predictor: Predictor, record_set: RecordSet, path: Path, progress: Progress = iter
 ) -> list[Json]:
-    """COCO keypoint results for a detector's result file: [{"image_id", "category_id", "bbox", "score"}, ...].
+    """COCO keypoint results for a detector's result file, as `read_detections` reads it.
 
-    A pose's score is its box's, times the mean of its keypoints'. Raises ValueError for another kind of file, for
-    images that the set does not have, and for a file without people.
+    A pose's score is its box's, times the mean of its keypoints'.
     """
     keypoints = shared_keypoints(predictor.spec, record_set)
-    try:
-        rows = [row for row in json.loads(path.read_text()) if row["category_id"] == 1]
-        rows.sort(key=lambda row: row["image_id"])
-        scores = [float(row["score"]) for row in rows]
-        by_image = {key: list(people) for key, people in groupby(rows, lambda row: row["image_id"])}
-        queries = [
-            ImageQuery(record_set.images[key], from_xywh([row["bbox"] for row in people]))
-            for key, people in by_image.items()
-        ]
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} is not a detection file for {record_set.path}: {error!r}") from error
-    if not rows:
-        raise ValueError(f"{path} has no detection of category 1, a person")
-    poses = chain.from_iterable(predict_queries(predictor, queries, progress))
-    return [
-        pose.select(keypoints).to_coco(row["image_id"]) | {"score": score * pose.person_score}
-        for row, score, pose in zip(rows, scores, poses, strict=True)
-    ]
+    detected = read_detections(path, record_set)
+    queries = [ImageQuery(record_set.images[key], people.boxes_xyxy) for key, people in detected.items()]
+    results = []
+    for (key, people), poses in zip(detected.items(), predict_queries(predictor, queries, progress), strict=True):
+        assert people.scores is not None
+        for pose, score in zip(poses, people.scores.tolist(), strict=True):
+            results.append(pose.select(keypoints).to_coco(key) | {"score": score * pose.person_score})
+    return results
 
 
 def shared_keypoints(spec: ModelSpec, record_set: RecordSet) -> list[int]:
     """The index in the model's skeleton of each of the set's keypoints.
 
-    Raises ValueError where the set has keypoints that the model does not have.
+    Raises ValueError where the set has no labelled keypoint, or keypoints that the model does not have.
     """
+    record_set.require_keypoints()
     model, data = spec.skeleton, record_set.skeleton
-    if missing := [name for name in data.keypoints if name not in model.keypoints]:
+    places = model.find(data.keypoints)
+    if missing := [name for name, place in zip(data.keypoints, places, strict=True) if place < 0]:
         raise ValueError(
             f"{record_set.path} ({data.name}) has keypoints that the model {spec.name} ({model.name}) does not have: "
             f"{', '.join(missing)}"
         )
-    return [model.keypoints.index(name) for name in data.keypoints]
+    return places

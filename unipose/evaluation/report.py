@@ -37,7 +37,9 @@ def write_report(folder: Path, evaluation: Evaluation) -> None:
     plot = reliability_plot(evaluation.report) if "reliability" in evaluation.report else None
     if plot:
         (folder / "reliability.png").write_bytes(plot)
-    (folder / "report.html").write_text(to_html(evaluation.report, worst, plot))
+    (folder / "report.html").write_text(
+        to_html(evaluation.report, worst, plot), encoding="utf-8", errors="backslashreplace"
+    )
 
 
 def gallery(record_set: RecordSet, poses: Sequence[Pose], count: int = 24) -> RGB:

@@ -10,7 +10,7 @@ import numpy as np
 from unipose.core.choice import choose
 from unipose.core.metrics import Correct, pck, pckh, reliability
 from unipose.core.pose import Pose
-from unipose.core.types import Float64
+from unipose.core.types import Float64, Json
 from unipose.datasets.records import Record, RecordSet
 
 
@@ -32,23 +32,44 @@ def average_precision(results: Sequence[dict[str, Any]], record_set: RecordSet) 
     """COCO's ten OKS numbers, AP first, computed by pycocotools; NaN for a size that nobody has.
 
     Boxes are left out, as in published result files: pycocotools would take a pose's size from its box, which changes
-    AP_medium and AP_large. Raises ValueError for an annotation id 0, which pycocotools takes for "not matched".
+    AP_medium and AP_large.
     """
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
-    if any(record.id == 0 for record in record_set.records):
-        raise ValueError(f"{record_set.path} has an annotation id 0, which would count as missed: number from 1")
+    names = ("AP", "AP50", "AP75", "AP_medium", "AP_large", "AR", "AR50", "AR75", "AR_medium", "AR_large")
+    if not results:  # which pycocotools cannot load
+        return dict.fromkeys(names, 0.0 if record_set.records else np.nan)
+    truth = COCO()
+    truth.dataset = _ground_truth(record_set)
     with redirect_stdout(StringIO()):  # pycocotools prints its progress
-        truth = COCO(str(record_set.path))
+        truth.createIndex()
         found = truth.loadRes([{key: row[key] for key in _RESULT} for row in results])
         evaluation = COCOeval(truth, found, "keypoints")
         evaluation.params.kpt_oks_sigmas = np.array(record_set.skeleton.oks_sigmas)
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
-    names = ("AP", "AP50", "AP75", "AP_medium", "AP_large", "AR", "AR50", "AR75", "AR_medium", "AR_large")
     return {name: float(value) if value >= 0 else np.nan for name, value in zip(names, evaluation.stats, strict=True)}
+
+
+def _ground_truth(record_set: RecordSet) -> Json:
+    """A set's people as COCO's, numbered from 1: pycocotools takes an annotation 0 for "not matched"."""
+    annotations = [
+        {
+            "id": number,
+            "image_id": record.image_id,
+            "category_id": 1,
+            "keypoints": np.column_stack([record.xy_image, record.labelled]).ravel().tolist(),
+            "num_keypoints": int(record.labelled.sum()),
+            "bbox": [*record.box_xyxy[:2].tolist(), *(record.box_xyxy[2:] - record.box_xyxy[:2]).tolist()],
+            "area": record.area,
+            "iscrowd": int(record.crowd),
+        }
+        for number, record in enumerate([*record_set.records, *record_set.others], 1)
+    ]
+    images = [{"id": image_id} for image_id in record_set.images]
+    return {"info": {}, "images": images, "categories": [{"id": 1, "name": "person"}], "annotations": annotations}
 
 
 _RESULT = ("image_id", "category_id", "keypoints", "score")

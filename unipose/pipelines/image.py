@@ -42,7 +42,7 @@ def predict_image(predictor: Predictor, path: Path, out: Path, options: ImageOpt
     picture = encode_image(draw_poses(image, poses, predictor.spec.skeleton, options.min_joint_score))
     answer = native_document(poses, (image.shape[1], image.shape[0]), predictor.spec)
     picture_file, document = results_of(out)
-    document.write_text(json.dumps({"image": path.name, **answer}, indent=1))
+    document.write_text(json.dumps({"image": path.name, **answer}, indent=1), encoding="utf-8")
     picture_file.write_bytes(marked(picture))
     return poses
 

@@ -29,7 +29,10 @@ def ray_cluster(address: str) -> Iterator[None]:
     ray.init(address, logging_level=logging.CRITICAL, log_to_driver=False, **here)
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # errors are raised as well
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # in place of Ray's: ends in good order, as by Ctrl-C
-    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):  # where Ray prints every worker that ends
+    with (
+        open(os.devnull, "w", encoding="utf-8") as nowhere,
+        redirect_stdout(nowhere),
+    ):  # where Ray prints every worker that ends
         try:
             yield
         finally:

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 from unipose import __version__
 from unipose.core.box_maps import MAPS
 from unipose.core.choice import choose
-from unipose.core.files import sha256
+from unipose.core.files import sha256, text_of
 from unipose.core.model_spec import ModelSpec
 from unipose.core.skeleton import SKELETONS, Skeleton
 from unipose.datasets.records import RecordSet, read_records
@@ -82,12 +82,16 @@ def common_skeleton(
     """The training sets with the keypoints of one skeleton, which is that of the network.
 
     With data.skeleton they are matched by name, and a set's missing ones are not labelled; the validation set must have
-    no others. Raises ValueError for sets that do not fit.
+    no others. Raises ValueError for sets that do not fit, or have no labelled keypoint.
     """
+    for records in [*training, *([validation] if validation else [])]:
+        records.require_keypoints()
     if data.skeleton:
         skeleton = choose(SKELETONS, data.skeleton, "data.skeleton")
         training = [records.onto(skeleton) for records in training]
-        if validation and (unknown := set(validation.skeleton.keypoints) - set(skeleton.keypoints)):
+        names = validation.skeleton.keypoints if validation else ()
+        unknown = [name for name, place in zip(names, skeleton.find(names), strict=True) if place < 0]
+        if validation and unknown:
             raise ValueError(
                 f"{validation.path} has keypoints that {skeleton.name} lacks: {', '.join(sorted(unknown))}"
             )
@@ -180,7 +184,9 @@ def make_dataset(config: Config, training: Sequence[RecordSet], spec: ModelSpec,
 def make_finder_dataset(
     config: Config, training: Sequence[RecordSet], spec: ModelSpec, appearance: Appearance
 ) -> FinderDataset:
-    """All images of the sets. Raises ValueError for a recurrent finder."""
+    """All images of the sets. Raises ValueError for a recurrent finder, and for sets without anybody."""
+    if not any(record_set.boxes for record_set in training):
+        raise ValueError(f"{', '.join(str(one.path) for one in training)}: has nobody's box, to learn from")
     if spec.state_channels or config.data.window > 1:
         raise ValueError("a finder sees single images: leave model.lstm_channels and data.window out")
     a = config.augment
@@ -248,12 +254,17 @@ def provenance(config: Config, training: Sequence[RecordSet]) -> dict[str, objec
 
     times = Counter(records.path for records in training)
     data = [
-        {"file": "/".join(path.parts[-2:]), "people": people(records), "sha256": sha256(path), "times": times[path]}
+        {
+            "file": text_of("/".join(path.parts[-2:])),
+            "people": people(records),
+            "sha256": sha256(path),
+            "times": times[path],
+        }
         for path, records in {records.path: records for records in training}.items()
     ]
     return {
         "pretrained": m.pretrained,
-        "start": m.start and {"file": Path(m.start).name, "sha256": sha256(Path(m.start))},
+        "start": m.start and {"file": text_of(Path(m.start).name), "sha256": sha256(Path(m.start))},
         "data": data,
         "window": config.data.window,
         "seed": t.seed,

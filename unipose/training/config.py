@@ -5,15 +5,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
+from unipose.core.files import path_of
 from unipose.core.model_spec import KINDS
 from unipose.training.loss import LOSSES
 from unipose.training.optim import OPTIMIZERS, SCHEDULES
 from unipose.training.precision import PRECISIONS
+
+InYaml = BeforeValidator(lambda name: path_of(name) if isinstance(name, str) else name)
+FileName = Annotated[str, InYaml]
+FilePath = Annotated[Path, InYaml]
 
 
 @dataclass(frozen=True)
@@ -25,9 +30,9 @@ class ModelConfig:
     """pose: heatmaps of one person's keypoints; finder: boxes of all people in an image, with train.loss boxes."""
     trunk: str = "res2net50_26w_4s"
     """A row of the zoo (`unipose models`)."""
-    pretrained: str | None = None
+    pretrained: FileName | None = None
     """The trunk's weights: a file, torchvision:ResNet50_Weights.IMAGENET1K_V2 or timm:res2net50_26w_4s.in1k."""
-    start: str | None = None
+    start: FileName | None = None
     """A model file (.safetensors) of the same network to start from; another skeleton gets a new last layer."""
     output_stride: Literal[8, 16, 32] = 16
     multi_grid: tuple[int, ...] = (1, 2, 4)
@@ -57,8 +62,8 @@ class ModelConfig:
 class DataConfig:
     """COCO-keypoint JSON files, as data/prepare_*.py write them; none: the drawn sample set."""
 
-    train: tuple[Path, ...] = ()
-    val: Path | None = None
+    train: tuple[FilePath, ...] = ()
+    val: FilePath | None = None
     skeleton: str | None = None
     """Of the network, a row of `SKELETONS`, whose keypoints the sets have by name; None: the one that all sets have."""
     window: int = 1
@@ -93,7 +98,7 @@ class AugmentConfig:
 class TrainConfig:
     """Optimisation, validation and where the run is written."""
 
-    run: Path = Path("runs/sample")
+    run: FilePath = Path("runs/sample")
     """The run's folder: config, log, curves, checkpoints."""
     epochs: int = 20
     batch_size: int = 32
@@ -142,6 +147,18 @@ class Config:
     train: TrainConfig = field(default_factory=TrainConfig)
 
 
+def read_yaml(path: Path) -> Any:
+    """What a YAML file holds, in UTF-8 or what its byte-order mark says. Raises ValueError, which names the file."""
+    return _yaml(path.read_bytes(), str(path))
+
+
+def _yaml(text: str | bytes, name: str) -> Any:
+    try:
+        return yaml.safe_load(text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"{name} is not YAML: {' '.join(str(error).split())}") from error
+
+
 def read_config(
     path: str | Path | None = None, overrides: Sequence[str] = (), defaults: Config | None = None
 ) -> Config:
@@ -149,7 +166,7 @@ def read_config(
 
     Raises ValueError for an unknown key, naming the nearest right one, and for a value that does not fit.
     """
-    values = yaml.safe_load(Path(path).read_text()) or {} if path else {}
+    values = read_yaml(Path(path)) or {} if path else {}
     if not isinstance(values, dict):
         raise ValueError(f"{path} must hold sections of keys: {', '.join(_keys(Config))}")
     for override in overrides:
@@ -157,7 +174,7 @@ def read_config(
         section, dot, name = key.partition(".")
         if not (equals and dot):
             raise ValueError(f"an override is section.key=value, got {override!r}")
-        values.setdefault(section, {})[name] = yaml.safe_load(value)
+        values.setdefault(section, {})[name] = _yaml(value, override)
     for key in _paths(values):
         _known(key)
     merged = to_dict(defaults or Config())
