@@ -284,7 +284,7 @@ FILES = {  # of the file, its images and its categories
         r"set.json: has 2 categories with keypoints \(person, dog\); data/prepare_coco.py --category NAME makes a",
     ),
     "a skeleton that is none": (category(unipose_skeleton={"name": "x"}), "unipose_skeleton is not a"),
-    "people whoever": (lambda c: c.update(info={"people": "few"}), "info.people says whether all or some are listed, got 'few'"),
+    "people whoever": (lambda c: c.update(info={"people": "few"}), "says whether all or some are listed, got 'few'"),
     "a root of numbers": (lambda c: c.update(info={"image_root": 1}), "info.image_root must be the images'"),
     "boxes by their corners": (
         all_boxes(lambda x, y, width, height: [x, y, x + width, y + height]),
