@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -14,10 +13,12 @@ from typing import TextIO
 
 from rich.console import Console
 
-from unipose.cli import INTERRUPTED, exit_status
+from unipose.cli import INTERRUPTED, Parser, exit_status
+from unipose.core.file_kinds import IMAGE_SUFFIXES, UNREAD_SUFFIXES, VIDEO_SUFFIXES
 from unipose.core.files import refuse_overwrite
-from unipose.core.image import IMAGE_SUFFIXES
+from unipose.core.folders import files_below
 from unipose.pipelines.options import (
+    NUMBERS,
     PredictorOptions,
     VideoOptions,
     add_force,
@@ -28,7 +29,6 @@ from unipose.pipelines.options import (
 from unipose.pipelines.ray_pool import ray_cluster, work
 from unipose.pipelines.video import open_tracker, progress_bar
 from unipose.pipelines.worker import UNFINISHED, BatchOptions, is_video
-from unipose.video_io.reader import VIDEO_SUFFIXES
 
 FAILED = "failed.jsonl"
 
@@ -76,15 +76,19 @@ class Outcome:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="unipose batch", description=__doc__)
+    parser = Parser(prog="unipose batch", description=__doc__)
     parser.add_argument("source", type=Path, metavar="IN", help="a folder of images and videos, with its subfolders")
     parser.add_argument(
         "--out", type=Path, required=True,
         help="folder for NAME.jpg and NAME.json of an image NAME, NAME.mp4 and NAME.jsonl of a video; what is in it is "
         "not made again",
     )  # fmt: skip
-    parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one for each core)")
-    parser.add_argument("--threads", type=int, metavar="N", help="of each (default: its share of the cores)")
+    parser.add_argument(
+        "--workers", type=NUMBERS["workers"], metavar="N", help="processes (default: one for each core)"
+    )
+    parser.add_argument(
+        "--threads", type=NUMBERS["threads"], metavar="N", help="of each (default: its share of the cores)"
+    )
     parser.add_argument(
         "--address", default="local",
         help="of a Ray cluster, whose machines see both folders by the same names; local, the default, is this machine",
@@ -137,20 +141,17 @@ def lists_failures(path: Path) -> bool:
 def find_inputs(folder: Path, out: Path) -> list[str]:
     """The names, relative to the folder, of its images and videos: the largest videos first, then images by name.
 
-    Folders that begin with a dot are left out, and so is `out`. Raises ValueError where there is nothing.
+    Which folders are searched: see `files_below`. Raises ValueError where there is nothing.
     """
     if not folder.is_dir():
         raise ValueError(f"{folder} is no folder")
     if folder.resolve() == out.resolve():
         raise ValueError("IN and --out are the same folder: results would be taken for inputs")
-    found = []
-    for root, folders, files in os.walk(folder):
-        folders[:] = [f for f in folders if not f.startswith(".") and Path(root, f).resolve() != out.resolve()]
-        known = (file for file in files if Path(file).suffix.lower() in IMAGE_SUFFIXES + VIDEO_SUFFIXES)
-        found += [Path(root, file) for file in known]
+    known = IMAGE_SUFFIXES + UNREAD_SUFFIXES + VIDEO_SUFFIXES
+    found = [path for path in files_below(folder, out) if path.suffix.lower() in known]
     if not found:
         raise ValueError(f"{folder} holds no images or videos ({', '.join(IMAGE_SUFFIXES + VIDEO_SUFFIXES)})")
-    found.sort(key=lambda path: (-path.stat().st_size if is_video(path.name) else 0, path))
+    found.sort(key=lambda path: (-path.stat().st_size if is_video(path.name) and path.exists() else 0, path))
     return [path.relative_to(folder).as_posix() for path in found]
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 
 from unipose.pipelines.video import BATCH_BYTES, batches
-from unipose.video_io.reader import Frame
+from unipose.video_io.video import Frame
 
 
 def test_batches_hold_a_bounded_number_of_bytes():

@@ -8,12 +8,13 @@ from tempfile import TemporaryDirectory
 
 import cv2
 
+from unipose.core.file_kinds import VIDEO_SUFFIXES
 from unipose.core.files import fsync
 from unipose.pipelines.image import is_result as is_own_image
 from unipose.pipelines.image import predict_image
-from unipose.pipelines.options import PredictorOptions, VideoOptions
+from unipose.pipelines.options import PredictorOptions, VideoOptions, check_numbers
 from unipose.pipelines.video import VideoOutput, track_video
-from unipose.video_io.reader import VIDEO_SUFFIXES, open_video
+from unipose.video_io.reader import open_video
 from unipose.video_io.writer import is_result as is_own_video
 
 ATTEMPTS = 3  # workers that may die of an input
@@ -25,7 +26,8 @@ class BatchOptions:
     """What becomes of a folder's images and videos, and who works on it.
 
     `source` and `out`: the folders of inputs and results. `workers`: how many; `threads`: of each, inside the model;
-    None shares the cores among them. `address`: of a Ray cluster, or "local".
+    None shares the cores among them. `address`: of a Ray cluster, or "local". Raises ValueError for numbers beyond
+    NUMBERS.
     """
 
     source: Path
@@ -35,6 +37,9 @@ class BatchOptions:
     workers: int | None = None
     threads: int | None = None
     address: str = "local"
+
+    def __post_init__(self) -> None:
+        check_numbers(self)
 
     def absolute(self) -> "BatchOptions":
         """With paths that a process in another folder finds."""
@@ -102,9 +107,7 @@ class Worker:
 
     def _track(self, source: Path, made: list[Path]) -> None:
         with open_video(str(source)) as video:
-            written = track_video(self._predictor, video, VideoOutput(*made), self._options.video)
-        if not written.frames:
-            raise ValueError(f"{source} has no pictures in it")
+            track_video(self._predictor, video, VideoOutput(*made), self._options.video)
 
 
 def is_video(name: str) -> bool:
