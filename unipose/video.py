@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 from rich.console import Console
-from rich.logging import RichHandler
 
 from unipose.cli import INTERRUPTED, Parser, exit_status
 from unipose.core.files import refuse_overwrite
@@ -22,7 +21,7 @@ from unipose.pipelines.options import (
     add_video_options,
     read_options,
 )
-from unipose.pipelines.video import VideoOutput, VideoProgress, track_video
+from unipose.pipelines.video import ConsoleHandler, VideoOutput, VideoProgress, track_video
 from unipose.video_io.reader import open_video
 from unipose.video_io.video import RATE, IncompleteVideo
 from unipose.video_io.writer import is_result
@@ -33,7 +32,7 @@ PATIENCE = Number(float, "seconds, from 0 up", 0)
 def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     console = Console(stderr=True)
-    logging.basicConfig(level="WARNING", format="%(message)s", handlers=[RichHandler(console=console, show_path=False)])
+    logging.basicConfig(level="WARNING", handlers=[ConsoleHandler(console)])
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends in good order, as by Ctrl-C
     return exit_status(lambda: _run(arguments, console))
 

@@ -1,5 +1,6 @@
 """A video from frames to results: its people tracked, drawn into a new video and written as lines."""
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -139,6 +140,18 @@ def batches(frames: Iterable[Frame], size: int) -> Iterator[Sequence[Frame]]:
         yield batch
     if fault:
         raise fault
+
+
+class ConsoleHandler(logging.Handler):
+    """Log messages as lines, above a progress bar where there is one."""
+
+    def __init__(self, console: Console):
+        super().__init__()
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = f"{record.levelname.lower()}: {record.getMessage()}"
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 class SpeedColumn(ProgressColumn):

@@ -60,7 +60,7 @@ def _reason(path: Path, error: av.error.FFmpegError) -> str:
 
 
 def video_stream(container: av.container.InputContainer, source: str) -> av.VideoStream:
-    """The stream that players show: the default one, or else the first. Raises ValueError where there is none.
+    """The stream that players show: the one that FFmpeg thinks best. Raises ValueError where there is none.
 
     Cover pictures and thumbnails are no video.
     """
@@ -71,7 +71,8 @@ def video_stream(container: av.container.InputContainer, source: str) -> av.Vide
         kinds = [stream.type for stream in container.streams if stream.type != "video"]
         found = ", ".join([*dict.fromkeys(kinds), *covers])
         raise ValueError(f"{source} has no video in it, {f'only {found}' if found else 'nor anything else'}")
-    chosen = next((stream for stream in streams if stream.disposition & Disposition.default), streams[0])
+    best = container.streams.best("video")
+    chosen = next((stream for stream in streams if stream is best), streams[0])
     if chosen.codec_context is None or not chosen.codec_context.is_decoder:
         raise ValueError(f"{source} has video of a codec that cannot be decoded here; convert it to H.264 first")
     if len(streams) > 1:

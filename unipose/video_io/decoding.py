@@ -150,4 +150,4 @@ class Decoding:
         end = self._end - self._begun
         if stated - end > sum(self._lengths.values()) + 0.001:  # containers round to milliseconds
             faults.append(f"it breaks off after {end:.1f} of {stated:.1f} s")
-        return f"{' and '.join(faults)}; {self._frames} frames could be read" if faults else ""
+        return " and ".join(faults)

@@ -17,7 +17,7 @@ _LIMITS = Limits(max_bytes=2**31)  # of a file with many frames
 
 def open_folder(folder: Path, rate: Fraction | None) -> Video:
     """A folder's images in natural order, at `rate`. Raises ValueError where there are none."""
-    paths, rate = images_in(folder), check_rate(rate or USUAL_RATE)
+    paths, rate = images_in(folder), check_rate(USUAL_RATE if rate is None else rate)
     return Video(_images(paths, rate), rate, 1 / rate, len(paths))
 
 
@@ -44,9 +44,9 @@ def open_image_file(path: Path, rate: Fraction | None) -> Video:
     frames, total = image.decode_all(), image.count()
     first = next(frames)
     if first[1] is None:
-        rate = check_rate(rate or USUAL_RATE)
+        rate = check_rate(USUAL_RATE if rate is None else rate)
         return Video(_frames(chain([first], frames), 1 / rate), rate, 1 / rate, total)
-    if rate:
+    if rate is not None:
         raise ValueError(f"{path} has times of its own: a rate is for images without")
     return Video(_frames(chain([first], frames), _UNIT), believed(1 / Fraction(_shown(first[1]))), _UNIT, total)
 

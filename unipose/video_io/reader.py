@@ -29,7 +29,7 @@ def open_video(source: str, rate: Fraction | None = None, patience: float = 60.0
             yield open_folder(path, rate)
         elif _is_image(path):
             yield open_image_file(path, rate)
-        elif rate:
+        elif rate is not None:
             raise ValueError(f"{source} has times of its own: a rate is for images without")
         elif path.exists():
             yield _file(stack.enter_context(open_container(source)), source, path)
