@@ -4,6 +4,7 @@ import argparse
 import json
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -51,11 +52,12 @@ def _run(options: BatchOptions, console: Console, force: bool) -> int:
 
 @dataclass
 class Outcome:
-    """What became of the inputs so far."""
+    """What became of the inputs so far. `passed_over`: how many files are called as neither image nor video."""
 
     before: int = 0
     done: int = 0
     failed: int = 0
+    passed_over: Counter[str] = field(default_factory=Counter)
     began: float = field(default_factory=monotonic)
     first: float | None = None
 
@@ -70,6 +72,9 @@ class Outcome:
             parts.append(f"{self.before} were done before")
         if self.failed:
             parts.append(f"{self.failed} failed, listed in {FAILED}")
+        if self.passed_over:
+            kinds = ", ".join(suffix or "no suffix" for suffix in sorted(self.passed_over))
+            parts.append(f"{self.passed_over.total()} other files passed over ({kinds})")
         if self.first:
             parts.append(f"in {monotonic() - self.began:.1f} s, the first after {self.first - self.began:.1f} s")
         return ", ".join(parts)
@@ -111,7 +116,7 @@ def run(options: BatchOptions, console: Console, outcome: Outcome, force: bool =
     Raises ValueError or OSError, before anything is made, for what cannot be.
     """
     options = options.absolute()
-    names = find_inputs(options.source, options.out)
+    names, outcome.passed_over = find_inputs(options.source, options.out)
     missing = [name for name in names if not options.is_done(name)]
     outcome.before = len(names) - len(missing)
     results = (path for name in missing for path in options.results(name))
@@ -138,21 +143,27 @@ def lists_failures(path: Path) -> bool:
     return first.startswith('{"input": ') and '"error": ' in first
 
 
-def find_inputs(folder: Path, out: Path) -> list[str]:
+def find_inputs(folder: Path, out: Path) -> tuple[list[str], Counter[str]]:
     """The names, relative to the folder, of its images and videos: the largest videos first, then images by name.
 
-    Which folders are searched: see `files_below`. Raises ValueError where there is nothing.
+    And how many other files there are, by suffix. Which folders are searched: see `files_below`. Raises ValueError
+    where there is nothing.
     """
     if not folder.is_dir():
         raise ValueError(f"{folder} is no folder")
     if folder.resolve() == out.resolve():
         raise ValueError("IN and --out are the same folder: results would be taken for inputs")
     known = IMAGE_SUFFIXES + UNREAD_SUFFIXES + VIDEO_SUFFIXES
-    found = [path for path in files_below(folder, out) if path.suffix.lower() in known]
+    found, passed_over = [], Counter[str]()
+    for path in files_below(folder, out):
+        if path.suffix.lower() in known:
+            found.append(path)
+        else:
+            passed_over[path.suffix.lower()] += 1
     if not found:
         raise ValueError(f"{folder} holds no images or videos ({', '.join(IMAGE_SUFFIXES + VIDEO_SUFFIXES)})")
     found.sort(key=lambda path: (-path.stat().st_size if is_video(path.name) and path.exists() else 0, path))
-    return [path.relative_to(folder).as_posix() for path in found]
+    return [path.relative_to(folder).as_posix() for path in found], passed_over
 
 
 @contextmanager

@@ -36,7 +36,7 @@ def test_pictures_that_are_not_read_are_not_passed_over(tmp_path):
     assert [path.name for path in images_in(tmp_path)] == ["1.jpg", "2.HEIC", "3.avif", "4.gif", "5.jpg"]
 
 
-@pytest.mark.parametrize("name", [".git", "._a.jpg", "@eaDir", "__MACOSX", "$RECYCLE.BIN"])
+@pytest.mark.parametrize("name", [".git", "._a.jpg", "@eaDir", "__MACOSX", "$RECYCLE.BIN", "Thumbs.db", "Desktop.ini"])
 def test_clutter(name):
     assert is_clutter(name) and not is_clutter(f"a{name}")
 

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from unipose.core.file_kinds import IMAGE_FORMATS, IMAGE_SUFFIXES, UNREAD_SUFFIXES
 
-# Folders that systems and network drives make, with thumbnails and deleted files in them.
-_CLUTTER = ("__MACOSX", "@eaDir", "#recycle", "$RECYCLE.BIN", "System Volume Information")
+# What systems and network drives make: folders of thumbnails and deleted files, and notes on a folder.
+_CLUTTER = (
+    "__macosx", "@eadir", "#recycle", "$recycle.bin", "system volume information", "thumbs.db", "desktop.ini",
+)  # fmt: skip
 
 
 def images_in(folder: Path) -> list[Path]:
@@ -31,7 +33,7 @@ def _natural_key(path: Path) -> tuple[list[tuple[int, str]], str]:
 
 def is_clutter(name: str) -> bool:
     """Whether a file or folder of this name is hidden, as macOS's `._photo.jpg`, or a system's."""
-    return name.startswith(".") or name in _CLUTTER
+    return name.startswith(".") or name.lower() in _CLUTTER
 
 
 def files_below(folder: Path, but: Path) -> Iterator[Path]:
