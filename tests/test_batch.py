@@ -172,7 +172,7 @@ def test_inputs_are_found_by_their_names(folder):
     found, passed_over = find_inputs(source, source / "out")
     assert found == ["large.MOV", "small.mp4", "a.gif", "a.png", "b.JPG", "d.heic", "gone.mp4", "sub/a.png"]
     assert passed_over == {".txt": 1, ".cr2": 1}
-    assert ", 2 other files passed over (.cr2, .txt)" in str(Outcome(passed_over=passed_over))
+    assert ", other files passed over: 2 (.cr2, .txt)" in str(Outcome(passed_over=passed_over))
 
 
 def test_inputs_are_found_behind_links_once(folder):

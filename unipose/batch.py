@@ -74,7 +74,7 @@ class Outcome:
             parts.append(f"{self.failed} failed, listed in {FAILED}")
         if self.passed_over:
             kinds = ", ".join(suffix or "no suffix" for suffix in sorted(self.passed_over))
-            parts.append(f"{self.passed_over.total()} other files passed over ({kinds})")
+            parts.append(f"other files passed over: {self.passed_over.total()} ({kinds})")
         if self.first:
             parts.append(f"in {monotonic() - self.began:.1f} s, the first after {self.first - self.began:.1f} s")
         return ", ".join(parts)
@@ -128,9 +128,11 @@ def run(options: BatchOptions, console: Console, outcome: Outcome, force: bool =
             return
         with ray_cluster(options.address), progress_bar(console, "inputs/s") as progress:
             task = progress.add_task("", total=len(missing))
-            for name, error in work(options, missing):
+            for name, error, warnings in work(options, missing):
+                said = [f"warning: {warning}" for warning in warnings] + [f"error: {name}: {error}"] * bool(error)
+                for line in said:
+                    console.print(line, markup=False, highlight=False, soft_wrap=True)
                 if error:
-                    console.print(f"error: {name}: {error}", markup=False, highlight=False, soft_wrap=True)
                     print(json.dumps({"input": name, "error": error}), file=failures, flush=True)
                 outcome.add(error)
                 progress.advance(task)

@@ -69,6 +69,14 @@ def test_what_is_done_is_not_made_again(options, monkeypatch):
     assert told(worker, "a.jpg") == {"a.jpg": ""}
 
 
+def test_warnings_are_told_with_their_input(options):
+    write_video(options.source / "a.mov", 5, sound=True, sound_codec="pcm_alaw")
+    draw(options.source / "b.jpg")
+    first, second = Worker(options, 1)({"inputs": ["a.mov", "b.jpg"]})
+    assert first["warnings"].startswith(f"{options.source / 'a.mov'}: its sound is left out: pcm_alaw does not fit")
+    assert (first["error"], second["error"], second["warnings"]) == ("", "", "")
+
+
 def test_the_poses_appear_last(options, monkeypatch):
     draw(options.source / "a.jpg")
     worker, place_file = Worker(options, 1), Path.replace

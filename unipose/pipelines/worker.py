@@ -1,6 +1,8 @@
 """Worker: an input of a batch to its results, which appear whole or not at all, however often it is tried."""
 
+import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -76,9 +78,11 @@ class Worker:
         self._predictor = options.predictor.load(threads)
 
     def __call__(self, group: dict[str, list[str]]) -> Iterator[dict[str, str]]:
-        """`inputs` by name -> for each the error, or "" where its results are there."""
+        """`inputs` by name -> for each the error, or "" where its results are there, and the lines of warnings."""
         for name in group["inputs"]:
-            yield {"input": name, "error": self._try(name)}
+            with _warnings() as warnings:
+                error = self._try(name)
+            yield {"input": name, "error": error, "warnings": "\n".join(warnings)}
 
     def _try(self, name: str) -> str:
         try:
@@ -108,6 +112,20 @@ class Worker:
     def _track(self, source: Path, made: list[Path]) -> None:
         with open_video(str(source)) as video:
             track_video(self._predictor, video, VideoOutput(*made), self._options.video)
+
+
+@contextmanager
+def _warnings() -> Iterator[list[str]]:
+    """What is logged meanwhile, as Ray does not show it."""
+    said: list[str] = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger("unipose")
+    logger.addHandler(handler)
+    try:
+        yield said
+    finally:
+        logger.removeHandler(handler)
 
 
 def is_video(name: str) -> bool:
