@@ -11,7 +11,7 @@ from av.format import Flags
 from av.stream import Disposition
 
 from unipose.core.file_kinds import image_format, other_kind
-from unipose.video_io.timeline import LONGEST_PAUSE, Timeline
+from unipose.video_io.timeline import LONGEST_PAUSE, LONGEST_PAUSE_ELSEWHERE, Timeline
 from unipose.video_io.video import believed
 
 log = logging.getLogger(__name__)
@@ -101,4 +101,5 @@ def stream_timeline(container: av.container.InputContainer, stream: "av.VideoStr
     assert stream.time_base is not None
     origin = Fraction(container.start_time or 0, _AV_TIME_BASE)
     set_anew = Flags.ts_discont in Flags(container.format.flags)
-    return Timeline(round(origin / stream.time_base), round(LONGEST_PAUSE / stream.time_base) if set_anew else None)
+    pause = LONGEST_PAUSE if set_anew else LONGEST_PAUSE_ELSEWHERE
+    return Timeline(round(origin / stream.time_base), round(pause / stream.time_base))

@@ -1,6 +1,7 @@
 """Timeline: a stream's timestamps, which may be missing, repeat or jump, as times that always go on."""
 
-LONGEST_PAUSE = 10.0  # seconds; in a container whose clock may be set anew, a longer one is taken for such a jump
+# Seconds; a longer pause is taken for a jump of the clock, in containers where it may be set anew, and in others.
+LONGEST_PAUSE, LONGEST_PAUSE_ELSEWHERE = 10.0, 86_400.0
 
 
 class Timeline:
@@ -8,14 +9,15 @@ class Timeline:
 
     A timestamp that goes back a little is moved behind the last one. Where the clock jumps back, or ahead by more than
     `longest_pause`, the next follows the last one, and those after it keep their distances: so it is where files were
-    joined, a recorder started anew, or a counter began at 0 again.
+    joined, a recorder started anew, or a counter began at 0 again. Once the clock is right again, so are the places.
     """
 
-    def __init__(self, origin: int, longest_pause: int | None = None):
-        self._shift, self._longest_pause = -origin, longest_pause
+    def __init__(self, origin: int, longest_pause: int):
+        self._longest_pause = longest_pause
+        self._shift = self._former = -origin  # what is added to timestamps, now and before the last jump
         self._last: int | None = None
         self._length = 1
-        self._slipped = False  # whether the last one had no timestamp of its own to stand at
+        self._late = self._jumping = False  # whether the last one was not where its timestamp says, and why
 
     def place(self, stamp: int | None, length: int) -> int:
         """The place of what has this timestamp, or none, and lasts for `length`, at least a tick."""
@@ -29,13 +31,14 @@ class Timeline:
         due = self._last + self._length
         if stamp is None:
             return due
-        at = stamp + self._shift
-        back = self._last - at
-        if 0 <= back <= self._length and not self._slipped:
-            self._slipped = True
+        for shift in (self._former, self._shift):
+            if self._last < stamp + shift <= due + self._longest_pause:
+                self._shift, self._late, self._jumping = shift, False, False
+                return stamp + shift
+        if 0 <= self._last - stamp - self._shift <= self._length and not self._late:
+            self._late = True
             return self._last + 1
-        if back >= 0 or (self._longest_pause is not None and at - due > self._longest_pause):
-            self._shift += due - at
-            return due
-        self._slipped = False
-        return at
+        if not self._jumping:
+            self._former = self._shift
+        self._shift, self._late, self._jumping = due - stamp, True, True
+        return due
