@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from tests.support.video_files import write_video
-from unipose.batch import find_inputs, lists_failures, main
+from unipose.batch import Outcome, find_inputs, lists_failures, main
 from unipose.core.image import read_image
 from unipose.pipelines.worker import UNFINISHED
 
@@ -154,10 +154,37 @@ def test_stopped_it_goes_on_and_lists_what_fails(folder):
 
 def test_inputs_are_found_by_their_names(folder):
     source, _ = folder
-    for name in ("b.JPG", "a.png", "notes.txt", "sub/a.png", "small.mp4", "large.MOV", ".hidden/a.png", "out/x.jpg"):
+    names = (
+        "b.JPG",
+        "a.png",
+        "notes.txt",
+        "sub/a.png",
+        "small.mp4",
+        "large.MOV",
+        ".hidden/a.png",
+        "out/x.jpg",
+        "c.CR2",
+    )
+    for name in (*names, "a.gif", "d.heic", "._a.png", "Thumbs.db", ".DS_Store", "sub/desktop.ini", "sub/@eaDir/a.png"):
         (source / name).parent.mkdir(exist_ok=True)
-        (source / name).write_bytes(bytes(20 if name == "large.MOV" else 10))
-    assert find_inputs(source, source / "out") == ["large.MOV", "small.mp4", "a.png", "b.JPG", "sub/a.png"]
+        (source / name).write_bytes(bytes({"large.MOV": 20, "a.gif": 5}.get(name, 10)))
+    (source / "gone.mp4").symlink_to("nowhere.mp4")
+    found, passed_over = find_inputs(source, source / "out")
+    assert found == ["large.MOV", "small.mp4", "a.gif", "a.png", "b.JPG", "d.heic", "gone.mp4", "sub/a.png"]
+    assert passed_over == {".txt": 1, ".cr2": 1}
+    assert ", other files passed over: 2 (.cr2, .txt)" in str(Outcome(passed_over=passed_over))
+
+
+def test_inputs_are_found_behind_links_once(folder):
+    source, out = folder
+    draw(source, 1)
+    elsewhere = source.parent / "elsewhere"
+    elsewhere.mkdir()
+    draw(elsewhere, 2)
+    (source / "more").symlink_to(elsewhere)
+    (elsewhere / "round").symlink_to(source)
+    (source / "sub" / "up").symlink_to("..")
+    assert find_inputs(source, out)[0] == ["000.png", "more/000.png", "more/001.png"]
 
 
 @pytest.mark.parametrize(
@@ -167,6 +194,9 @@ def test_inputs_are_found_by_their_names(folder):
         (["--detector", "onnx"], "needs weights"),
         (["--batch", "0"], "from 1 up, got 0"),
         (["--detect-every", "0"], "from 1 up, got 0"),
+        (["--workers", "0"], "--workers is a number from 1 up, got 0"),
+        (["--threads", "-2"], "--threads is a number from 1 up, got -2"),
+        (["--memory", "nan"], "--memory is seconds, from 0 up, got nan"),
         (["--out", "{source}"], "are the same folder"),
     ],
 )

@@ -2,9 +2,9 @@
 
 import argparse
 import json
-import os
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,10 +14,12 @@ from typing import TextIO
 
 from rich.console import Console
 
-from unipose.cli import INTERRUPTED, exit_status
+from unipose.cli import INTERRUPTED, Parser, exit_status
+from unipose.core.file_kinds import IMAGE_SUFFIXES, UNREAD_SUFFIXES, VIDEO_SUFFIXES
 from unipose.core.files import refuse_overwrite
-from unipose.core.image import IMAGE_SUFFIXES
+from unipose.core.folders import files_below
 from unipose.pipelines.options import (
+    NUMBERS,
     PredictorOptions,
     VideoOptions,
     add_force,
@@ -28,7 +30,6 @@ from unipose.pipelines.options import (
 from unipose.pipelines.ray_pool import ray_cluster, work
 from unipose.pipelines.video import open_tracker, progress_bar
 from unipose.pipelines.worker import UNFINISHED, BatchOptions, is_video
-from unipose.video_io.reader import VIDEO_SUFFIXES
 
 FAILED = "failed.jsonl"
 
@@ -51,11 +52,12 @@ def _run(options: BatchOptions, console: Console, force: bool) -> int:
 
 @dataclass
 class Outcome:
-    """What became of the inputs so far."""
+    """What became of the inputs so far. `passed_over`: how many files are called as neither image nor video."""
 
     before: int = 0
     done: int = 0
     failed: int = 0
+    passed_over: Counter[str] = field(default_factory=Counter)
     began: float = field(default_factory=monotonic)
     first: float | None = None
 
@@ -70,21 +72,28 @@ class Outcome:
             parts.append(f"{self.before} were done before")
         if self.failed:
             parts.append(f"{self.failed} failed, listed in {FAILED}")
+        if self.passed_over:
+            kinds = ", ".join(suffix or "no suffix" for suffix in sorted(self.passed_over))
+            parts.append(f"other files passed over: {self.passed_over.total()} ({kinds})")
         if self.first:
             parts.append(f"in {monotonic() - self.began:.1f} s, the first after {self.first - self.began:.1f} s")
         return ", ".join(parts)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="unipose batch", description=__doc__)
+    parser = Parser(prog="unipose batch", description=__doc__)
     parser.add_argument("source", type=Path, metavar="IN", help="a folder of images and videos, with its subfolders")
     parser.add_argument(
         "--out", type=Path, required=True,
         help="folder for NAME.jpg and NAME.json of an image NAME, NAME.mp4 and NAME.jsonl of a video; what is in it is "
         "not made again",
     )  # fmt: skip
-    parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one for each core)")
-    parser.add_argument("--threads", type=int, metavar="N", help="of each (default: its share of the cores)")
+    parser.add_argument(
+        "--workers", type=NUMBERS["workers"], metavar="N", help="processes (default: one for each core)"
+    )
+    parser.add_argument(
+        "--threads", type=NUMBERS["threads"], metavar="N", help="of each (default: its share of the cores)"
+    )
     parser.add_argument(
         "--address", default="local",
         help="of a Ray cluster, whose machines see both folders by the same names; local, the default, is this machine",
@@ -107,7 +116,7 @@ def run(options: BatchOptions, console: Console, outcome: Outcome, force: bool =
     Raises ValueError or OSError, before anything is made, for what cannot be.
     """
     options = options.absolute()
-    names = find_inputs(options.source, options.out)
+    names, outcome.passed_over = find_inputs(options.source, options.out)
     missing = [name for name in names if not options.is_done(name)]
     outcome.before = len(names) - len(missing)
     results = (path for name in missing for path in options.results(name))
@@ -119,9 +128,11 @@ def run(options: BatchOptions, console: Console, outcome: Outcome, force: bool =
             return
         with ray_cluster(options.address), progress_bar(console, "inputs/s") as progress:
             task = progress.add_task("", total=len(missing))
-            for name, error in work(options, missing):
+            for name, error, warnings in work(options, missing):
+                said = [f"warning: {warning}" for warning in warnings] + [f"error: {name}: {error}"] * bool(error)
+                for line in said:
+                    console.print(line, markup=False, highlight=False, soft_wrap=True)
                 if error:
-                    console.print(f"error: {name}: {error}", markup=False, highlight=False, soft_wrap=True)
                     print(json.dumps({"input": name, "error": error}), file=failures, flush=True)
                 outcome.add(error)
                 progress.advance(task)
@@ -134,24 +145,27 @@ def lists_failures(path: Path) -> bool:
     return first.startswith('{"input": ') and '"error": ' in first
 
 
-def find_inputs(folder: Path, out: Path) -> list[str]:
+def find_inputs(folder: Path, out: Path) -> tuple[list[str], Counter[str]]:
     """The names, relative to the folder, of its images and videos: the largest videos first, then images by name.
 
-    Folders that begin with a dot are left out, and so is `out`. Raises ValueError where there is nothing.
+    And how many other files there are, by suffix. Which folders are searched: see `files_below`. Raises ValueError
+    where there is nothing.
     """
     if not folder.is_dir():
         raise ValueError(f"{folder} is no folder")
     if folder.resolve() == out.resolve():
         raise ValueError("IN and --out are the same folder: results would be taken for inputs")
-    found = []
-    for root, folders, files in os.walk(folder):
-        folders[:] = [f for f in folders if not f.startswith(".") and Path(root, f).resolve() != out.resolve()]
-        known = (file for file in files if Path(file).suffix.lower() in IMAGE_SUFFIXES + VIDEO_SUFFIXES)
-        found += [Path(root, file) for file in known]
+    known = IMAGE_SUFFIXES + UNREAD_SUFFIXES + VIDEO_SUFFIXES
+    found, passed_over = [], Counter[str]()
+    for path in files_below(folder, out):
+        if path.suffix.lower() in known:
+            found.append(path)
+        else:
+            passed_over[path.suffix.lower()] += 1
     if not found:
         raise ValueError(f"{folder} holds no images or videos ({', '.join(IMAGE_SUFFIXES + VIDEO_SUFFIXES)})")
-    found.sort(key=lambda path: (-path.stat().st_size if is_video(path.name) else 0, path))
-    return [path.relative_to(folder).as_posix() for path in found]
+    found.sort(key=lambda path: (-path.stat().st_size if is_video(path.name) and path.exists() else 0, path))
+    return [path.relative_to(folder).as_posix() for path in found], passed_over
 
 
 @contextmanager

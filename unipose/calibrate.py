@@ -12,7 +12,8 @@ from rich.progress import track
 
 from unipose.cli import exit_status
 from unipose.core.files import is_model_file, refuse_overwrite
-from unipose.core.image import images_in, read_image
+from unipose.core.folders import images_in
+from unipose.core.image import read_image
 from unipose.core.logistic import logistic, logistic_regression, logit
 from unipose.core.metrics import reliability
 from unipose.core.model_spec import KeypointScore, PersonScore

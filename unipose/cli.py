@@ -1,11 +1,13 @@
 """`unipose VERB ...`: the one console command; each verb is also `python -m unipose.VERB`, or `python -m serve`."""
 
+import argparse
 import io
 import os
 import signal
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from typing import NoReturn
 
 from unipose import __version__
 
@@ -53,6 +55,13 @@ def main(argv: list[str] | None = None) -> int:
         return REFUSED
     code: int = module.main(rest)
     return code
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser that says in one line what is wrong with a command line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(REFUSED, f"error: {message}\n")
 
 
 def exit_status(action: Callable[[], int | None]) -> int:

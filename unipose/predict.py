@@ -1,11 +1,10 @@
 """`unipose predict IMAGE... --out DIR`: pictures with their people's poses drawn, and the poses as JSON."""
 
-import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
 
-from unipose.cli import exit_status
+from unipose.cli import Parser, exit_status
 from unipose.core.draw import MIN_SCORE
 from unipose.core.files import refuse_overwrite
 from unipose.inference.predictor import MAX_PEOPLE
@@ -14,7 +13,7 @@ from unipose.pipelines.options import PredictorOptions, add_force, add_predictor
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="unipose predict", description=__doc__)
+    parser = Parser(prog="unipose predict", description=__doc__)
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="photographs")
     parser.add_argument("--out", type=Path, required=True, help="folder for NAME.pose.jpg (overlay) and NAME.pose.json")
     parser.add_argument(

@@ -4,15 +4,14 @@ import argparse
 import logging
 import signal
 import sys
-from fractions import Fraction
 from pathlib import Path
 
 from rich.console import Console
-from rich.logging import RichHandler
 
-from unipose.cli import INTERRUPTED, exit_status
+from unipose.cli import INTERRUPTED, Parser, exit_status
 from unipose.core.files import refuse_overwrite
-from unipose.core.image import IMAGE_SUFFIXES
+from unipose.core.folders import images_in
+from unipose.core.number import Number
 from unipose.core.pose_formats import holds_poses
 from unipose.pipelines.options import (
     PredictorOptions,
@@ -22,39 +21,45 @@ from unipose.pipelines.options import (
     add_video_options,
     read_options,
 )
-from unipose.pipelines.video import VideoOutput, VideoProgress, track_video
-from unipose.video_io.reader import IncompleteVideo, open_video
+from unipose.pipelines.video import ConsoleHandler, VideoOutput, VideoProgress, track_video
+from unipose.video_io.reader import open_video
+from unipose.video_io.video import RATE, IncompleteVideo
 from unipose.video_io.writer import is_result
+
+PATIENCE = Number(float, "seconds, from 0 up", 0)
 
 
 def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     console = Console(stderr=True)
-    logging.basicConfig(level="WARNING", format="%(message)s", handlers=[RichHandler(console=console, show_path=False)])
+    logging.basicConfig(level="WARNING", handlers=[ConsoleHandler(console)])
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends in good order, as by Ctrl-C
     return exit_status(lambda: _run(arguments, console))
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="unipose video", description=__doc__)
+    parser = Parser(prog="unipose video", description=__doc__)
     parser.add_argument("source", metavar="IN", help="a file, a folder of images, a webcam's number, or an address")
     parser.add_argument("-o", "--out", type=Path, help="the video to write: .mp4, .mov, .mkv or .webm")
     parser.add_argument("--json", metavar="OUT", help="the joints, line by line; - for the standard output")
     add_predictor_options(parser)
     add_video_options(parser)
     add_force(parser)
-    parser.add_argument("--rate", type=Fraction, help="frames per second of a folder of images (default 25)")
+    parser.add_argument("--rate", type=RATE, help="frames per second of images (default 25)")
     parser.add_argument(
-        "--patience", type=float, default=60.0, help="seconds without a frame after which a stream is given up"
+        "--patience", type=PATIENCE, default=60.0, help="seconds without a frame after which a stream is given up"
     )
     return parser
 
 
 def check_outputs(source: str, output: VideoOutput, force: bool) -> None:
-    """Raises ValueError where writing would cost somebody a file."""
+    """Raises ValueError where writing would cost somebody a file, or its folder is missing."""
     given = Path(source)
-    inputs = [p for p in given.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES] if given.is_dir() else [given]
+    inputs = images_in(given) if given.is_dir() else [given]
     outputs = [path for path in (output.video, output.lines) if isinstance(path, Path)]
+    for path in outputs:
+        if not path.parent.is_dir():
+            raise ValueError(f"there is no folder {path.parent} to write {path.name} into; make it first")
     refuse_overwrite(outputs, inputs, lambda path: (is_result if path == output.video else holds_poses)(path), force)
 
 
@@ -62,6 +67,8 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
     source, out = arguments.source, arguments.out
     if not out and not arguments.json:
         raise ValueError("say what to write: -o OUT.mp4, --json OUT.jsonl, or both")
+    RATE.check("--rate", arguments.rate)
+    PATIENCE.check("--patience", arguments.patience)
     lines = sys.stdout if arguments.json == "-" else Path(arguments.json) if arguments.json else None
     check_outputs(source, VideoOutput(out, lines), arguments.force)
     options, written = read_options(VideoOptions, arguments), VideoProgress()

@@ -8,7 +8,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from serve.http.errors import SEND_AN_IMAGE
-from unipose.core.image import SIGNATURES
+from unipose.core.file_kinds import SIGNATURES
 
 FIELD_BYTES = 64 * 1024  # of the text in `boxes`
 FORM_BYTES = 2 * FIELD_BYTES  # allowance for everything in a multipart body besides its images

@@ -24,8 +24,9 @@ from serve.loadtest.load_report import LoadReport, LoadRound
 from serve.loadtest.service_process import ServiceProcess, read_options, running
 from serve.settings import Settings
 from unipose.cli import exit_status
+from unipose.core.file_kinds import image_format
 from unipose.core.hardware import cores
-from unipose.core.image import Limits, image_format, read_image
+from unipose.core.image import Limits, read_image
 from unipose.core.types import Boxes
 
 ROUNDS = 3

@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,29 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         write_atomically(path, fail)
     assert path.read_bytes() == b"old"
+    assert [file.name for file in tmp_path.iterdir()] == ["x.json"]
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+from unipose.core.files import write_atomically
+resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+try:
+    write_atomically(Path(sys.argv[1]), bytes(1000))
+except OSError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("before", [None, b"old"])
+def test_on_a_full_disk_nothing_new_is_left(tmp_path, before):
+    path = tmp_path / "x.json"
+    if before:
+        path.write_bytes(before)
+    done = subprocess.run([sys.executable, "-c", FULL, str(path)], capture_output=True, text=True, check=True)
+    assert done.stdout == f"[Errno 27] File too large: '{path}'\n"
+    assert [file.read_bytes() for file in tmp_path.iterdir()] == ([before] if before else [])
 
 
 def test_sha256_of_the_example_in_fips_180_2(tmp_path):

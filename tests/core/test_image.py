@@ -8,6 +8,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from tests.support.image_files import encoded, exif_orientation
+from unipose.core.file_kinds import image_format
 from unipose.core.geometry import Affine
 from unipose.core.image import (
     DamagedImage,
@@ -15,8 +16,6 @@ from unipose.core.image import (
     Limits,
     NotAnImage,
     encode_image,
-    image_format,
-    images_in,
     normalise,
     open_image,
     read_image,
@@ -116,16 +115,6 @@ def test_encode_and_read_again(suffix, quality, tolerance):
     assert np.abs(pixels.astype(int) - PIXELS).mean() <= tolerance
 
 
-def test_images_in_a_folder_are_in_natural_order(tmp_path):
-    names = ["frame2.PNG", "frame9.jpg", "frame10.jpg", "frame10b.tif"]
-    for name in [*reversed(names), "notes.txt", "frame3.mp4"]:
-        (tmp_path / name).touch()
-    assert [path.name for path in images_in(tmp_path)] == names
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(ValueError, match=r"empty holds no images \(JPEG, PNG, WEBP, BMP, TIFF\)"):
-        images_in(tmp_path / "empty")
-
-
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF"])
 def test_truncated_anywhere_is_damaged(kind):
     data = encoded(Image.fromarray(np.tile(PIXELS, (4, 4, 1))), kind)
@@ -140,6 +129,52 @@ def test_truncated_anywhere_is_damaged(kind):
 def test_the_first_bytes_decide(data):
     with pytest.raises(NotAnImage, match="by its first bytes"):
         read_image(data)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "seconds"),
+    [
+        ("WEBP", {"lossless": True, "duration": [100, 250, 40]}, [0.1, 0.25, 0.04]),
+        ("PNG", {"duration": [100, 250, 40]}, [0.1, 0.25, 0.04]),
+        ("PNG", {"duration": [100, 250, 40], "default_image": True}, [0.1, 0.25]),  # its first is no part of it
+        ("TIFF", {}, [None, None, None]),
+        ("MPO", {"quality": 100, "subsampling": 0}, [None]),  # one picture, and others that go with it
+    ],
+)
+def test_frames_and_pages(kind, options, seconds):
+    shown = [Image.fromarray(np.roll(PIXELS, i, axis=1)) for i in range(3)]
+    if options.get("default_image"):
+        options = {**options, "duration": options["duration"][:2]}
+    opened = open_image(encoded(shown[0], kind, save_all=True, append_images=shown[1:], **options))
+    frames = list(opened.decode_all())
+    assert [duration for _, duration in frames] == seconds
+    for (image, _), expected in zip(frames, shown[-len(frames) :] if len(frames) > 1 else shown, strict=False):
+        assert np.abs(image.astype(int) - np.asarray(expected)).max() <= (12 if kind == "MPO" else 0)
+
+
+def test_frames_before_damage_are_decoded():
+    shown = [Image.fromarray(np.tile(np.roll(PIXELS, i, axis=1), (4, 4, 1))) for i in range(4)]
+    data = encoded(shown[0], "PNG", save_all=True, append_images=shown[1:])
+    decoded = []
+    with pytest.raises(DamagedImage, match="damaged PNG"):
+        decoded.extend(image for image, _ in open_image(data[: len(data) * 2 // 3]).decode_all())
+    assert len(decoded) >= 2 and all(np.array_equal(*pair) for pair in zip(decoded, shown, strict=False))
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (b"GIF89a", "a GIF: `unipose video` reads it"),
+        (b"\0\0\0\x18ftypheic", "a HEIC picture: convert it to JPEG or PNG"),
+    ],
+)
+def test_a_file_of_another_kind_is_told_what_to_do_with_it(tmp_path, data, what):
+    (tmp_path / "a.jpg").write_bytes(data)
+    with pytest.raises(NotAnImage) as refused:
+        read_image(tmp_path / "a.jpg")
+    assert str(refused.value) == (
+        f"{tmp_path / 'a.jpg'} is not a JPEG, PNG, WEBP, BMP, TIFF file by its first bytes, but {what}"
+    )
 
 
 def test_limits():

@@ -36,6 +36,21 @@ def test_its_results_are_known_and_others_are_not(ramp_reader, tmp_path):
     assert not is_result(tmp_path / "in.jpg") and not is_result(tmp_path / "in.json")
 
 
+@pytest.mark.parametrize(("name", "kind", "count"), [("a.webp", "WEBP", 3), ("a.png", "PNG", 3), ("a.tif", "TIFF", 3)])
+def test_of_several_frames_the_first_is_taken_and_that_is_told(ramp_reader, tmp_path, name, kind, count, caplog):
+    first, *others = (Image.fromarray(np.roll(ramp_image((120, 90)), 30 * i, axis=1)) for i in range(count))
+    first.save(
+        tmp_path / name, kind, save_all=True, append_images=others, **({"lossless": True} if kind == "WEBP" else {})
+    )
+    [pose] = predict_image(Predictor(ramp_reader), tmp_path / name, tmp_path / "out")
+    assert np.abs(pose.xy_image - ramp_joints((120, 90))).max() < 1
+    assert f"{tmp_path / name} has 3 frames or pages: the first is taken; `unipose video` takes all" in caplog.text
+    caplog.clear()
+    first.save(tmp_path / "one.png")
+    predict_image(Predictor(ramp_reader), tmp_path / "one.png", tmp_path / "one")
+    assert not caplog.text
+
+
 @pytest.mark.parametrize("score", [0.0, 0.99])
 def test_joints_are_drawn_from_a_score_up(ramp_reader, tmp_path, score):
     image = ramp_image((120, 90))

@@ -1,7 +1,8 @@
 import numpy as np
+import pytest
 
 from unipose.pipelines.video import BATCH_BYTES, batches
-from unipose.video_io.reader import Frame
+from unipose.video_io.video import Frame
 
 
 def test_batches_hold_a_bounded_number_of_bytes():
@@ -10,3 +11,34 @@ def test_batches_hold_a_bounded_number_of_bytes():
     large = np.zeros((2000, BATCH_BYTES // 2 // 6000, 3), np.uint8)
     assert [len(batch) for batch in batches([Frame(large, i, i, float(i)) for i in range(5)], 4)] == [2, 2, 1]
     assert [len(batch) for batch in batches([Frame(np.repeat(large, 3, 0), 0, 0, 0.0)] * 2, 4)] == [1, 1]
+
+
+@pytest.mark.parametrize("count", [0, 1, 4, 5, 9])
+def test_what_ends_the_frames_is_raised_after_the_last_of_them(count):
+    def frames():
+        for i in range(count):
+            yield Frame(np.zeros((10, 10, 3), np.uint8), i, i, float(i))
+        raise ValueError("cut off")
+
+    read = []
+
+    def read_all():
+        for batch in batches(frames(), 4):
+            read.extend(frame.index for frame in batch)
+
+    with pytest.raises(ValueError, match="cut off"):
+        read_all()
+    assert read == list(range(count))
+
+
+def test_a_full_batch_does_not_wait_for_the_next_frame():
+    """It may never come, from a camera."""
+    asked = []
+
+    def frames():
+        for i in range(4):
+            asked.append(i)
+            yield Frame(np.zeros((10, 10, 3), np.uint8), i, i, float(i))
+
+    first = next(batches(frames(), 2))
+    assert len(first) == 2 and asked == [0, 1]

@@ -69,12 +69,20 @@ def test_what_is_done_is_not_made_again(options, monkeypatch):
     assert told(worker, "a.jpg") == {"a.jpg": ""}
 
 
+def test_warnings_are_told_with_their_input(options):
+    write_video(options.source / "a.mov", 5, sound=True, sound_codec="pcm_alaw")
+    draw(options.source / "b.jpg")
+    first, second = Worker(options, 1)({"inputs": ["a.mov", "b.jpg"]})
+    assert first["warnings"].startswith(f"{options.source / 'a.mov'}: its sound is left out: pcm_alaw does not fit")
+    assert (first["error"], second["error"], second["warnings"]) == ("", "", "")
+
+
 def test_the_poses_appear_last(options, monkeypatch):
     draw(options.source / "a.jpg")
     worker, place_file = Worker(options, 1), Path.replace
 
     def fail_for_the_poses(path, place):
-        if place.suffix == ".json":
+        if place == options.results("a.jpg")[-1]:
             raise OSError(28, "No space left on device")
         return place_file(path, place)
 

@@ -23,28 +23,50 @@ def number_of(image: np.ndarray) -> int:
 def write_video(
     path: Path, count: int = 20, rate: Fraction = Fraction(25), pts: list[int] | None = None,
     time_base: Fraction | None = None, rotation: int = 0, sound: bool = False, size_wh: tuple[int, int] = (64, 48),
-    codec: str = "libx264",
+    codec: str = "libx264", pix_fmt: str = "yuv420p", mirrored: bool = False, pixel_aspect: Fraction = Fraction(1),
+    sound_codec: str = "aac", colours: dict[str, int] | None = None, container_options: dict[str, str] | None = None,
+    options: dict[str, str] | None = None,
 ) -> Path:  # fmt: skip
     """A video of `numbered` frames. `pts` in units of `time_base` (default: constant rate); the sound is a tone."""
-    with av.open(str(path), "w") as out:
-        stream = out.add_stream(codec, rate=rate, options={"g": "10"})
-        stream.width, stream.height, stream.pix_fmt = *size_wh, "yuv420p"
+    with av.open(str(path), "w", container_options=container_options) as out:
+        stream = out.add_stream(codec, rate=rate, options={"g": "10", **(options or {})})
+        stream.width, stream.height, stream.pix_fmt = *size_wh, pix_fmt
         stream.codec_context.time_base = stream.time_base = time_base or 1 / rate
-        if rotation:
-            stream.set_display_rotation(rotation)
-        tone = out.add_stream("aac", rate=16_000, layout="mono") if sound else None
+        stream.codec_context.sample_aspect_ratio = pixel_aspect
+        for name, value in (colours or {}).items():
+            setattr(stream.codec_context, name, value)
+        if rotation or mirrored:
+            stream.set_display_rotation(rotation, hflip=mirrored)
+        tone = out.add_stream(sound_codec, rate=16_000, layout="mono") if sound else None
         for i in range(count):
             frame = av.VideoFrame.from_ndarray(numbered(i, size_wh), format="rgb24")
             frame.pts, frame.time_base = (pts[i] if pts else i), time_base or 1 / rate
             out.mux(stream.encode(frame))
         if tone:
             samples = np.sin(np.arange(int(16_000 * count / rate)) * 0.17).astype(np.float32)[None]
-            audio = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
+            form = tone.codec_context.format.name
+            if form.startswith("s16"):
+                samples = (samples * 20_000).astype(np.int16)
+            audio = av.AudioFrame.from_ndarray(samples, format=form, layout="mono")
             audio.sample_rate, audio.pts = 16_000, 0
             out.mux(tone.encode(audio))
             out.mux(tone.encode(None))
         out.mux(stream.encode(None))
     return path
+
+
+def packets_of(container: av.container.InputContainer) -> list[av.Packet]:
+    return [packet for packet in container.demux(container.streams.video[0]) if packet.size]
+
+
+def remuxed(path: Path, out_path: Path, shift: int = 0, video: slice = slice(None), **options) -> Path:
+    """A video's packets copied as they are, some of them, later by `shift` of their ticks; without other streams."""
+    with av.open(str(path)) as container, av.open(str(out_path), "w", **options) as out:
+        stream = out.add_stream_from_template(container.streams.video[0])
+        for packet in packets_of(container)[video]:
+            packet.pts, packet.dts, packet.stream = packet.pts + shift, packet.dts + shift, stream
+            out.mux(packet)
+    return out_path
 
 
 def repeated(path, frames, out_path):

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from tests.support.video_files import number_of, numbered, write_video
-from unipose.video_io.reader import IncompleteVideo, open_video
+from unipose.video_io.reader import open_video
+from unipose.video_io.video import IncompleteVideo
 
 
 def read(source, **options):
@@ -47,8 +48,7 @@ def test_the_display_rotation_is_applied(tmp_path, rotation):
 
 def test_timestamps_that_begin_late_begin_at_zero(tmp_path):
     path = write_video(tmp_path / "v.ts", pts=[900_000 + 3600 * i for i in range(20)], time_base=Fraction(1, 90_000))
-    video, frames = read(path)
-    assert video.origin >= 10
+    _, frames = read(path)
     assert frames[0].time == pytest.approx(0, abs=0.05) and frames[-1].time == pytest.approx(19 / 25, abs=0.05)
 
 
@@ -116,7 +116,7 @@ def test_audio_alone_is_not_a_video(tmp_path):
         audio.sample_rate = 16_000
         out.mux(tone.encode(audio))
         out.mux(tone.encode(None))
-    with pytest.raises(ValueError, match="no pictures in it, only audio"):
+    with pytest.raises(ValueError, match="has no video in it, only audio"):
         read(tmp_path / "a.mp4")
 
 

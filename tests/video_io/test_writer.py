@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from fractions import Fraction
 
 import av
@@ -91,10 +93,90 @@ def test_other_suffixes_are_refused(tmp_path):
         VideoWriter(tmp_path / "v.gif", RATE, UNIT)
 
 
-def test_audio_that_the_format_does_not_take_is_refused_before_any_work(tmp_path):
-    source = write_video(tmp_path / "in.mp4", sound=True)
-    with pytest.raises(ValueError, match=r"aac sound.*does not fit into webm: write .mkv, or .*--no-sound"):
-        VideoWriter(tmp_path / "v.webm", RATE, UNIT, source)
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm"])
+@pytest.mark.parametrize(("aspect", "size"), [(Fraction(16, 11), (93, 48)), (Fraction(11, 16), (64, 70))])
+def test_pixels_keep_their_shape(tmp_path, suffix, aspect, size):
+    """WebM has square pixels alone: there the picture gets more of them."""
+    with VideoWriter(tmp_path / f"v{suffix}", RATE, UNIT) as writer:
+        for i in range(3):
+            writer.write(numbered(i), 512 * i, aspect)
+    with av.open(str(tmp_path / f"v{suffix}")) as container:
+        stream = container.streams.video[0]
+        shown = stream.width * (stream.sample_aspect_ratio or 1) / stream.height
+        assert (stream.width, stream.height) == ((size[0] + size[0] % 2, size[1]) if suffix == ".webm" else (64, 48))
+    assert float(shown) == pytest.approx(float(64 * aspect / 48), rel=0.02)
+
+
+def test_another_shape_is_not_stretched(tmp_path):
+    upright = np.full((64, 48, 3), 255, np.uint8)
+    write(tmp_path / "v.mp4", [numbered(0), upright], [0, 512])
+    second = read(tmp_path / "v.mp4")[1]
+    assert second.shape == (48, 64, 3)
+    assert second[:, 16:48].min() > 200 and max(second[:, :12].max(), second[:, 52:].max()) < 40  # 36 wide
+
+
+@pytest.mark.parametrize("suffix", ENCODERS)
+@pytest.mark.parametrize(
+    "unit", [Fraction(1, 1_200_000), Fraction(1), Fraction(5), Fraction(3600), Fraction(1001, 30_000)]
+)
+def test_times_of_any_unit_are_kept(tmp_path, suffix, unit):
+    with VideoWriter(tmp_path / f"v{suffix}", RATE, unit) as writer:
+        for i in range(4):
+            writer.write(numbered(i), 60_000 * i if unit < Fraction(1, 1000) else i)
+    expected = [0.05 * i if unit < Fraction(1, 1000) else float(i * unit) for i in range(4)]
+    assert times(tmp_path / f"v{suffix}") == pytest.approx(expected, abs=0.001)
+
+
+@pytest.mark.parametrize("size_wh", [(1, 1), (1, 300), (301, 2)])
+@pytest.mark.parametrize("suffix", [".mp4", ".webm"])
+def test_the_smallest_pictures_are_written(tmp_path, suffix, size_wh):
+    write(tmp_path / f"v{suffix}", [np.full((size_wh[1], size_wh[0], 3), 90, np.uint8)] * 3, [0, 512, 1024])
+    assert len(read(tmp_path / f"v{suffix}")) == 3
+
+
+def test_pictures_that_an_encoder_does_not_take_leave_no_file(tmp_path):
+    with pytest.raises(ValueError, match=r"v.mp4: libx264 takes no 20001 x 4 pixels; .webm takes larger ones"):
+        write(tmp_path / "v.mp4", [np.zeros((4, 20_001, 3), np.uint8)], [0])
+    assert not list(tmp_path.iterdir())
+    write(tmp_path / "v.webm", [np.zeros((4, 20_001, 3), np.uint8)], [0])
+
+
+FULL = """
+import resource, sys
+import numpy as np
+from fractions import Fraction
+from pathlib import Path
+from unipose.video_io.writer import VideoWriter
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
+noise = np.random.default_rng(0)
+try:
+    with VideoWriter(Path(sys.argv[1]), Fraction(25), Fraction(1, 25)) as writer:
+        for i in range(100):
+            writer.write(noise.integers(0, 256, (240, 320, 3), np.uint8), i)
+except OSError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("suffix", ENCODERS)
+@pytest.mark.parametrize("size", [100, 100_000])
+def test_where_the_disk_is_full_no_file_is_left(tmp_path, suffix, size):
+    """Here, where the system lets no file grow further."""
+    path = tmp_path / f"v{suffix}"
+    done = subprocess.run([sys.executable, "-c", FULL, str(path), str(size)], capture_output=True, text=True)
+    assert done.stdout == f"{path} cannot be written: File too large\n", done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("height", "matrix"), [(480, 6), (720, 1)])
+def test_colours_are_those_of_a_player(tmp_path, height, matrix):
+    """BT.601 for small pictures and BT.709 for others, as players take it where they are not told."""
+    image = np.full((height, 640, 3), (30, 200, 60), np.uint8)
+    write(tmp_path / "v.mp4", [image] * 3, [0, 512, 1024])
+    with av.open(str(tmp_path / "v.mp4")) as container:
+        frame = next(container.decode(video=0))
+        assert (frame.colorspace, frame.color_range) == (matrix, 1)
+        assert np.abs(frame.to_ndarray(format="rgb24").astype(int) - image).max() <= 4
 
 
 @pytest.mark.parametrize("suffix", ENCODERS)

@@ -63,17 +63,24 @@ def write_atomically(path: Path, content: bytes | Callable[[Path], object], sync
     """Write a temporary file beside `path`, then rename it: a reader finds the old file or the complete new one.
 
     `content` is the bytes, or a function that writes them to the path it is given. `sync` makes the file survive a
-    power failure, at a cost of milliseconds; turn it off for thousands of small files.
+    power failure, at a cost of milliseconds; turn it off for thousands of small files. Where writing fails, as on a
+    full disk, nothing new is left, and the OSError names the file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
-    if isinstance(content, bytes):
-        part.write_bytes(content)
-    else:
-        content(part)
-    if sync:
-        fsync(part)
-    part.replace(path)
+    try:
+        if isinstance(content, bytes):
+            part.write_bytes(content)
+        else:
+            content(part)
+        if sync:
+            fsync(part)
+        part.replace(path)
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def fsync(path: Path) -> None:

@@ -1,7 +1,6 @@
 """Images: decode within limits, encode, warp by an affine map, normalise."""
 
 import io
-import re
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,22 +12,13 @@ import cv2
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from unipose.core.file_kinds import IMAGE_FORMATS, image_format, other_kind
 from unipose.core.geometry import Affine
 from unipose.core.image_limits import find_excess
 from unipose.core.types import RGB, Float32
 
-# The first bytes of each supported format, and Pillow's name for it.
-SIGNATURES: dict[bytes, str] = {
-    b"\xff\xd8\xff": "JPEG",
-    b"\x89PNG\r\n\x1a\n": "PNG",
-    b"RIFF": "WEBP",
-    b"BM": "BMP",
-    b"II*\x00": "TIFF",
-    b"MM\x00*": "TIFF",
-}
-_FORMATS = ", ".join(dict.fromkeys(SIGNATURES.values()))
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")  # of the image files in a folder
 _MAX_EXIF_BYTES = 256 * 1024  # every number in it becomes a Python object; cameras write up to 64 KB
+_MOVING = ("PNG", "WEBP", "TIFF")  # formats of which a file may hold several frames or pages
 _GREY_16_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
 # What Pillow raises on damaged data, depending on the format and on where the damage is.
 _DAMAGE = (OSError, SyntaxError, ValueError, EOFError, TypeError, IndexError, KeyError, AttributeError, struct.error)
@@ -54,22 +44,10 @@ class Limits:
     max_pixels: int = 50_000_000
 
 
-def images_in(folder: Path) -> list[Path]:
-    """A folder's image files in natural order, frame10 after frame9. Raises ValueError where there are none."""
-    paths = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
-    if not paths:
-        raise ValueError(f"{folder} holds no images ({_FORMATS})")
-    return sorted(paths, key=_natural_key)
-
-
-def _natural_key(path: Path) -> list[tuple[int, str]]:
-    return [(int(part or 0), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", path.name)]
-
-
 def read_image(source: bytes | str | Path, limits: Limits | None = None) -> RGB:
     """Decode an image and rotate it upright by its EXIF orientation -> (H, W, 3) uint8 RGB.
 
-    Alpha is blended over white, 16-bit grey is scaled to 8 bits, and of an animation the first frame is returned.
+    Alpha is blended over white, 16-bit grey is scaled to 8 bits, and of several frames or pages the first is returned.
     Raises ImageTooLarge, NotAnImage or DamagedImage (all ValueError); OSError where a path cannot be read.
     """
     return open_image(source, limits).decode()
@@ -85,7 +63,8 @@ def open_image(source: bytes | str | Path, limits: Limits | None = None) -> "Ope
     data = source if isinstance(source, bytes) else Path(source).read_bytes()
     kind = image_format(data)
     if kind is None:
-        raise NotAnImage(f"{name} is not a {_FORMATS} file by its first bytes")
+        what = other_kind(data)
+        raise NotAnImage(f"{name} is not a {IMAGE_FORMATS} file by its first bytes{f', but {what}' if what else ''}")
     with _pillow_errors(name, kind, limits):
         if excess := find_excess(data, kind, limits.max_pixels):
             raise ImageTooLarge(f"{name} has {excess}")
@@ -112,7 +91,26 @@ class OpenImage:
     def decode(self) -> RGB:
         """The image as `read_image` returns it; call it once. Raises DamagedImage or ImageTooLarge."""
         with _pillow_errors(self._name, self._kind, self._limits), self._image as image:
-            return _upright(_rgb(image), exif_orientation(image))
+            return upright(_rgb(image), exif_orientation(image))
+
+    def count(self) -> int:
+        """How many frames an animation, or pages a TIFF has; 1 for other images. Raises DamagedImage."""
+        with _pillow_errors(self._name, self._kind, self._limits):
+            return int(getattr(self._image, "n_frames", 1)) if self._kind in _MOVING else 1
+
+    def decode_all(self) -> Iterator[tuple[RGB, float | None]]:
+        """All frames or pages, as `decode` returns the first, and how many seconds each is shown, where it says so.
+
+        Raises as `decode` does, after those that can be decoded.
+        """
+        with self._image as image:
+            # An APNG may begin with a picture for readers that see no animation.
+            for number in range(1 if image.info.get("default_image") else 0, self.count()):
+                with _pillow_errors(self._name, self._kind, self._limits):
+                    image.seek(number)
+                    pixels = upright(_rgb(image), exif_orientation(image))
+                    duration = image.info.get("duration")
+                yield pixels, None if duration is None else max(duration, 0) / 1000
 
 
 @contextmanager
@@ -142,14 +140,6 @@ def encode_image(image: RGB, suffix: str = ".jpg", quality: int = 92) -> bytes:
     return np.asarray(data).tobytes()
 
 
-def image_format(data: bytes) -> str | None:
-    """The format that the first bytes indicate, by Pillow's name, or None."""
-    for signature, kind in SIGNATURES.items():
-        if data.startswith(signature) and (kind != "WEBP" or data[8:12] == b"WEBP"):
-            return kind
-    return None
-
-
 def _rgb(image: Image.Image) -> RGB:
     image.load()
     if image.mode in _GREY_16_BIT:
@@ -172,7 +162,7 @@ def exif_orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) else 1
 
 
-def _upright(image: RGB, orientation: int) -> RGB:
+def upright(image: RGB, orientation: int) -> RGB:
     """Undo an EXIF orientation (TIFF tag 274: 1 upright, 2-8 mirrored or rotated)."""
     if orientation in (5, 6, 7, 8):
         image = image.transpose(1, 0, 2)

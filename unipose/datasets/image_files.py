@@ -11,8 +11,9 @@ from urllib.parse import unquote
 
 from PIL import Image, UnidentifiedImageError
 
+from unipose.core.file_kinds import SIGNATURES
 from unipose.core.files import path_of, text_of
-from unipose.core.image import SIGNATURES, Limits, exif_orientation
+from unipose.core.image import Limits, exif_orientation
 from unipose.core.types import Json
 from unipose.datasets.label_lists import info_of
 

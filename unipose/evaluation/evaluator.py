@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from unipose.core.files import sha256, text_of
+from unipose.core.folders import images_in
 from unipose.core.heatmap import DECODERS
-from unipose.core.image import images_in
 from unipose.core.metrics import auroc
 from unipose.core.pose import Pose
 from unipose.core.types import Json

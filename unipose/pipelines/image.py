@@ -1,14 +1,19 @@
 """One image from file to results: a picture with its poses drawn, and the poses as JSON."""
 
 import json
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
 from unipose.core.draw import MIN_SCORE, draw_poses
-from unipose.core.image import encode_image, read_image
+from unipose.core.files import write_atomically
+from unipose.core.image import encode_image, open_image
 from unipose.core.pose import Pose
 from unipose.core.pose_formats import holds_poses, native_document
+from unipose.core.types import RGB
 from unipose.inference.predictor import MAX_PEOPLE, Predictor
+
+log = logging.getLogger(__name__)
 
 MARK = b"unipose overlay"  # the JPEG comment by which a picture of ours is known
 
@@ -37,14 +42,21 @@ def predict_image(predictor: Predictor, path: Path, out: Path, options: ImageOpt
     Raises ValueError or OSError for an image that cannot be read or written.
     """
     options = options or ImageOptions()
-    image = read_image(path)
+    image = _first_image(path)
     [poses] = predictor.predict([image], [None if options.box is None else [options.box]], options.max_people)
     picture = encode_image(draw_poses(image, poses, predictor.spec.skeleton, options.min_joint_score))
     answer = native_document(poses, (image.shape[1], image.shape[0]), predictor.spec)
     picture_file, document = results_of(out)
-    document.write_text(json.dumps({"image": path.name, **answer}, indent=1), encoding="utf-8")
-    picture_file.write_bytes(marked(picture))
+    write_atomically(document, json.dumps({"image": path.name, **answer}, indent=1).encode(), sync=False)
+    write_atomically(picture_file, marked(picture), sync=False)
     return poses
+
+
+def _first_image(path: Path) -> RGB:
+    opened = open_image(path)
+    if (count := opened.count()) > 1:
+        log.warning("%s has %d frames or pages: the first is taken; `unipose video` takes all", path, count)
+    return opened.decode()
 
 
 def results_of(out: Path) -> tuple[Path, Path]:

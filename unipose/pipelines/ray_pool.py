@@ -39,8 +39,8 @@ def ray_cluster(address: str) -> Iterator[None]:
             ray.shutdown()
 
 
-def work(options: BatchOptions, names: list[str]) -> Iterator[tuple[str, str]]:
-    """Each of the inputs by name, once, when it is finished, with its error or "".
+def work(options: BatchOptions, names: list[str]) -> Iterator[tuple[str, str, list[str]]]:
+    """Each of the inputs by name, once, when it is finished, with its error or "", and warnings.
 
     Ray restarts a worker that dies, and gives it its groups again. Raises ValueError for too many workers, and where
     none can start.
@@ -58,7 +58,7 @@ def work(options: BatchOptions, names: list[str]) -> Iterator[tuple[str, str]]:
     )
     try:
         for row in rows.iter_rows():
-            yield row["input"], row["error"]
+            yield row["input"], row["error"], row["warnings"].splitlines()
     except ray.exceptions.RayError as error:  # as where a machine lacks the model's file
         raise ValueError(f"Ray's workers cannot work: {str(error).strip().splitlines()[-1]}") from error
 

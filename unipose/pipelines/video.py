@@ -1,9 +1,9 @@
 """A video from frames to results: its people tracked, drawn into a new video and written as lines."""
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
@@ -25,11 +25,12 @@ from unipose.core.pose import Pose
 from unipose.core.pose_formats import POSE_FORMATS
 from unipose.core.skeleton import Skeleton
 from unipose.inference.predictor import Predictor
+from unipose.pipelines.lines import LinesWriter
 from unipose.pipelines.options import VideoOptions
 from unipose.tracking.one_euro import DEFAULT_SMOOTHING
 from unipose.tracking.pose_tracker import PoseTracker
 from unipose.video_io.prefetch import BackgroundWriter, Prefetcher
-from unipose.video_io.reader import Frame, Video
+from unipose.video_io.video import Frame, Video
 from unipose.video_io.writer import VideoWriter
 
 BATCH_BYTES = 64 * 2**20  # of the images of a batch; about four batches of them are held at any time
@@ -104,20 +105,15 @@ def _open_output(
         writer: VideoWriter | None = None
         if output.video:
             audio = video.audio if options.sound else None
-            writer = stack.enter_context(VideoWriter(output.video, video.rate, video.time_base, audio, video.origin))
-        lines = output.lines
-        if isinstance(lines, Path):
-            lines = stack.enter_context(lines.open("w", encoding="utf-8", newline="\n"))
-        if lines and form.header:
-            print(form.header, file=lines)
+            writer = stack.enter_context(VideoWriter(output.video, video.rate, video.time_base, audio))
+        lines = stack.enter_context(LinesWriter(output.lines, form.header)) if output.lines else None
 
         def write(frame_poses: FramePoses) -> None:
             frame, poses = frame_poses
             if writer:
-                writer.write(draw_poses(frame.image, poses, skeleton), frame.pts)
+                writer.write(draw_poses(frame.image, poses, skeleton), frame.pts, frame.pixel_aspect)
             if lines:
-                lines.writelines(f"{line}\n" for line in form.lines(frame.index, frame.time, poses, skeleton))
-                lines.flush()
+                lines.write(form.lines(frame.index, frame.time, poses, skeleton))
             written.frames += 1
             written.people |= {pose.track_id for pose in poses}
 
@@ -125,11 +121,37 @@ def _open_output(
 
 
 def batches(frames: Iterable[Frame], size: int) -> Iterator[Sequence[Frame]]:
-    """Up to `size` frames at a time, and fewer where their images would take more than BATCH_BYTES."""
-    rest = iter(frames)
-    for first in rest:
-        fitting = max(1, BATCH_BYTES // first.image.nbytes)
-        yield [first, *islice(rest, min(size, fitting) - 1)]
+    """Up to `size` frames at a time, and fewer where their images would take more than BATCH_BYTES.
+
+    What `frames` raises is raised after the last frame before it.
+    """
+    batch: list[Frame] = []
+    held, fault = 0, None
+    try:
+        for frame in frames:
+            batch.append(frame)
+            held += frame.image.nbytes
+            if len(batch) == size or held + frame.image.nbytes > BATCH_BYTES:  # the next is as large, most probably
+                yield batch
+                batch, held = [], 0
+    except Exception as error:
+        fault = error
+    if batch:
+        yield batch
+    if fault:
+        raise fault
+
+
+class ConsoleHandler(logging.Handler):
+    """Log messages as lines, above a progress bar where there is one."""
+
+    def __init__(self, console: Console):
+        super().__init__()
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = f"{record.levelname.lower()}: {record.getMessage()}"
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 class SpeedColumn(ProgressColumn):

@@ -1,6 +1,8 @@
 """Worker: an input of a batch to its results, which appear whole or not at all, however often it is tried."""
 
+import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -8,12 +10,13 @@ from tempfile import TemporaryDirectory
 
 import cv2
 
+from unipose.core.file_kinds import VIDEO_SUFFIXES
 from unipose.core.files import fsync
 from unipose.pipelines.image import is_result as is_own_image
 from unipose.pipelines.image import predict_image
-from unipose.pipelines.options import PredictorOptions, VideoOptions
+from unipose.pipelines.options import PredictorOptions, VideoOptions, check_numbers
 from unipose.pipelines.video import VideoOutput, track_video
-from unipose.video_io.reader import VIDEO_SUFFIXES, open_video
+from unipose.video_io.reader import open_video
 from unipose.video_io.writer import is_result as is_own_video
 
 ATTEMPTS = 3  # workers that may die of an input
@@ -25,7 +28,8 @@ class BatchOptions:
     """What becomes of a folder's images and videos, and who works on it.
 
     `source` and `out`: the folders of inputs and results. `workers`: how many; `threads`: of each, inside the model;
-    None shares the cores among them. `address`: of a Ray cluster, or "local".
+    None shares the cores among them. `address`: of a Ray cluster, or "local". Raises ValueError for numbers beyond
+    NUMBERS.
     """
 
     source: Path
@@ -35,6 +39,9 @@ class BatchOptions:
     workers: int | None = None
     threads: int | None = None
     address: str = "local"
+
+    def __post_init__(self) -> None:
+        check_numbers(self)
 
     def absolute(self) -> "BatchOptions":
         """With paths that a process in another folder finds."""
@@ -71,9 +78,11 @@ class Worker:
         self._predictor = options.predictor.load(threads)
 
     def __call__(self, group: dict[str, list[str]]) -> Iterator[dict[str, str]]:
-        """`inputs` by name -> for each the error, or "" where its results are there."""
+        """`inputs` by name -> for each the error, or "" where its results are there, and the lines of warnings."""
         for name in group["inputs"]:
-            yield {"input": name, "error": self._try(name)}
+            with _warnings() as warnings:
+                error = self._try(name)
+            yield {"input": name, "error": error, "warnings": "\n".join(warnings)}
 
     def _try(self, name: str) -> str:
         try:
@@ -102,9 +111,21 @@ class Worker:
 
     def _track(self, source: Path, made: list[Path]) -> None:
         with open_video(str(source)) as video:
-            written = track_video(self._predictor, video, VideoOutput(*made), self._options.video)
-        if not written.frames:
-            raise ValueError(f"{source} has no pictures in it")
+            track_video(self._predictor, video, VideoOutput(*made), self._options.video)
+
+
+@contextmanager
+def _warnings() -> Iterator[list[str]]:
+    """What is logged meanwhile, as Ray does not show it."""
+    said: list[str] = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger("unipose")
+    logger.addHandler(handler)
+    try:
+        yield said
+    finally:
+        logger.removeHandler(handler)
 
 
 def is_video(name: str) -> bool:
