@@ -5,14 +5,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 FILES = [file for folder in ("unipose", "serve", "data") for file in sorted((ROOT / folder).rglob("*.py"))]
-OTHERS = {"Image", "av", "Connection"}  # whose `open` opens no text file
+OTHERS = {"Image", "av", "Connection", "codec_context"}  # whose `open` opens no text file
 
 
 def opens_text(call: ast.Call) -> bool:
     """Whether a call opens a text file: read_text and write_text, and open in a mode without b."""
     owner = getattr(call.func, "value", None)
     name = getattr(call.func, "attr", None) or getattr(call.func, "id", None)
-    if name != "open" or getattr(owner, "id", None) in OTHERS:
+    if name != "open" or (getattr(owner, "id", None) or getattr(owner, "attr", None)) in OTHERS:
         return name in ("read_text", "write_text")
     modes = [*call.args[0 if owner else 1 :], *(word.value for word in call.keywords if word.arg == "mode")]
     return not any("b" in str(mode.value) for mode in modes if isinstance(mode, ast.Constant))
