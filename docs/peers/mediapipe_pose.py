@@ -23,7 +23,8 @@ from types import SimpleNamespace
 import numpy as np
 
 import unipose
-from unipose.core.image import images_in, read_image
+from unipose.core.folders import images_in
+from unipose.core.image import read_image
 from unipose.core.pose import Pose
 from unipose.core.skeleton import SKELETONS, skeleton_from_names
 from unipose.core.timing import call_times
