@@ -2,7 +2,7 @@
 
 >>> import unipose
 >>> predictor = unipose.load()
->>> poses = predictor("photo.jpg")  # one image, or a list of them: paths, bytes or RGB arrays
+>>> poses = predictor("photo.jpg")  # one image, or a list of them: paths, arrays, bytes, Pillow's
 >>> poses[0].xy_image  # (K, 2), x and y in pixels of the upright image
 
 What is named here is loaded when it is first used, and none of it needs PyTorch.

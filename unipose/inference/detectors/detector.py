@@ -8,6 +8,7 @@ import numpy as np
 
 from unipose.core.boxes import Detections
 from unipose.core.choice import choose
+from unipose.core.image_input import Image, to_rgb
 from unipose.core.types import RGB
 from unipose.inference.detectors.finder import open_finder
 from unipose.inference.detectors.onnx_detector import OnnxDetector
@@ -34,8 +35,8 @@ class WholeImage:
 
     needs_refinement: bool = True
 
-    def detect(self, image: RGB) -> Detections:
-        height, width = image.shape[:2]
+    def detect(self, image: Image) -> Detections:
+        height, width = to_rgb(image).shape[:2]
         return Detections(np.array([[0, 0, width, height]], np.float64))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from unipose.core.boxes import Detections, select_people
-from unipose.core.types import RGB
+from unipose.core.image_input import Image, to_rgb
 
 PERSON = 1  # of torchvision's COCO categories, where 0 is the background
 
@@ -35,9 +35,10 @@ class TorchvisionDetector:
         self._device = device
         self._threshold = threshold
 
-    def detect(self, image: RGB) -> Detections:
+    def detect(self, image: Image) -> Detections:
         import torch
 
+        image = to_rgb(image)
         planes = torch.from_numpy(image.transpose(2, 0, 1).astype(np.float32) / np.float32(255))
         with torch.inference_mode():
             [found] = self._model([planes.to(self._device)])
