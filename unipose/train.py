@@ -8,11 +8,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from unipose.cli import exit_status
+from unipose.core.files import write_atomically
 from unipose.evaluation.box_ap import ground_truth
 from unipose.evaluation.summary import annotated, default_metric, summarise
 from unipose.training import distributed
 from unipose.training.build import build_run, configure, read_data
 from unipose.training.config import Config, to_dict
+from unipose.training.resume import check_config
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -31,8 +33,13 @@ def train(config: Config, resume: bool = False) -> None:
     """
     t = config.train
     console = Console(quiet=int(os.environ.get("RANK", 0)) > 0)
-    if (t.run / "last.pt").exists() and not resume:
+    begun = (t.run / "last.pt").exists()
+    if begun and not resume:
         raise ValueError(f"{t.run} already holds a run: add --resume to go on with it, or choose another train.run=")
+    if resume and not begun:
+        raise ValueError(f"{t.run} holds no run to go on with, which has a last.pt: leave --resume out")
+    if resume:
+        check_config(config)
     with distributed.process_group(t.device) as device:
         training, validation = read_data(config.data, t.run / "data", console)
         if validation:  # a set that cannot be judged is refused now, not after the first epoch
@@ -44,8 +51,7 @@ def train(config: Config, resume: bool = False) -> None:
         if resume:
             run.restore()
         if distributed.rank() == 0:
-            t.run.mkdir(parents=True, exist_ok=True)
-            (t.run / "config.yaml").write_text(yaml.safe_dump(to_dict(config), sort_keys=False))
+            write_atomically(t.run / "config.yaml", yaml.safe_dump(to_dict(config), sort_keys=False).encode())
         with progress_bar(console) as bar:
             steps = len(run.batch_sampler)
             task = bar.add_task("", total=steps * t.epochs, completed=steps * len(run.lines), epoch=0, note="")

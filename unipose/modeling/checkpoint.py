@@ -1,7 +1,9 @@
 """Files of networks: model files (weights and spec, safetensors) and training states, from which a run resumes."""
 
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import torch
@@ -94,5 +96,9 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
 
 
 def load_state(path: Path) -> dict[str, Any]:
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    """Raises ValueError for a damaged file, FileNotFoundError for none."""
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, EOFError, RuntimeError) as error:
+        raise ValueError(f"{path} is damaged or no training state: {shorten(str(error), 200)}") from error
     return state
