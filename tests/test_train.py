@@ -90,7 +90,7 @@ def test_a_damaged_state_is_one_line(sample, tmp_path, capsys, content):
     capsys.readouterr()
     assert main([*arguments(sample, run), "--resume"]) == 2
     error = capsys.readouterr().err
-    assert error.startswith(f"error: {state} is damaged or no training state") and error.count("\n") == 1
+    assert error.startswith(f"error: {state} is damaged or holds no weights") and error.count("\n") == 1
 
 
 def losses(run):

@@ -37,7 +37,10 @@ _HOMES = {
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'unipose' has no attribute {name!r}")
-    value: object = vars(import_module(_HOMES[name]))[name]
+    from unipose.core.extras import naming_extras
+
+    with naming_extras(f"unipose.{name}"):
+        value: object = vars(import_module(_HOMES[name]))[name]
     globals()[name] = value
     return value
 

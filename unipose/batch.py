@@ -14,7 +14,7 @@ from typing import TextIO
 
 from rich.console import Console
 
-from unipose.cli import INTERRUPTED, exit_status
+from unipose.cli import INTERRUPTED, Parser, exit_status
 from unipose.core.files import refuse_overwrite
 from unipose.core.image import IMAGE_SUFFIXES
 from unipose.pipelines.options import (
@@ -75,8 +75,8 @@ class Outcome:
         return ", ".join(parts)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="unipose batch", description=__doc__)
+def _parser() -> Parser:
+    parser = Parser(prog="unipose batch", description=__doc__)
     parser.add_argument("source", type=Path, metavar="IN", help="a folder of images and videos, with its subfolders")
     parser.add_argument(
         "--out", type=Path, required=True,

@@ -1,6 +1,5 @@
 """`unipose bench train | infer | calm`: how fast this machine trains and finds poses; what smoothing does to them."""
 
-import argparse
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -16,8 +15,9 @@ from rich.table import Table
 
 from unipose.benchmark.peers import Candidate, matmul_flops, median_time, model_candidates, peer_candidates
 from unipose.benchmark.throughput import loading_rate, measure_in_turn, step_rate, training_rate
-from unipose.cli import exit_status
+from unipose.cli import Parser, exit_status
 from unipose.core.metrics import pck
+from unipose.core.ranges import within
 from unipose.core.types import Float64
 from unipose.datasets.records import RecordSet, clips, read_records
 from unipose.datasets.synthetic.images import draw_sample
@@ -35,7 +35,7 @@ PHOTO_WH = (640, 480)
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="unipose bench", description=__doc__)
+    parser = Parser(prog="unipose bench", description=__doc__)
     verbs = parser.add_subparsers(dest="what", required=True)
     train = verbs.add_parser("train", help="images/s of loader, training step and both, as ratios in one run")
     train.add_argument("config", nargs="*", help="as `unipose train` takes them; without data: drawn 640x480 JPEGs")
@@ -62,6 +62,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def bench_train(config: Config, batches: int) -> None:
     """Print images/s of the loader alone, the training step alone, and both together."""
+    within("--batches", batches, 1)
     console = _console()
     with tempfile.TemporaryDirectory() as folder, distributed.process_group(config.train.device) as device:
         if not config.data.train:
@@ -110,6 +111,7 @@ def bench_jitter(paths: Sequence[Path], runtime: Runtime, rate: float) -> None:
     """Print PCK@0.2, the acceleration of keypoints at rest and the lag of those in motion, for each set, of the model's
     poses in the annotated boxes, frame by frame and smoothed.
     """
+    within("--rate", rate, 0, above=True)
     out = Table(title=f"{runtime.spec.name}, {OneEuro()}")
     for column in ("set", "", "PCK@0.2", "at rest: acceleration, % of the body", "in motion: lag, frames"):
         out.add_column(column, justify="left" if column in ("set", "") else "right")

@@ -1,6 +1,6 @@
 """`unipose calibrate MODEL.safetensors OUT.safetensors --data SET.json`: scores as probabilities of being right."""
 
-import argparse
+import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +10,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from unipose.cli import exit_status
+from unipose.cli import Parser, exit_status
 from unipose.core.files import is_model_file, refuse_overwrite
 from unipose.core.image import read_image
 from unipose.core.metrics import reliability
@@ -21,7 +21,7 @@ from unipose.datasets.records import Record, RecordSet, read_records
 from unipose.evaluation.people import match
 from unipose.evaluation.predictions import ImageQuery, predict_queries, shared_keypoints
 from unipose.evaluation.summary import default_metric, score_pck, score_pckh
-from unipose.inference.detectors.detector import open_detector
+from unipose.inference.detectors.detector import Detector, open_detector
 from unipose.inference.predictor import Predictor
 from unipose.modeling.checkpoint import read_model, save_model
 from unipose.pipelines.options import add_force
@@ -34,7 +34,7 @@ LAST = "decoder.maps."  # the convolution whose output is the logits
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="unipose calibrate", description=__doc__)
+    parser = Parser(prog="unipose calibrate", description=__doc__)
     parser.add_argument("model", type=Path, help="a .safetensors file, as `unipose train` writes it")
     parser.add_argument("out", type=Path, help="the .safetensors file to write")
     parser.add_argument(
@@ -70,6 +70,8 @@ def calibrate(
     if spec.network["activation"] != "softmax" or spec.state_channels:
         raise ValueError(f"{model} is not a network of single frames trained with a cross-entropy")
     predictor = Predictor(Torch(model))
+    people_set = read_records(people) if people else None  # refused now, not after minutes
+    detector = open_detector("finder", str(finder or finder_for(model))) if people else None
     halves = [judge_set(predictor, record_set) for record_set in record_sets]
     chosen = int(np.sum([brier_scores(fitted, right) for fitted, right, _, _ in halves], axis=0).argmin())
     temperature = float(TEMPERATURES[chosen])
@@ -77,15 +79,18 @@ def calibrate(
     provenance = {**spec.provenance, "temperature": spec.provenance.get("temperature", 1.0) * temperature}
     calibrated = replace(spec, provenance=provenance)
     dtype = weights[f"{LAST}weight"].dtype
-    save_model(out, scaled, calibrated, dtype)
     lines = [f"temperature {temperature:.2f}; the other half of each set:"]
     for record_set, (_, _, judged, right) in zip(record_sets, halves, strict=True):
         for when, i in (("before", TEMPERATURES.tolist().index(1.0)), ("after", chosen)):
             lines.append(f"{record_set.path}, {when}: {reliability_line(judged[:, i], right)}")
-    if people:
-        rule, text = fit_person_score(out, read_records(people), finder or finder_for(out))
-        save_model(out, scaled, replace(calibrated, person_score=rule), dtype)
+    if people_set and detector:
+        with tempfile.TemporaryDirectory() as folder:
+            draft = Path(folder) / out.name
+            save_model(draft, scaled, calibrated, dtype)
+            rule, text = fit_person_score(draft, people_set, detector)
+        calibrated = replace(calibrated, person_score=rule)
         lines.append(text)
+    save_model(out, scaled, calibrated, dtype)
     return "\n".join(lines)
 
 
@@ -106,14 +111,14 @@ def judge_set(predictor: Predictor, record_set: RecordSet) -> tuple[Float64, Boo
     return scores[fitting], score.right[fitting], scores[judging], score.right[judging]
 
 
-def fit_person_score(model: Path, record_set: RecordSet, finder: Path) -> tuple[PersonScore, str]:
+def fit_person_score(model: Path, record_set: RecordSet, detector: Detector) -> tuple[PersonScore, str]:
     """Logistic regression on every second image of a set -> the rule, and a line that judges it on the others.
 
     Its threshold is that of the best F1 over all images, in hundredths.
     """
     runtime = Torch(model)
     runtime.spec = replace(runtime.spec, person_score=PersonScore(bias=0, detection=1, keypoints=1, threshold=0))
-    predictor = Predictor(runtime, open_detector("finder", str(finder)))
+    predictor = Predictor(runtime, detector)
     queries = [ImageQuery(path, None) for path in record_set.images.values()]
     found = predict_queries(predictor, queries, _track, min_score=0.0)
     keypoints = shared_keypoints(runtime.spec, record_set)
@@ -179,7 +184,8 @@ def brier_scores(scores: Float64, right: Bool) -> Float64:
 
 
 def _track(work: Sequence[Any]) -> Iterable[Any]:
-    return track(work, console=Console(stderr=True), transient=True)
+    console = Console(stderr=True)
+    return track(work, console=console, disable=not console.is_terminal, transient=True)
 
 
 def reliability_line(score: Float64, right: Bool) -> str:

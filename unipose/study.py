@@ -1,6 +1,5 @@
 """`unipose study variants.yaml [config.yaml] [section.key=value ...]`: variants of one training, side by side."""
 
-import argparse
 import json
 import re
 import subprocess
@@ -17,7 +16,9 @@ from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 
 from unipose.benchmark.throughput import measure_in_turn, step_rate
-from unipose.cli import exit_status
+from unipose.cli import Parser, exit_status
+from unipose.core.files import write_atomically
+from unipose.core.ranges import within
 from unipose.modeling.checkpoint import build_network, load_model
 from unipose.modeling.flops import count_macs, count_parameters
 from unipose.training import distributed
@@ -30,7 +31,7 @@ Variants = dict[str, list[str]]
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="unipose study", description=__doc__)
+    parser = Parser(prog="unipose study", description=__doc__)
     parser.add_argument("variants", type=Path, help="YAML: each variant's name, and its section.key=value in a list")
     parser.add_argument("config", nargs="*", help="as `unipose train` takes them; what is common to the variants")
     parser.add_argument("--seeds", type=int, default=3)
@@ -42,8 +43,8 @@ def main(argv: list[str] | None = None) -> int:
 def read_variants(path: Path) -> Variants:
     """Read names with lists of overrides. Raises ValueError for a file with anything else."""
     try:
-        return TypeAdapter(Variants).validate_python(yaml.safe_load(path.read_text()), strict=True)
-    except (yaml.YAMLError, ValidationError) as error:
+        return TypeAdapter(Variants).validate_python(yaml.safe_load(path.read_bytes()), strict=True)
+    except (yaml.YAMLError, UnicodeDecodeError, ValidationError) as error:
         raise ValueError(f'{path} must say, for each variant, name: ["section.key=value", ...]: {error}') from error
 
 
@@ -54,6 +55,8 @@ def study(variants: Variants, arguments: list[str], seeds: int, processes: int =
     that is complete is not repeated, an interrupted one goes on. At the end the variants' training steps are timed in
     turn. Raises ValueError if a training fails.
     """
+    within("--seeds", seeds, 1)
+    within("--jobs", processes, 1)
     root = configure(arguments).train.run
     runs = {
         (name, seed): [*arguments, *overrides, f"train.seed={seed}", f"train.run={_run_folder(root, name, seed)}"]
@@ -68,13 +71,13 @@ def study(variants: Variants, arguments: list[str], seeds: int, processes: int =
         try:
             for training in trainings:
                 training.result()
-        except ValueError:
+        except (ValueError, KeyboardInterrupt):  # else those that wait would still begin
             pool.shutdown(cancel_futures=True)
             raise
     speeds = _speeds({name: configs[name, 0] for name in variants})
     lines = {name: [_read_log(configs[name, seed].train.run)[-1] for seed in range(seeds)] for name in variants}
     table = _table(lines, {name: _size(configs[name, 0].train.run) for name in variants}, speeds)
-    (root / "table.md").write_text(table)
+    write_atomically(root / "table.md", table.encode())
     return table
 
 
@@ -130,7 +133,7 @@ def _size(folder: Path) -> tuple[float, float]:
 
 def _read_log(folder: Path) -> list[dict[str, Any]]:
     path = folder / "log.jsonl"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
 """`unipose train [config.yaml] [section.key=value ...]`: train a network; without arguments, on a drawn sample set."""
 
-import argparse
 import os
+import sys
 
 import yaml
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from unipose.cli import exit_status
+from unipose.cli import INTERRUPTED, Parser, exit_status
 from unipose.core.files import write_atomically
 from unipose.evaluation.box_ap import ground_truth
 from unipose.evaluation.summary import annotated, default_metric, summarise
@@ -18,11 +18,23 @@ from unipose.training.resume import check_config
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="unipose train", description=__doc__)
+    parser = Parser(prog="unipose train", description=__doc__)
     parser.add_argument("config", nargs="*", help="a YAML file (configs/ has some) and section.key=value overrides")
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
     arguments = parser.parse_intermixed_args(argv)  # --resume may stand anywhere
-    return exit_status(lambda: train(configure(arguments.config), arguments.resume))
+
+    def run() -> int:
+        config = configure(arguments.config)
+        try:
+            train(config, arguments.resume)
+        except KeyboardInterrupt:
+            begun = (config.train.run / "last.pt").exists()
+            how = "--resume goes on after the last whole epoch" if begun else "no epoch was done"
+            print(f"interrupted: {config.train.run}: {how}", file=sys.stderr)
+            return INTERRUPTED
+        return 0
+
+    return exit_status(run)
 
 
 def train(config: Config, resume: bool = False) -> None:

@@ -10,10 +10,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.logging import RichHandler
 
-from unipose.cli import INTERRUPTED, exit_status
+from unipose.cli import INTERRUPTED, Parser, exit_status, refuse
 from unipose.core.files import refuse_overwrite
 from unipose.core.image import IMAGE_SUFFIXES
 from unipose.core.pose_formats import holds_poses
+from unipose.core.ranges import within
 from unipose.pipelines.options import (
     PredictorOptions,
     VideoOptions,
@@ -35,19 +36,29 @@ def main(argv: list[str] | None = None) -> int:
     return exit_status(lambda: _run(arguments, console))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="unipose video", description=__doc__)
+def _parser() -> Parser:
+    parser = Parser(prog="unipose video", description=__doc__)
     parser.add_argument("source", metavar="IN", help="a file, a folder of images, a webcam's number, or an address")
     parser.add_argument("-o", "--out", type=Path, help="the video to write: .mp4, .mov, .mkv or .webm")
     parser.add_argument("--json", metavar="OUT", help="the joints, line by line; - for the standard output")
     add_predictor_options(parser)
     add_video_options(parser)
     add_force(parser)
-    parser.add_argument("--rate", type=Fraction, help="frames per second of a folder of images (default 25)")
+    parser.add_argument("--rate", type=frame_rate, help="frames per second of a folder of images (default 25)")
     parser.add_argument(
         "--patience", type=float, default=60.0, help="seconds without a frame after which a stream is given up"
     )
     return parser
+
+
+def frame_rate(text: str) -> Fraction:
+    """Parse a number above 0. Raises ArgumentTypeError for anything else."""
+    try:
+        rate = Fraction(text)
+        within("a rate", rate, 0, above=True)
+    except (ValueError, ZeroDivisionError) as error:
+        raise argparse.ArgumentTypeError(f"a rate is a number above 0, as 25 or 30000/1001, got {text!r}") from error
+    return rate
 
 
 def check_outputs(source: str, output: VideoOutput, force: bool) -> None:
@@ -62,16 +73,24 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
     source, out = arguments.source, arguments.out
     if not out and not arguments.json:
         raise ValueError("say what to write: -o OUT.mp4, --json OUT.jsonl, or both")
+    within("--patience", arguments.patience, 0)
     lines = sys.stdout if arguments.json == "-" else Path(arguments.json) if arguments.json else None
     check_outputs(source, VideoOutput(out, lines), arguments.force)
     options, written = read_options(VideoOptions, arguments), VideoProgress()
     try:
         predictor = read_options(PredictorOptions, arguments).load()
         with open_video(source, arguments.rate, arguments.patience) as video:
+            for path in (out, lines):
+                if isinstance(path, Path):
+                    path.parent.mkdir(parents=True, exist_ok=True)
             track_video(predictor, video, VideoOutput(out, lines), options, console, written)
     except (IncompleteVideo, ConnectionError) as error:
-        print(f"error: {source}: {error}; {written}", file=sys.stderr)
+        refuse(ValueError(f"{source}: {error}; {written}"))
         return 1
+    except OSError as error:
+        if error.filename or isinstance(error, BrokenPipeError):
+            raise
+        raise OSError(f"{' or '.join(str(path) for path in (out, lines) if path)}: {error}; {written}") from error
     except KeyboardInterrupt:
         print(f"interrupted: {written}", file=sys.stderr)
         return INTERRUPTED

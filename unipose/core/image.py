@@ -62,7 +62,7 @@ class Limits:
 
 def images_in(folder: Path) -> list[Path]:
     """A folder's image files in natural order, frame10 after frame9. Raises ValueError where there are none."""
-    paths = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
+    paths = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and not path.is_dir()]
     if not paths:
         raise ValueError(f"{folder} holds no images ({_FORMATS})")
     return sorted(paths, key=_natural_key)

@@ -10,6 +10,7 @@ import numpy as np
 
 from unipose.core.skeleton import SKELETONS, Skeleton
 from unipose.core.types import Bool, Boxes, Float64
+from unipose.datasets.preparation import require_labels
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +93,7 @@ def read_records(path: str | Path) -> RecordSet:
     Raises ValueError for a malformed file, FileNotFoundError where it or an image is missing.
     """
     path = Path(path)
+    require_labels(path)
     try:
         data = json.loads(path.read_text())
         skeleton = _skeleton(data["categories"][0])
@@ -111,7 +113,7 @@ def read_records(path: str | Path) -> RecordSet:
             [one for one in data["annotations"] if one.get("category_id") == data["categories"][0].get("id")]
         )
         complete = {"all": True, "some": False}[info.get("people", "all")]
-    except (KeyError, TypeError, IndexError, AttributeError, json.JSONDecodeError) as error:
+    except (KeyError, TypeError, IndexError, AttributeError, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(
             f"{path} is not COCO-keypoint JSON (data/README.md says how to make one): {error!r}"
         ) from error

@@ -6,9 +6,11 @@ from pathlib import Path
 
 from unipose.core.boxes import check_boxes, require_overlap
 from unipose.core.draw import MIN_SCORE, draw_poses
+from unipose.core.files import write_atomically
 from unipose.core.image import encode_image, read_image
 from unipose.core.pose import Pose
 from unipose.core.pose_formats import holds_poses, native_document
+from unipose.core.ranges import within
 from unipose.inference.predictor import MAX_PEOPLE, Predictor
 
 MARK = b"unipose overlay"  # the JPEG comment by which a picture of ours is known
@@ -28,10 +30,8 @@ class ImageOptions:
     def __post_init__(self) -> None:
         if self.box is not None:
             check_boxes([self.box], "--box")
-        if self.max_people < 1:
-            raise ValueError(f"--max-people is a number from 1 up, got {self.max_people}")
-        if not 0 <= self.min_joint_score <= 1:
-            raise ValueError(f"--min-joint-score is from 0 to 1, got {self.min_joint_score}")
+        within("--max-people", self.max_people, 1)
+        within("--min-joint-score", self.min_joint_score, 0, 1)
 
 
 def predict_image(predictor: Predictor, path: Path, out: Path, options: ImageOptions | None = None) -> list[Pose]:
@@ -47,8 +47,8 @@ def predict_image(predictor: Predictor, path: Path, out: Path, options: ImageOpt
     picture = encode_image(draw_poses(image, poses, predictor.spec.skeleton, options.min_joint_score))
     answer = native_document(poses, (image.shape[1], image.shape[0]), predictor.spec)
     picture_file, document = results_of(out)
-    document.write_text(json.dumps({"image": path.name, **answer}, indent=1))
-    picture_file.write_bytes(marked(picture))
+    write_atomically(document, json.dumps({"image": path.name, **answer}, indent=1).encode(), sync=False)
+    write_atomically(picture_file, marked(picture), sync=False)
     return poses
 
 

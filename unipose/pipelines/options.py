@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from unipose.core.heatmap import DECODERS
 from unipose.core.pose_formats import POSE_FORMATS
+from unipose.core.ranges import within
 from unipose.inference.detectors.detector import DETECTORS, WEIGHTS
 from unipose.inference.predictor import Predictor, load
 from unipose.runtime.engines import ENGINES
@@ -31,8 +32,7 @@ class PredictorOptions:
     detector_threshold: float | None = None
 
     def __post_init__(self) -> None:
-        if self.min_score is not None and not 0 <= self.min_score <= 1:
-            raise ValueError(f"--min-score is a person's score, from 0 to 1, got {self.min_score}")
+        within("--min-score, of a person,", self.min_score, 0, 1)
 
     def load(self, threads: int = 0) -> Predictor:
         """Raises what `inference.predictor.load` raises."""
@@ -93,10 +93,10 @@ class VideoOptions:
     sound: bool = True
 
     def __post_init__(self) -> None:
-        if self.batch < 1:
-            raise ValueError(f"--batch is a number of frames from 1 up, got {self.batch}")
-        if self.max_people is not None and self.max_people < 1:
-            raise ValueError(f"--max-people is a number from 1 up, got {self.max_people}")
+        within("--detect-every", self.detect_every, 1)
+        within("--batch", self.batch, 1)
+        within("--max-people", self.max_people, 1)
+        within("--memory", self.memory, 0)
 
 
 def add_video_options(parser: argparse.ArgumentParser) -> None:

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 import cv2
 
 from unipose.core.files import fsync
+from unipose.core.ranges import within
 from unipose.pipelines.image import is_result as is_own_image
 from unipose.pipelines.image import predict_image
 from unipose.pipelines.options import PredictorOptions, VideoOptions
@@ -25,7 +26,7 @@ class BatchOptions:
     """What becomes of a folder's images and videos, and who works on it.
 
     `source` and `out`: the folders of inputs and results. `workers`: how many; `threads`: of each, inside the model;
-    None shares the cores among them. `address`: of a Ray cluster, or "local".
+    None shares the cores among them. `address`: of a Ray cluster, or "local". Raises ValueError for fewer than one.
     """
 
     source: Path
@@ -35,6 +36,10 @@ class BatchOptions:
     workers: int | None = None
     threads: int | None = None
     address: str = "local"
+
+    def __post_init__(self) -> None:
+        within("--workers", self.workers, 1)
+        within("--threads", self.threads, 1)
 
     def absolute(self) -> "BatchOptions":
         """With paths that a process in another folder finds."""

@@ -158,7 +158,7 @@ def read_config(
     """
     config = defaults or Config()
     merged = to_dict(config)
-    parts = [(f"{path}: ", _parsed(Path(path).read_bytes(), str(path)) or {})] if path else []
+    parts = [(f"{path}: ", _parsed(Path(path).read_bytes(), str(path)))] if path else []
     for override in overrides:
         key, equals, value = override.partition("=")
         section, dot, name = key.partition(".")

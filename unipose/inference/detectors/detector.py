@@ -8,6 +8,7 @@ import numpy as np
 
 from unipose.core.boxes import Detections
 from unipose.core.choice import choose
+from unipose.core.extras import naming_extras
 from unipose.core.image_input import Image, to_rgb
 from unipose.core.types import RGB
 from unipose.inference.detectors.finder import open_finder
@@ -56,6 +57,7 @@ WEIGHTS = {
 """What the weights of a row are; the other rows have none."""
 
 
+@naming_extras()
 def open_detector(
     name: str, weights: str | None = None, threshold: float | None = None, device: str = "cpu", threads: int = 0
 ) -> Detector:
