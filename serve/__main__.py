@@ -19,9 +19,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         listener = _bind(settings.host, settings.port)
     except OSError as error:
         return cannot_listen(settings, error)
-    if settings.workers > 1:
-        return Supervisor(run_worker, settings, listener).run()
-    return run_worker(settings, listener, announce=True)
+    with listener:
+        if settings.workers > 1:
+            return Supervisor(run_worker, settings, listener).run()
+        return run_worker(settings, listener, announce=True)
 
 
 def _bind(host: str, port: int) -> socket.socket:

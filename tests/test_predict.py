@@ -118,6 +118,22 @@ def test_an_input_is_never_replaced(photos, tmp_path, capsys, spelling, force, l
     assert before == {path: path.read_bytes() for path in (a, b)} and not list(tmp_path.glob("*.json"))
 
 
+def test_a_folder_is_the_images_in_it_but_earlier_results(photos, tmp_path, capsys):
+    """The same command twice, its results lying among the photos; other files and folders are none."""
+    for photo, name in zip(photos, ("photo10.jpg", "photo9.JPG"), strict=True):
+        (tmp_path / name).write_bytes(photo.read_bytes())
+    (tmp_path / "notes.txt").write_text("none")
+    (tmp_path / "old.jpg").mkdir()
+    for _ in range(2):
+        assert main([str(tmp_path), "--out", str(tmp_path)]) == 0
+        lines = [line.split(":")[0] for line in capsys.readouterr().out.splitlines()]
+        assert lines == [str(tmp_path / "photo9.pose.jpg"), str(tmp_path / "photo10.pose.jpg")]
+    (tmp_path / "photo9.JPG").unlink()
+    (tmp_path / "photo10.jpg").unlink()
+    assert main([str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+    assert f"{tmp_path} holds no images but earlier results" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("suffix", [".jpg", ".json"])
 def test_a_file_of_somebody_elses_is_kept_unless_forced(photos, tmp_path, capsys, suffix):
     theirs, command = tmp_path / f"{photos[0].stem}.pose{suffix}", [str(photos[0]), "--out", str(tmp_path)]
@@ -187,4 +203,7 @@ def test_a_missing_package_is_one_line(photos, tmp_path, capsys, monkeypatch):
 
     monkeypatch.setitem(DETECTORS, "torchvision", needs_more)
     assert main([str(photos[0]), "--out", str(tmp_path), "--detector", "torchvision", "--detector-weights", "x"]) == 2
-    assert capsys.readouterr().err == "error: this needs torchvision, which is not installed\n"
+    assert (
+        capsys.readouterr().err
+        == "error: this needs torchvision, which is not installed: pip install 'unipose[torch]'\n"
+    )

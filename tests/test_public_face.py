@@ -6,6 +6,7 @@ from importlib.resources import files
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import unipose
@@ -61,6 +62,21 @@ def test_an_image_is_taken_in_every_form(predictor, tmp_path, kind):
     assert np.abs(pose.xy_image - ramp_joints(SIZES[0])).max() < 0.3
     [[again]] = predictor([image], [box])
     np.testing.assert_array_equal(again.xy_image, pose.xy_image)
+
+
+def test_a_grey_photo_is_its_three_equal_channels_everywhere(figure):
+    """One answer, whether it comes as array or tensor, alone, in a list or in a batch, to be looked at or drawn."""
+    grey = np.asarray(Image.fromarray(figure).convert("L"))
+    rgb, predictor = np.repeat(grey[..., None], 3, axis=2), unipose.load()
+    [expected] = predictor(rgb)
+    several = [*predictor([grey, Image.fromarray(grey)]), *predictor(np.stack([rgb, rgb])), *predictor(iter([grey]))]
+    tracked = unipose.PoseTracker(predictor, smoothing=None).update(grey, 0.0)
+    for [pose] in (predictor(grey), predictor(grey[..., None]), predictor(torch.from_numpy(rgb)), tracked, *several):
+        np.testing.assert_array_equal(pose.xy_image, expected.xy_image)
+    skeleton = predictor.spec.skeleton
+    np.testing.assert_array_equal(
+        unipose.draw_poses(grey, [expected], skeleton), unipose.draw_poses(rgb, [expected], skeleton)
+    )
 
 
 def test_a_list_of_any_length_gives_a_list_for_each(predictor, tmp_path):

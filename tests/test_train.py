@@ -1,5 +1,6 @@
 import json
 import math
+import shutil
 import subprocess
 import sys
 import time
@@ -53,8 +54,44 @@ def test_a_run_leaves_everything_and_resumes(sample, tmp_path, capsys):
     assert main(arguments(sample, straight)) == 2
     assert "already holds a run" in capsys.readouterr().err
     assert main(["--resume", *arguments(sample, tmp_path / "none")]) == 2
-    assert main([*arguments(sample, straight), "--resume", "model.wasp_channels=16"]) == 2
-    assert "another configuration" in capsys.readouterr().err
+    assert "none holds no run to go on with" in capsys.readouterr().err
+    kept = {path: path.read_bytes() for path in straight.glob("*.*")}
+    assert main([*arguments(sample, straight), "--resume", "train.lr=0.1", "train.loss=mse"]) == 2
+    error = capsys.readouterr().err
+    assert f"{straight} was begun with other settings: " in error and error.count("\n") == 1
+    assert 'train.loss="mse", and it was "cross_entropy"' in error and "train.lr=0.1, and it was 0.002" in error
+    assert kept == {path: path.read_bytes() for path in straight.glob("*.*")}
+
+
+def test_a_run_goes_on_elsewhere_but_not_on_other_data(sample, tmp_path, capsys):
+    """Run and data moved to other folders; then a label is changed, which no setting tells."""
+    data, run = tmp_path / "here" / sample.name, tmp_path / "run"
+    shutil.copytree(sample, data)
+    assert main(arguments(data, run, "train.epochs=1")) == 0
+    there, moved = tmp_path / "there" / sample.name, tmp_path / "moved"
+    data.rename(there.parent.mkdir() or there)
+    run.rename(moved)
+    assert main([*arguments(there, moved, "train.workers=1"), "--resume"]) == 0
+    assert len(losses(moved)) == 2
+    labels = there / "train.json"
+    labels.write_text(labels.read_text().replace("drawn figures", "other figures"))
+    capsys.readouterr()
+    assert main([*arguments(there, moved, "train.epochs=3"), "--resume"]) == 2
+    error = capsys.readouterr().err
+    assert f"{sample.name}/train.json changed since the run was begun" in error and error.count("\n") == 1
+    assert len(losses(moved)) == 2
+
+
+@pytest.mark.parametrize("content", [b"", b"not a state", None])
+def test_a_damaged_state_is_one_line(sample, tmp_path, capsys, content):
+    run = tmp_path / "run"
+    assert main(arguments(sample, run, "train.epochs=1")) == 0
+    state = run / "last.pt"
+    state.write_bytes(state.read_bytes()[:900] if content is None else content)
+    capsys.readouterr()
+    assert main([*arguments(sample, run), "--resume"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {state} is damaged or holds no weights") and error.count("\n") == 1
 
 
 def losses(run):

@@ -2,7 +2,7 @@
 
 >>> import unipose
 >>> predictor = unipose.load()
->>> poses = predictor("photo.jpg")  # one image, or a list of them: paths, bytes or RGB arrays
+>>> poses = predictor("photo.jpg")  # one image, or a list of them: paths, arrays, bytes, Pillow's
 >>> poses[0].xy_image  # (K, 2), x and y in pixels of the upright image
 
 What is named here is loaded when it is first used, and none of it needs PyTorch.
@@ -37,7 +37,10 @@ _HOMES = {
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'unipose' has no attribute {name!r}")
-    value: object = vars(import_module(_HOMES[name]))[name]
+    from unipose.core.extras import naming_extras
+
+    with naming_extras(f"unipose.{name}"):
+        value: object = vars(import_module(_HOMES[name]))[name]
     globals()[name] = value
     return value
 

@@ -80,7 +80,7 @@ class Outcome:
         return ", ".join(parts)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> Parser:
     parser = Parser(prog="unipose batch", description=__doc__)
     parser.add_argument("source", type=Path, metavar="IN", help="a folder of images and videos, with its subfolders")
     parser.add_argument(

@@ -1,6 +1,5 @@
 """`unipose bench train | infer | photo | calm`: how fast this machine trains and finds poses; what smoothing does."""
 
-import argparse
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -17,10 +16,11 @@ from rich.table import Table
 from unipose.benchmark.peers import Candidate, matmul_flops, median_time, model_candidates, peer_candidates
 from unipose.benchmark.photograph import PARTS, photograph_calls
 from unipose.benchmark.throughput import loading_rate, measure_in_turn, step_rate, training_rate
-from unipose.cli import exit_status
+from unipose.cli import Parser, exit_status
 from unipose.core.hardware import cores
 from unipose.core.image import read_image
 from unipose.core.metrics import pck
+from unipose.core.number import within
 from unipose.core.types import Float64
 from unipose.datasets.records import RecordSet, clips, read_records
 from unipose.datasets.synthetic.images import draw_image, draw_sample
@@ -39,7 +39,7 @@ FORMS = (named_model("default"), named_model("int8"))
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="unipose bench", description=__doc__)
+    parser = Parser(prog="unipose bench", description=__doc__)
     verbs = parser.add_subparsers(dest="what", required=True)
     train = verbs.add_parser("train", help="images/s of loader, training step and both, as ratios in one run")
     train.add_argument("config", nargs="*", help="as `unipose train` takes them; without data: drawn 640x480 JPEGs")
@@ -71,6 +71,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def bench_train(config: Config, batches: int) -> None:
     """Print images/s of the loader alone, the training step alone, and both together."""
+    within("--batches", batches, 1)
     console = _console()
     with tempfile.TemporaryDirectory() as folder, distributed.process_group(config.train.device) as device:
         if not config.data.train:
@@ -140,6 +141,7 @@ def bench_jitter(paths: Sequence[Path], runtime: Runtime, rate: float) -> None:
     """Print PCK@0.2, the acceleration of keypoints at rest and the lag of those in motion, for each set, of the model's
     poses in the annotated boxes, frame by frame and smoothed.
     """
+    within("--rate", rate, 0, above=True)
     out = Table(title=f"{runtime.spec.name}, {OneEuro()}")
     for column in ("set", "", "PCK@0.2", "at rest: acceleration, % of the body", "in motion: lag, frames"):
         out.add_column(column, justify="left" if column in ("set", "") else "right")

@@ -1,6 +1,5 @@
 """`unipose calibrate MODEL.safetensors OUT.safetensors --data SET.json`: scores as probabilities of being right."""
 
-import argparse
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +9,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from unipose.cli import exit_status
+from unipose.cli import Parser, exit_status
 from unipose.core.files import is_model_file, refuse_overwrite
 from unipose.core.folders import images_in
 from unipose.core.image import read_image
@@ -23,7 +22,7 @@ from unipose.datasets.records import RecordSet, read_records
 from unipose.evaluation.people import match
 from unipose.evaluation.predictions import ImageQuery, predict_queries, predict_records, shared_keypoints
 from unipose.evaluation.summary import default_metric, score_pck, score_pckh
-from unipose.inference.detectors.detector import open_detector
+from unipose.inference.detectors.detector import Detector, open_detector
 from unipose.inference.predictor import Predictor
 from unipose.modeling.checkpoint import read_model, save_model
 from unipose.pipelines.options import add_force
@@ -32,7 +31,7 @@ from unipose.weights import finder_for
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="unipose calibrate", description=__doc__)
+    parser = Parser(prog="unipose calibrate", description=__doc__)
     parser.add_argument("model", type=Path, help="a .safetensors file, as `unipose train` writes it")
     parser.add_argument("out", type=Path, help="the .safetensors file to write")
     parser.add_argument(
@@ -82,6 +81,9 @@ def calibrate(
     and keypoints stay as they are. Raises ValueError if there are too few people.
     """
     weights, spec = read_model(model)
+    people_set = read_records(people) if people else None  # refused now, not after minutes
+    detector = open_detector("finder", str(finder or finder_for(model))) if people else None
+    nobody = images_in(empty) if empty else []
     halves = [judge_set(model, record_set) for record_set in record_sets]
     features, right = np.concatenate([half.fitting for half in halves]), np.concatenate([h.fitted for h in halves])
     count = np.concatenate([np.full(len(half.fitted), 1 / len(half.fitted)) for half in halves])
@@ -89,18 +91,18 @@ def calibrate(
     rule = KeypointScore(bias, slope)
     calibrated = replace(spec, keypoint_score=rule)
     dtype = next(weight.dtype for weight in weights.values() if weight.is_floating_point())
-    save_model(out, weights, calibrated, dtype)
     lines = [f"keypoint score, {rule}; the other half of each set:"]
     for record_set, half in zip(record_sets, halves, strict=True):
         peak = half.judging[:, 1] ** 2
         for when, scores in (("before", spec.scores(peak)), ("after", calibrated.scores(peak))):
             lines.append(f"{record_set.path}, {when}: {reliability_line(scores.astype(np.float64), half.judged)}")
-    if people:
-        person_rule, text = fit_person_score(
-            out, read_records(people), finder or finder_for(out), images_in(empty) if empty else ()
-        )
-        save_model(out, weights, replace(calibrated, person_score=person_rule), dtype)
+    if people_set and detector:
+        runtime = Torch(model)
+        runtime.spec = calibrated
+        person_score, text = fit_person_score(runtime, people_set, detector, nobody)
+        calibrated = replace(calibrated, person_score=person_score)
         lines.append(text)
+    save_model(out, weights, calibrated, dtype)
     return "\n".join(lines)
 
 
@@ -133,15 +135,14 @@ def judge_set(model: Path, record_set: RecordSet) -> Halves:
 
 
 def fit_person_score(
-    model: Path, record_set: RecordSet, finder: Path, empty: Sequence[Path] = ()
+    runtime: Torch, record_set: RecordSet, detector: Detector, empty: Sequence[Path] = ()
 ) -> tuple[PersonScore, str]:
     """Logistic regression on every second image of a set -> the rule, and a line that judges it on the others.
 
     Its threshold is that of the best F1, in hundredths, over all images and the `empty` ones, where nobody is right.
     """
-    runtime = Torch(model)
     runtime.spec = replace(runtime.spec, person_score=PersonScore(bias=0, detection=1, keypoints=1, threshold=0))
-    predictor = Predictor(runtime, open_detector("finder", str(finder)))
+    predictor = Predictor(runtime, detector)
     paths = list(record_set.images.values())
     found, features = _people(predictor, paths)
     keypoints = shared_keypoints(runtime.spec, record_set)
@@ -181,7 +182,8 @@ def _people(predictor: Predictor, paths: Sequence[Path]) -> tuple[list[list[Pose
 
 
 def _track(work: Sequence[Any]) -> Iterable[Any]:
-    return track(work, console=Console(stderr=True), transient=True)
+    console = Console(stderr=True)
+    return track(work, console=console, disable=not console.is_terminal, transient=True)
 
 
 def reliability_line(score: Float64, right: Bool) -> str:

@@ -7,12 +7,17 @@ import signal
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from textwrap import shorten
 from typing import NoReturn
 
 from unipose import __version__
+from unipose.core.extras import naming_extras
 
 REFUSED = 2  # the exit status of a command that was asked for something impossible, and did nothing
 INTERRUPTED = 130
+MOST = 3000
+UNREAD = 141  # nobody reads the standard output any more, as after `| head`
+VERB_EXTRAS = {"batch": "ray", "predict": "serve", "serve": "serve", "video": "video"}  # the others need train
 
 VERBS = {
     "predict": "joints of photographs: overlay pictures and JSON",
@@ -43,43 +48,60 @@ def main(argv: list[str] | None = None) -> int:
         print(f"unipose {__version__}")
         return 0
     if verb not in VERBS:
-        print(f"error: no verb {verb!r}; choose one of {', '.join(VERBS)}", file=sys.stderr)
-        return REFUSED
-    try:
+        return refuse(ValueError(f"no verb {verb!r}; choose one of {', '.join(VERBS)}"))
+    return exit_status(lambda: _run_verb(verb, rest))
+
+
+def _run_verb(verb: str, arguments: list[str]) -> int:
+    with naming_extras(verb, VERB_EXTRAS.get(verb, "train")):
         module = import_module("serve.__main__" if verb == "serve" else f"unipose.{verb}")
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.startswith(("unipose", "serve")):
-            raise
-        extra = {"batch": "ray", "serve": "serve", "video": "video"}.get(verb, "train")
-        print(f"error: {verb} needs {error.name}: pip install 'unipose[{extra}]'", file=sys.stderr)
-        return REFUSED
-    code: int = module.main(rest)
+    code: int = module.main(arguments)
     return code
 
 
 class Parser(argparse.ArgumentParser):
-    """An ArgumentParser that says in one line what is wrong with a command line."""
+    """Of a verb's arguments; what is wrong with them is one line, as every other error."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(REFUSED, f"error: {message}\n")
+        self.exit(REFUSED, f"error: {message}; {self.prog} --help says more\n")
 
 
 def exit_status(action: Callable[[], int | None]) -> int:
-    """Run a command -> the exit status it returns, or 0. What makes it impossible becomes one line, and REFUSED."""
+    """Run a command -> the exit status it returns, or 0. What makes it impossible becomes one line, and REFUSED.
+
+    So do Ctrl-C and a standard output that nobody reads, with statuses of their own.
+    """
     for stream, errors in ((sys.stdout, "surrogateescape"), (sys.stderr, "backslashreplace")):
         if isinstance(stream, io.TextIOWrapper):  # names of files and keypoints are in UTF-8, whatever the locale
             stream.reconfigure(encoding="utf-8", errors=errors)
     try:
-        return action() or 0
+        with naming_extras():
+            status = action() or 0
+        _flush_output()
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+        print("interrupted", file=sys.stderr)
+    except BrokenPipeError:
+        status = UNREAD
+        refuse(ValueError("nobody reads the standard output any more"))
     except (ImportError, ValueError, OSError) as error:
-        return refuse(error)
+        status = refuse(error)
+    try:
+        _flush_output()
+    except OSError:  # told above; else Python would tell it again when it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return status
 
 
 def refuse(error: ImportError | ValueError | OSError) -> int:
-    """Say in one line why a command cannot be carried out -> REFUSED."""
-    why = f"this needs {error.name}, which is not installed" if isinstance(error, ImportError) else error
-    print("error:", " ".join(line.strip() for line in str(why).splitlines()), file=sys.stderr)
+    """Say in one line, of at most MOST characters, why a command cannot be carried out -> REFUSED."""
+    print(f"error: {shorten(str(error), MOST, placeholder=' ...')}", file=sys.stderr)
     return REFUSED
+
+
+def _flush_output() -> None:
+    if sys.stdout:  # none where it is closed
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from unipose.cli import exit_status
-from unipose.core.files import read_json, refuse_overwrite
+from unipose.cli import Parser, exit_status
+from unipose.core.files import read_json, refuse_overwrite, write_atomically
 from unipose.core.heatmap import DECODERS
 from unipose.core.types import Json
 from unipose.evaluation import report
@@ -27,8 +27,8 @@ def main(argv: list[str] | None = None) -> int:
     return exit_status(lambda: _run(arguments))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="unipose evaluate", description=__doc__)
+def _parser() -> Parser:
+    parser = Parser(prog="unipose evaluate", description=__doc__)
     parser.add_argument("model", type=named_model, help=MODEL_HELP)
     parser.add_argument("data", type=Path, help="COCO-keypoint JSON, as data/prepare_*.py write it")
     parser.add_argument(
@@ -73,8 +73,7 @@ def _run(arguments: argparse.Namespace) -> None:
         refuse_overwrite([arguments.json], [arguments.model, arguments.data], _is_report, arguments.force)
     evaluation = evaluate(arguments.model, arguments.data, options, _progress)
     if arguments.json:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(evaluation.report, indent=1) + "\n", encoding="utf-8")
+        write_atomically(arguments.json, (json.dumps(evaluation.report, indent=1) + "\n").encode())
     if arguments.report:
         report.write_report(arguments.report, evaluation)
     Console().print(table(evaluation.report))

@@ -1,6 +1,5 @@
 """`unipose export MODEL.safetensors OUT.onnx`: ONNX with its spec inside, compared with PyTorch before writing."""
 
-import argparse
 import tempfile
 import warnings
 from importlib.util import find_spec
@@ -11,8 +10,9 @@ import onnx
 import torch
 from torch import nn
 
-from unipose.cli import exit_status
-from unipose.core.files import is_model_file, refuse_overwrite
+from unipose.cli import Parser, exit_status
+from unipose.core.extras import EXTRAS
+from unipose.core.files import is_model_file, refuse_overwrite, write_atomically
 from unipose.core.model_spec import METADATA_KEY, ModelSpec
 from unipose.modeling.checkpoint import load_model
 from unipose.pipelines.options import add_force
@@ -24,7 +24,7 @@ STEPS = 4  # frames that a recurrent network is compared over
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="unipose export", description=__doc__)
+    parser = Parser(prog="unipose export", description=__doc__)
     parser.add_argument("model", type=Path, help="a .safetensors file, as `unipose train` writes it")
     parser.add_argument("out", type=Path, help="the .onnx file to write")
     add_force(parser)
@@ -49,20 +49,19 @@ def export(module: nn.Module, spec: ModelSpec, out: Path) -> list[str]:
     """
     model = to_onnx(module, spec)
     reference = Torch.of_module(module, spec)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent) as folder:
+    with tempfile.TemporaryDirectory() as folder:
         part = Path(folder) / out.name
         onnx.save(model, part)
         lines = []
         for engine in ("onnxruntime", "openvino"):
             if find_spec(engine) is None:
-                lines.append(f"{engine}: not installed, not compared")
+                lines.append(f"{engine}: not installed, not compared; pip install 'unipose[{EXTRAS[engine]}]'")
                 continue
             worst = difference(reference, open_runtime(part, engine))
             lines.append(f"{engine}: differs from PyTorch by at most {worst:.1e}")
             if not worst <= TOLERANCE:
                 raise ValueError(f"{lines[-1]}, more than {TOLERANCE}: {out} is not written")
-        part.replace(out)
+        write_atomically(out, part.read_bytes())
     return lines
 
 

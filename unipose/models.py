@@ -1,9 +1,14 @@
 """`unipose models`: parameters and GMAC of UniPose on each trunk of the zoo; trunks for 32x32 images as classifiers."""
 
 import argparse
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 
+from unipose.cli import Parser, exit_status
+from unipose.core.choice import choose
+from unipose.core.number import within
 from unipose.modeling.classifier import Classifier
 from unipose.modeling.flops import count_macs, count_parameters
 from unipose.modeling.trunk import ZOO, Row, Trunk
@@ -44,13 +49,17 @@ def table_row(
 
 
 def size(text: str) -> tuple[int, int]:
-    """Parse WIDTHxHEIGHT."""
-    width, height = map(int, text.split("x"))
+    """Parse WIDTHxHEIGHT. Raises ArgumentTypeError for anything else."""
+    try:
+        width, height = map(int, text.split("x"))
+        within("a side", min(width, height), 1)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"a size is WIDTHxHEIGHT, as 192x256, got {text!r}") from error
     return width, height
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="unipose models", description=__doc__)
+    parser = Parser(prog="unipose models", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="trunks to list (default: all)")
     parser.add_argument(
         "--size", dest="size_wh", type=size, default=(192, 256), metavar="WIDTHxHEIGHT", help="(default: 192x256)"
@@ -61,14 +70,18 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--wasp-channels", type=int, default=256, metavar="C", help="(default: %(default)s)")
     parser.add_argument("--decoder-channels", type=int, default=256, metavar="C", help="(default: %(default)s)")
     options = vars(parser.parse_args(argv))
-    names = options.pop("names")
+    return exit_status(lambda: print_zoo(options.pop("names") or list(ZOO), **options))
+
+
+def print_zoo(names: Sequence[str], **options: Any) -> None:
+    """A line for each trunk; `options` are `table_row`'s. Raises ValueError for names and numbers that cannot be."""
     for name in names:
-        if name not in ZOO:
-            parser.error(f"no trunk {name!r}; choose from {', '.join(ZOO)}")
+        choose(ZOO, name, "trunk")
+    for key in ("keypoints", "wasp_channels", "decoder_channels"):
+        within(f"--{key.replace('_', '-')}", options[key], 1)
     print(f"{'trunk':<36} {'its M':>7} {'M':>7} {'GMAC':>7}  maps")
-    for name in names or ZOO:
+    for name in names:
         print(f"{name:<36} {table_row(ZOO[name], **options)}")
-    return 0
 
 
 if __name__ == "__main__":

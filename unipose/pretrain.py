@@ -1,6 +1,5 @@
 """`unipose pretrain DATA --trunk NAME --out FILE`: train a trunk as a classifier, to start pose networks from."""
 
-import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -17,13 +16,15 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import datasets
 from torchvision.transforms import v2
 
-from unipose.cli import exit_status
+from unipose.cli import Parser, exit_status
 from unipose.core.choice import choose
 from unipose.core.files import refuse_overwrite
+from unipose.core.number import within
 from unipose.modeling.checkpoint import save_weights
 from unipose.modeling.classifier import Classifier
 from unipose.modeling.trunk import ZOO, Trunk
 from unipose.pipelines.options import add_force, read_options
+from unipose.runtime.torch_device import torch_device
 from unipose.training.optim import OPTIMIZERS, Average, lr_factor, parameter_groups
 from unipose.training.precision import has_bf16
 
@@ -54,6 +55,14 @@ class PretrainOptions:
     def __post_init__(self) -> None:
         if self.out.suffix != ".safetensors":
             raise ValueError(f"the output must end in .safetensors, got {self.out}")
+        within("--epochs", self.epochs, 1)
+        within("--batch-size", self.batch_size, 1)
+        within("--lr", self.lr, 0, above=True)
+        within("--weight-decay", self.weight_decay, 0)
+        within("--mixup", self.mixup, 0)
+        within("--dropout", self.dropout, 0, 1)
+        within("--seed", self.seed, 0, 2**63 - 1)
+        within("--workers", self.workers, 0)
         choose(ZOO, self.trunk, "trunk")
         choose(OPTIMIZERS, self.optimizer, "optimizer")
 
@@ -69,7 +78,7 @@ class ImageSet:
 
 def main(argv: list[str] | None = None) -> int:
     defaults = PretrainOptions
-    parser = argparse.ArgumentParser(prog="unipose pretrain", description=__doc__)
+    parser = Parser(prog="unipose pretrain", description=__doc__)
     parser.add_argument("data", type=Path, help="a folder with train/CLASS/*.jpg and val/CLASS/*.jpg, or CIFAR's files")
     parser.add_argument("--trunk", required=True, metavar="NAME", help="a row of the zoo (`unipose models`)")
     parser.add_argument("--out", type=Path, required=True, help="file.safetensors, for model.pretrained=")
@@ -106,6 +115,7 @@ def is_result(path: Path) -> bool:
 
 def read_images(path: Path, size: int | None) -> ImageSet:
     """Read an image folder, or one with cifar-10-batches-py or cifar-100-python. Raises ValueError for any other."""
+    within("--size", size, 1)
     for folder, kind in (("cifar-10-batches-py", datasets.CIFAR10), ("cifar-100-python", datasets.CIFAR100)):
         if (path / folder).is_dir():
             try:
@@ -145,7 +155,7 @@ def transform(size: int, train: bool, crop: bool) -> Callable[[object], Tensor]:
 def pretrain(o: PretrainOptions, images: ImageSet, console: Console) -> float:
     """Train a trunk, print a line per epoch, and write the averaged weights -> their accuracy on val, in percent."""
     torch.manual_seed(o.seed)
-    device = torch.device(o.device)
+    device = torch_device(o.device)
     row = ZOO[o.trunk]
     network = Classifier(Trunk(row, row.strides[-1]), images.classes, o.dropout)
     network = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -11,11 +11,12 @@ import onnx
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from unipose.cli import exit_status
+from unipose.cli import Parser, exit_status
 from unipose.core import box_maps, heatmap
 from unipose.core.files import is_model_file, refuse_overwrite, write_atomically
 from unipose.core.image import read_image
 from unipose.core.model_spec import METADATA_KEY
+from unipose.core.number import within
 from unipose.core.types import Float32, Float64, Int64
 from unipose.datasets.records import Record, read_records
 from unipose.inference.detectors.finder import Finder
@@ -28,7 +29,7 @@ CLEAR_SCORE = 0.4  # the score of a person whom both models should find
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="unipose quantize", description=__doc__)
+    parser = Parser(prog="unipose quantize", description=__doc__)
     parser.add_argument("model", type=Path, help="an .onnx file, as `unipose export` writes it")
     parser.add_argument("out", type=Path, help="the .onnx file to write")
     parser.add_argument(
@@ -54,6 +55,7 @@ def quantize(model: Path, out: Path, records: Sequence[Record], count: int) -> l
     Of the people, 2 `count` are drawn: half give the ranges of activations, half tell how far keypoints move on each
     engine installed here. Raises ValueError, and writes nothing, if the median is more than WORST cells.
     """
+    within("--count", count, 1)
     if len(records) < 2 * count:
         raise ValueError(
             f"needs {2 * count} people, half of them to compare on; there are {len(records)}: lower --count"

@@ -1,6 +1,5 @@
 """`unipose study variants.yaml [config.yaml] [section.key=value ...]`: variants of one training, side by side."""
 
-import argparse
 import json
 import re
 import subprocess
@@ -16,7 +15,9 @@ from pydantic import TypeAdapter
 from rich.console import Console
 
 from unipose.benchmark.throughput import measure_in_turn, step_rate
-from unipose.cli import exit_status
+from unipose.cli import Parser, exit_status
+from unipose.core.files import write_atomically
+from unipose.core.number import within
 from unipose.modeling.checkpoint import build_network, load_model
 from unipose.modeling.flops import count_macs, count_parameters
 from unipose.training import distributed
@@ -29,7 +30,7 @@ Variants = dict[str, list[str]]
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="unipose study", description=__doc__)
+    parser = Parser(prog="unipose study", description=__doc__)
     parser.add_argument("variants", type=Path, help="YAML: each variant's name, and its section.key=value in a list")
     parser.add_argument("config", nargs="*", help="as `unipose train` takes them; what is common to the variants")
     parser.add_argument("--seeds", type=int, default=3)
@@ -54,6 +55,8 @@ def study(variants: Variants, arguments: list[str], seeds: int, processes: int =
     that is complete is not repeated, an interrupted one goes on. At the end the variants' training steps are timed in
     turn. Raises ValueError if a training fails.
     """
+    within("--seeds", seeds, 1)
+    within("--jobs", processes, 1)
     root = configure(arguments).train.run
     runs = {
         (name, seed): [*arguments, *overrides, f"train.seed={seed}", f"train.run={_run_folder(root, name, seed)}"]
@@ -68,13 +71,13 @@ def study(variants: Variants, arguments: list[str], seeds: int, processes: int =
         try:
             for training in trainings:
                 training.result()
-        except ValueError:
+        except (ValueError, KeyboardInterrupt):  # else those that wait would still begin
             pool.shutdown(cancel_futures=True)
             raise
     speeds = _speeds({name: configs[name, 0] for name in variants})
     lines = {name: [_read_log(configs[name, seed].train.run)[-1] for seed in range(seeds)] for name in variants}
     table = _table(lines, {name: _size(configs[name, 0].train.run) for name in variants}, speeds)
-    (root / "table.md").write_text(table, encoding="utf-8")
+    write_atomically(root / "table.md", table.encode())
     return table
 
 

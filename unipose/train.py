@@ -1,26 +1,40 @@
 """`unipose train [config.yaml] [section.key=value ...]`: train a network; without arguments, on a drawn sample set."""
 
-import argparse
 import os
+import sys
 
 import yaml
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from unipose.cli import exit_status
+from unipose.cli import INTERRUPTED, Parser, exit_status
+from unipose.core.files import write_atomically
 from unipose.evaluation.box_ap import refuse_nobody
 from unipose.evaluation.summary import annotated, default_metric, summarise
 from unipose.training import distributed
 from unipose.training.build import build_run, configure, read_data
 from unipose.training.config import Config, to_dict
+from unipose.training.resume import check_config
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="unipose train", description=__doc__)
+    parser = Parser(prog="unipose train", description=__doc__)
     parser.add_argument("config", nargs="*", help="a YAML file (configs/ has some) and section.key=value overrides")
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
     arguments = parser.parse_intermixed_args(argv)  # --resume may stand anywhere
-    return exit_status(lambda: train(configure(arguments.config), arguments.resume))
+
+    def run() -> int:
+        config = configure(arguments.config)
+        try:
+            train(config, arguments.resume)
+        except KeyboardInterrupt:
+            begun = (config.train.run / "last.pt").exists()
+            how = "--resume goes on after the last whole epoch" if begun else "no epoch was done"
+            print(f"interrupted: {config.train.run}: {how}", file=sys.stderr)
+            return INTERRUPTED
+        return 0
+
+    return exit_status(run)
 
 
 def train(config: Config, resume: bool = False) -> None:
@@ -31,8 +45,13 @@ def train(config: Config, resume: bool = False) -> None:
     """
     t = config.train
     console = Console(quiet=int(os.environ.get("RANK", 0)) > 0)
-    if (t.run / "last.pt").exists() and not resume:
+    begun = (t.run / "last.pt").exists()
+    if begun and not resume:
         raise ValueError(f"{t.run} already holds a run: add --resume to go on with it, or choose another train.run=")
+    if resume and not begun:
+        raise ValueError(f"{t.run} holds no run to go on with, which has a last.pt: leave --resume out")
+    if resume:
+        check_config(config)
     with distributed.process_group(t.device) as device:
         training, validation = read_data(config.data, t.run / "data", console)
         if validation:  # a set that cannot be judged is refused now, not after the first epoch
@@ -45,8 +64,7 @@ def train(config: Config, resume: bool = False) -> None:
         if resume:
             run.restore()
         if distributed.rank() == 0:
-            t.run.mkdir(parents=True, exist_ok=True)
-            (t.run / "config.yaml").write_text(yaml.safe_dump(to_dict(config), sort_keys=False), encoding="utf-8")
+            write_atomically(t.run / "config.yaml", yaml.safe_dump(to_dict(config), sort_keys=False).encode())
         with progress_bar(console) as bar:
             steps = len(run.batch_sampler)
             task = bar.add_task("", total=steps * t.epochs, completed=steps * len(run.lines), epoch=0, note="")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from unipose.cli import INTERRUPTED, Parser, exit_status
+from unipose.cli import INTERRUPTED, Parser, exit_status, refuse
 from unipose.core.files import refuse_overwrite
 from unipose.core.folders import images_in
 from unipose.core.number import Number
@@ -37,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
     return exit_status(lambda: _run(arguments, console))
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> Parser:
     parser = Parser(prog="unipose video", description=__doc__)
     parser.add_argument("source", metavar="IN", help="a file, a folder of images, a webcam's number, or an address")
     parser.add_argument("-o", "--out", type=Path, help="the video to write: .mp4, .mov, .mkv or .webm")
@@ -75,10 +75,17 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
     try:
         predictor = read_options(PredictorOptions, arguments).load()
         with open_video(source, arguments.rate, arguments.patience) as video:
+            for path in (out, lines):
+                if isinstance(path, Path):
+                    path.parent.mkdir(parents=True, exist_ok=True)
             track_video(predictor, video, VideoOutput(out, lines), options, console, written)
     except (IncompleteVideo, ConnectionError) as error:
-        print(f"error: {source}: {error}; {written}", file=sys.stderr)
+        refuse(ValueError(f"{source}: {error}; {written}"))
         return 1
+    except OSError as error:
+        if error.filename or isinstance(error, BrokenPipeError):
+            raise
+        raise OSError(f"{' or '.join(str(path) for path in (out, lines) if path)}: {error}; {written}") from error
     except KeyboardInterrupt:
         print(f"interrupted: {written}", file=sys.stderr)
         return INTERRUPTED

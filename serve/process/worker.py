@@ -25,9 +25,7 @@ def run_worker(settings: Settings, listener: socket.socket, announce: bool) -> i
     configure_logging(settings.log_level, settings.log_format)
     try:
         app = load_app(settings)
-    except ImportError as error:
-        return fail(f"this model or detector needs {error.name}, which is not installed", 2)
-    except (ValueError, OSError) as error:
+    except (ImportError, ValueError, OSError) as error:
         return fail(str(error), 2)
     try:
         listener.listen()
@@ -78,5 +76,5 @@ def cannot_listen(settings: Settings, error: OSError) -> int:
 
 
 def fail(message: str, code: int) -> int:
-    print(f"error: {message}", file=sys.stderr)
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
     return code

@@ -3,7 +3,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unipose.core.boxes import enclosing_box, from_xywh, iou, nms, select_people, to_xywh
+from unipose.core.boxes import (
+    check_boxes,
+    enclosing_box,
+    from_xywh,
+    iou,
+    nms,
+    require_overlap,
+    select_people,
+    to_xywh,
+)
 
 SIZE = (50, 30)
 A, B, C = [5, 6, 15, 26], [30, 2, 44, 20], [6, 6, 15, 26]  # C is almost A: 9/10 of their union
@@ -43,6 +52,51 @@ def test_a_suppressed_box_suppresses_no_other():
 boxes = st.tuples(*2 * [st.floats(-50, 50)], *2 * [st.floats(0.5, 80)]).map(
     lambda box: np.array([box[0], box[1], box[0] + box[2], box[1] + box[3]])
 )
+
+
+@given(st.lists(boxes.filter(lambda box: (box[2:] - box[:2] >= 1).all() and (box < 0).any() | (box > 1).any())))
+def test_boxes_that_can_be_are_taken_as_they_are(given):
+    for form in (given, [box.tolist() for box in given], tuple(map(tuple, given))):
+        assert check_boxes(form).tolist() == np.reshape(given, (-1, 4)).tolist()
+    for box in given:
+        assert check_boxes(box).tolist() == [box.tolist()]
+
+
+@given(st.lists(st.floats(0, 1), min_size=4, max_size=4))
+def test_shares_of_the_image_are_no_pixels(shares):
+    with pytest.raises(ValueError, match=r"boxes\[1\]: is in pixels, x1, y1, x2, y2, not in shares of the image"):
+        check_boxes([A, shares])
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            [A, [15, 6, 5, 26]],
+            r"boxes\[1\]: must have x2 at least 1 more than x1, and y2 than y1; got \[15, 6, 5, 26\]",
+        ),
+        ([[5, 6, 5.9, 26]], r"boxes\[0\]: must have x2 at least 1 more"),
+        ([A, [5, 6, np.nan, 26]], r"boxes\[1\]\[2\]: is nan, no number from -1,000,000 to 1,000,000"),
+        ([[5, -np.inf, 7, 26]], r"boxes\[0\]\[1\]: is -inf"),
+        ([[5, 6, 2e6, 26]], r"boxes\[0\]\[2\]: is 2000000.0"),
+        ([[5, 6, None, 26]], r"boxes\[0\]\[2\]: is nan"),
+        ([[5, 6, 15]], r"boxes are \(N, 4\), rows of x1, y1, x2, y2 in pixels; got an array \(1, 3\)"),
+        ([5, 6, 15, 26, 9], r"boxes are \(N, 4\).* \(5,\)"),
+        ([A, [5, 6, 15]], "boxes are rows of four numbers, x1, y1, x2, y2 in pixels"),
+        ("5,6,15,26", "boxes are rows of four numbers, x1, y1, x2, y2 in pixels: .*'5,6,15,26'"),
+        ({"x1": 5}, "boxes are rows of four numbers, x1, y1, x2, y2 in pixels"),
+    ],
+)
+def test_boxes_that_cannot_be_are_refused(given, message):
+    with pytest.raises(ValueError, match=message):
+        check_boxes(given)
+
+
+@pytest.mark.parametrize("box", [[-9, 0, 0, 30], [50, 0, 60, 30], [0, -9, 50, 0], [0, 30, 50, 40]])
+def test_a_box_beside_the_image_is_refused(box):
+    with pytest.raises(ValueError, match=r"--box: lies outside the image, which covers \[0, 0, 50, 30\]"):
+        require_overlap(check_boxes([box]), SIZE, "--box")
+    require_overlap(check_boxes([A, [-9, -9, 1, 1], [49, 29, 90, 90]]), SIZE)
 
 
 @given(boxes, boxes)

@@ -4,7 +4,7 @@ from math import inf, nan
 
 import pytest
 
-from unipose.core.number import Number, fraction
+from unipose.core.number import Number, fraction, within
 
 COUNT = Number(int, "a number of frames from 1 up", 1)
 SHARE = Number(float, "a score from 0 to 1", 0, 1)
@@ -53,3 +53,35 @@ def test_numbers_beyond_are_told_what_would_be(number, value):
 
 def test_none_is_none_given():
     COUNT.check("--it", None)
+
+
+@pytest.mark.parametrize(
+    ("value", "range_"),
+    [
+        (1, (1,)),
+        (inf, (0,)),
+        (0, (0, 1)),
+        (1.0, (0, 1)),
+        (0.1, (0, 1, True)),
+        (Fraction(1, 3), (0, inf, True)),
+        (None, (0,)),
+    ],
+)
+def test_a_number_within_a_range_is_fine(value, range_):
+    within("--it", value, *range_)
+
+
+@pytest.mark.parametrize(
+    ("value", "range_", "message"),
+    [
+        (0, (1,), "--it is a number from 1 up, got 0"),
+        (nan, (0,), "--it is a number from 0 up, got nan"),
+        (-inf, (0,), "--it is a number from 0 up, got -inf"),
+        (1.5, (0, 1), "--it is a number from 0 to 1, got 1.5"),
+        (0, (0, inf, True), "--it is a number above 0, got 0"),
+        (0.0, (0, 1, True), "--it is a number above 0 to 1, got 0.0"),
+    ],
+)
+def test_a_number_beyond_a_range_is_told_it(value, range_, message):
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        within("--it", value, *range_)

@@ -122,16 +122,16 @@ def test_a_photo_is_widened_until_the_person_takes_that_share_of_its_height(ramp
             assert border == (0, 0, 0, 0)
 
 
-class Brightest:
+class Brightest(Predictor):
     """A predictor that finds the brightest pixel, in a box of the whole image."""
 
-    def predict(self, images, boxes, max_people, min_score):
-        found = [np.unravel_index(image[..., 0].argmax(), image.shape[:2])[::-1] for image in images]
-        sizes = [(*image.shape[1::-1],) for image in images]
-        return [
-            [Pose(np.array([xy], float), np.ones(1), np.array([0.0, 0, *size]))]
-            for xy, size in zip(found, sizes, strict=True)
-        ]
+    def __init__(self):
+        pass
+
+    def flow(self, image, boxes, max_people, min_score):
+        yield from ()
+        xy = np.unravel_index(image[..., 0].argmax(), image.shape[:2])[::-1]
+        return [Pose(np.array([xy], float), np.ones(1), np.array([0.0, 0, *image.shape[1::-1]]))]
 
 
 def test_poses_of_a_widened_image_are_in_its_own_frame(tmp_path):

@@ -1,14 +1,19 @@
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
+from tests.core.test_image_input import REFUSED
 from tests.support.ramps import RampReader, ramp_image, ramp_joints
 from unipose.core.boxes import Detections
+from unipose.core.draw import draw_poses
 from unipose.core.model_spec import PersonScore
 from unipose.core.pose import Pose
 from unipose.inference.predictor import Predictor, crop_box
+from unipose.inference.recurrent import RecurrentPredictor
+from unipose.tracking.pose_tracker import PoseTracker
 
 SIZE = (310, 230)
 IMAGE, JOINTS = ramp_image(SIZE), ramp_joints(SIZE)
@@ -132,9 +137,54 @@ def test_threads_do_not_disturb_each_other(ramp_reader):
         assert np.abs(pose.xy_image - ramp_joints(size)).max() < 0.3
 
 
-def test_a_box_without_area_is_refused(ramp_reader):
-    with pytest.raises(ValueError, match="x1 < x2"):
-        Predictor(ramp_reader, decoder="quadratic").predict([IMAGE], [[[5, 5, 5, 9]]])
+WRONG_BOXES = {  # what is wrong with a box, the same words as the service's
+    "must have x2 at least 1 more": [5, 5, 5, 9],
+    "must have x2 at least 1 more than x1, and y2 than y1; got [5, 40, 9, 40.5]": [5, 40, 9, 40.5],
+    "is in pixels, x1, y1, x2, y2, not in shares of the image; got [0.1, 0.1, 0.9, 0.9]": [0.1, 0.1, 0.9, 0.9],
+    "not in shares of the image; got [0, 0, 1, 1]": [0, 0, 1, 1],
+    "lies outside the image, which covers [0, 0, 310, 230] once upright; got [310, 5, 400, 90]": [310, 5, 400, 90],
+    "is nan, no number": [5, float("nan"), 50, 90],
+    "is inf, no number from -1,000,000 to 1,000,000": [5, 6, float("inf"), 90],
+}
+
+
+@pytest.mark.parametrize(("what", "box"), WRONG_BOXES.items())
+def test_a_box_that_cannot_be_a_persons_is_refused(ramp_reader, what, box):
+    predictor = Predictor(ramp_reader, decoder="quadratic")
+    for call, place in {
+        lambda: predictor(IMAGE, [BOX, box]): "boxes[1]",
+        lambda: predictor(IMAGE, box): "boxes[0]",
+        lambda: predictor([IMAGE] * 18, [None] * 17 + [[box]]): "boxes[17][0]",
+        lambda: predictor.predict([IMAGE, IMAGE], [None, [BOX, box]]): "boxes[1][1]",
+    }.items():
+        with pytest.raises(ValueError, match=re.escape(what)) as refused:
+            call()
+        assert str(refused.value).startswith(place)
+
+
+@pytest.mark.parametrize(
+    "boxes", [np.zeros((2, 1, 4)), [5, 6, 70, 80, 9], [[5, 6, 7]], [[5, 6], [7, 8, 9, 10]], "ab", 5]
+)
+def test_boxes_of_another_shape_are_refused(ramp_reader, boxes):
+    with pytest.raises(ValueError, match=r"boxes are .*x1, y1, x2, y2 in pixels"):
+        Predictor(ramp_reader)(IMAGE, boxes)
+    assert len(Predictor(ramp_reader, decoder="quadratic")(IMAGE, BOX.tolist())) == 1  # one is meant
+
+
+@pytest.mark.parametrize(("image", "came", "advice"), REFUSED.values(), ids=list(REFUSED))
+def test_what_is_no_image_is_refused_by_all_that_take_one(ramp_reader, image, came, advice):
+    predictor = Predictor(ramp_reader)
+    for take in (
+        lambda: predictor([image]),
+        lambda: predictor.predict([image]),
+        lambda: PoseTracker(predictor).update(image, 0.0),
+        lambda: RecurrentPredictor(predictor).predict([image], [BOX], [None]),
+        lambda: predictor.detector.detect(image),
+        lambda: draw_poses(image, [], predictor.spec.skeleton),
+    ):
+        with pytest.raises(ValueError, match=re.escape(came)) as refused:
+            take()
+        assert advice in str(refused.value)
 
 
 PAD = 0.15 * 24  # of the taller side of the two sure keypoints' pixels, 10 x 24

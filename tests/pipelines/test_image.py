@@ -1,4 +1,5 @@
 import json
+import re
 
 import cv2
 import numpy as np
@@ -65,3 +66,27 @@ def test_joints_are_drawn_from_a_score_up(ramp_reader, tmp_path, score):
 def test_options_that_cannot_be(wrong):
     with pytest.raises(ValueError, match="from"):
         ImageOptions(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("box", "message"),
+    [
+        ((0.1, 0.2, 0.9, 1), "--box: is in pixels, x1, y1, x2, y2, not in shares of the image; got [0.1, 0.2, 0.9, 1]"),
+        ((10, 20, 10.5, 90), "--box: must have x2 at least 1 more than x1"),
+        ((90, 20, 10, 80), "--box: must have x2 at least 1 more than x1"),
+        ((10, 20, float("nan"), 90), "--box[2]: is nan, no number"),
+        ((10, 20, 30), "boxes are (N, 4)"),
+        ((10, 20, 30, 40, 50), "boxes are (N, 4)"),
+    ],
+)
+def test_a_box_that_cannot_be(box, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        ImageOptions(box=box)
+
+
+def test_nothing_is_written_for_a_box_beside_the_picture(ramp_reader, tmp_path):
+    Image.fromarray(ramp_image((120, 90))).save(tmp_path / "in.png")
+    options = ImageOptions(box=(120, 10, 200, 80))
+    with pytest.raises(ValueError, match=re.escape("--box: lies outside the image, which covers [0, 0, 120, 90]")):
+        predict_image(Predictor(ramp_reader), tmp_path / "in.png", tmp_path / "out", options)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.png"]

@@ -139,6 +139,8 @@ def test_refusals(client, request_, status, detail):
         ("[[1, 40, 30, 2]]", "boxes[0]: must have x2"),
         ("[[1, 2, 1, 40]]", "boxes[0]: must have x2"),
         ("[[1, 2, 1.001, 40]]", "boxes[0]: must have x2"),
+        ("[[0.1, 0.1, 0.9, 0.9]]", "boxes[0]: is in pixels"),
+        ("[[0, 0, 1, 1]]", "boxes[0]: is in pixels"),
         ("[[1, 2, 30, 40], [310, 0, 320, 9]]", "boxes[1]: lies outside"),
         ("[[5, 230, 20, 250]]", "covers [0, 0, 310, 230]"),
         ("[[-9, 5, 0, 20]]", "boxes[0]: lies outside"),

@@ -22,11 +22,11 @@ class Stage(Predictor):
         self.runtime, self.min_score = SimpleNamespace(copies=copies), None
         self.spec = SimpleNamespace(state_channels=0, skeleton=LSP, person_score=None)
 
-    def predict(self, images, boxes=None, max_people=None, min_score=None):
-        self.calls += [(int(image[0, 0, 0]), boxes is None) for image in images]
-        return [
-            self.poses_in(int(image[0, 0, 0]), None if boxes is None else boxes[i]) for i, image in enumerate(images)
-        ]
+    def flow(self, image, boxes=None, max_people=None, min_score=None):
+        index = int(image[0, 0, 0])
+        self.calls.append((index, boxes is None))
+        yield from ()
+        return self.poses_in(index, boxes)
 
     def poses_in(self, index, boxes):
         """All people; or, for each box, whoever is in it most, and nobody much where it is empty."""
@@ -53,6 +53,17 @@ def test_two_walkers_are_followed(batch):
     assert run(PoseTracker(stage, smoothing=None), 40, batch) == [[1, 2]] * 40
     assert sorted(index for index, _ in stage.calls) == list(range(40))  # each frame is looked at once
     assert sum(detected for _, detected in stage.calls) == 5
+
+
+@pytest.mark.parametrize("times", [[0.5], [0.6], [0.4, 0.7], [0.6, 0.6], [np.nan, 1]])
+def test_times_that_do_not_grow_are_refused(times):
+    """They would be divided by."""
+    tracker = PoseTracker(Stage(lambda i: [person(80, 150)]))
+    image = np.zeros((400, 600, 3), np.uint8)
+    assert tracker([], []) == []
+    tracker.update(image, 0.5)
+    with pytest.raises(ValueError, match=r"each frame has a time, later than the last one's, 0\.5 s"):
+        tracker([image, image], times)
 
 
 def test_who_comes_is_seen_at_the_next_detection_and_who_goes_is_let_go():

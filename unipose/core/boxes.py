@@ -1,4 +1,4 @@
-"""Boxes: around points, as COCO has them, their overlap, non-maximum suppression, and people among a detector's."""
+"""Boxes: which are accepted; around points, as COCO has them, their overlap, NMS, people among a detector's."""
 
 from dataclasses import dataclass
 
@@ -6,6 +6,45 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from unipose.core.types import Boxes, Float, Float64
+
+# Far beyond any accepted image; with larger numbers, arithmetic on boxes would no longer be exact to the pixel.
+FARTHEST = 1e6
+
+
+def check_boxes(given: ArrayLike, name: str = "boxes[{}]") -> Boxes:
+    """Boxes that somebody gives, box_xyxy (N, 4), or (4,) for one -> (N, 4), N from 0 up.
+
+    Raises ValueError for the first that cannot be a person's in any image; `name` is that of a box, {} its place.
+    """
+    try:
+        boxes = np.asarray(given, np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"boxes are rows of four numbers, x1, y1, x2, y2 in pixels: {error}") from error
+    boxes = boxes.reshape(-1, 4) if boxes.shape in ((0,), (4,)) else boxes
+    if boxes.ndim != 2 or boxes.shape[1] != 4:
+        raise ValueError(f"boxes are (N, 4), rows of x1, y1, x2, y2 in pixels; got an array {boxes.shape}")
+    for place, edge in zip(*np.nonzero(~(np.abs(boxes) <= FARTHEST)), strict=True):
+        value = f"is {boxes[place, edge]}, no number from {-FARTHEST:,.0f} to {FARTHEST:,.0f}"
+        raise ValueError(f"{name.format(place)}[{edge}]: {value}")
+    shares = ((boxes >= 0) & (boxes <= 1)).all(axis=1)
+    small = (boxes[:, 2:] - boxes[:, :2] < 1).any(axis=1)
+    _refuse(boxes, shares, "is in pixels, x1, y1, x2, y2, not in shares of the image", name)
+    _refuse(boxes, small, "must have x2 at least 1 more than x1, and y2 than y1", name)
+    return boxes
+
+
+def require_overlap(boxes: Boxes, size_wh: tuple[int, int], name: str = "boxes[{}]") -> None:
+    """Raises ValueError for the first box that lies entirely outside an image of this size."""
+    outside = (boxes[:, 2:] <= 0).any(axis=1) | (boxes[:, :2] >= size_wh).any(axis=1)
+    _refuse(
+        boxes, outside, f"lies outside the image, which covers [0, 0, {size_wh[0]}, {size_wh[1]}] once upright", name
+    )
+
+
+def _refuse(boxes: Boxes, wrong: ArrayLike, what: str, name: str) -> None:
+    for place in np.flatnonzero(wrong):
+        got = ", ".join(f"{edge:g}" for edge in boxes[place])
+        raise ValueError(f"{name.format(place)}: {what}; got [{got}]")
 
 
 def enclosing_box(xy: Float, padding: float = 0.0) -> Float64:

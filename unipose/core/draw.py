@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from unipose.core.image_input import Image, to_rgb
 from unipose.core.pose import Pose
 from unipose.core.skeleton import Skeleton
 from unipose.core.types import RGB, Boxes, Float
@@ -19,14 +20,14 @@ PEOPLE = (
 MIN_SCORE = 0.3
 
 
-def draw_poses(image: RGB, poses: Sequence[Pose], skeleton: Skeleton, min_score: float = MIN_SCORE) -> RGB:
-    """A copy of the image (H, W, 3) with keypoints that score at least `min_score` and the limbs between them.
+def draw_poses(image: Image, poses: Sequence[Pose], skeleton: Skeleton, min_score: float = MIN_SCORE) -> RGB:
+    """A copy (H, W, 3) of the image with keypoints that score at least `min_score` and the limbs between them.
 
     The left side is blue, the right side orange; rims of limbs and the inside of keypoints have the person's colour.
     A pose's `track_id`, if it has one, is written above it and decides on the colour. The best people, who come first,
-    are drawn over the others.
+    are drawn over the others. Raises ValueError for what is no image.
     """
-    canvas = np.ascontiguousarray(image).copy()
+    canvas = to_rgb(image).copy()
     for number, pose in reversed(list(enumerate(poses))):
         if pose.track_id is not None:
             number = pose.track_id - 1

@@ -63,24 +63,34 @@ def write_atomically(path: Path, content: bytes | Callable[[Path], object], sync
     """Write a temporary file beside `path`, then rename it: a reader finds the old file or the complete new one.
 
     `content` is the bytes, or a function that writes them to the path it is given. `sync` makes the file survive a
-    power failure, at a cost of milliseconds; turn it off for thousands of small files. Where writing fails, as on a
-    full disk, nothing new is left, and the OSError names the file.
+    power failure, at a cost of milliseconds; turn it off for thousands of small files. Whatever goes wrong, nothing is
+    left behind. What is no file, as /dev/null or a pipe, is written to.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
+    write = (lambda place: place.write_bytes(content)) if isinstance(content, bytes) else content
+    device = path.exists() and not path.is_file()
+    part = path if device else path.with_name(path.name + ".part")
     try:
-        if isinstance(content, bytes):
-            part.write_bytes(content)
-        else:
-            content(part)
-        if sync:
+        write(part)
+        if sync and not device:
             fsync(part)
-        part.replace(path)
-    except OSError as error:
-        error.filename = error.filename or str(path)
+        if not device:
+            part.replace(path)
+    except BaseException as error:
+        if isinstance(error, OSError) and error.filename is None:  # as of a full disk
+            error.filename = str(path)
+        if not device:
+            part.unlink(missing_ok=True)
         raise
-    finally:
-        part.unlink(missing_ok=True)
+
+
+def require_file(path: Path, what: str = "file") -> None:
+    """Raises OSError, which names it and `what` it should be, where there is no file that may be read."""
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder, not a {what}")
+    if not path.exists():
+        raise FileNotFoundError(f"no {what} {path}")
+    path.open("rb").close()
 
 
 def fsync(path: Path) -> None:
@@ -101,8 +111,9 @@ def refuse_overwrite(
     ours: Callable[[Path], bool] = lambda path: False,
     force: bool = False,
 ) -> None:
-    """Raises ValueError where writing `outputs` would cost somebody a file; call it before anything is written.
+    """Raises ValueError where writing `outputs` would cost somebody a file, OSError where they cannot be written.
 
+    Call it before anything is written.
     No output may be one of the `inputs`, by whatever name or link, or be written twice. One that exists may be replaced
     if it is empty, if `ours` recognises it as made by UniPose, or with `force`. What is no file, as /dev/null or a
     pipe, loses nothing.
@@ -114,6 +125,8 @@ def refuse_overwrite(
         if place in places:
             raise ValueError(f"{path} would be written twice; give each result a name of its own")
         places.add(place)
+        if path.is_file() or not path.exists():
+            _require_writable(path)
         if not path.exists():
             continue
         found = path.stat()
@@ -123,6 +136,15 @@ def refuse_overwrite(
             raise ValueError(f"{path} is a folder, not a file to write")
         if stat.S_ISREG(found.st_mode) and found.st_size and not (force or ours(path)):
             raise ValueError(f"{path} exists, and UniPose did not make it; give another name, or --force to replace it")
+
+
+def _require_writable(path: Path) -> None:
+    """Raises OSError where the nearest folder above that there is takes no new file; told before hours of work."""
+    folder = next(parent for parent in path.parents if parent.exists())
+    if not folder.is_dir():
+        raise NotADirectoryError(f"{path} cannot be written: {folder} is no folder")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(f"{path} cannot be written: {folder} belongs to somebody else, or is read-only")
 
 
 def _identity(found: os.stat_result) -> tuple[int, int]:

@@ -1,12 +1,14 @@
 """Images: decode within limits, encode, warp by an affine map, normalise."""
 
 import io
+import os
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import ceil, floor
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 import numpy as np
@@ -36,6 +38,10 @@ class DamagedImage(ValueError):
     """The file begins like an image but cannot be decoded."""
 
 
+ImageFile = bytes | bytearray | memoryview | str | os.PathLike[str] | BinaryIO
+"""An image file's bytes or path, or the file opened to read bytes."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """What `read_image` accepts; the number of pixels is read from the header before anything is decoded."""
@@ -44,7 +50,7 @@ class Limits:
     max_pixels: int = 50_000_000
 
 
-def read_image(source: bytes | str | Path, limits: Limits | None = None) -> RGB:
+def read_image(source: ImageFile, limits: Limits | None = None) -> RGB:
     """Decode an image and rotate it upright by its EXIF orientation -> (H, W, 3) uint8 RGB.
 
     Alpha is blended over white, 16-bit grey is scaled to 8 bits, and of several frames or pages the first is returned.
@@ -53,14 +59,10 @@ def read_image(source: bytes | str | Path, limits: Limits | None = None) -> RGB:
     return open_image(source, limits).decode()
 
 
-def open_image(source: bytes | str | Path, limits: Limits | None = None) -> "OpenImage":
+def open_image(source: ImageFile, limits: Limits | None = None) -> "OpenImage":
     """Read an image's header and check it against the limits; raises as `read_image` does."""
     limits = limits or Limits()
-    name = "the image" if isinstance(source, bytes) else str(source)
-    size = len(source) if isinstance(source, bytes) else Path(source).stat().st_size
-    if size > limits.max_bytes:
-        raise ImageTooLarge(f"{name} has {size:,} bytes; at most {limits.max_bytes:,} are accepted")
-    data = source if isinstance(source, bytes) else Path(source).read_bytes()
+    name, data = _read(source, limits.max_bytes)
     kind = image_format(data)
     if kind is None:
         what = other_kind(data)
@@ -75,6 +77,37 @@ def open_image(source: bytes | str | Path, limits: Limits | None = None) -> "Ope
         if len(image.info.get("exif", b"")) > _MAX_EXIF_BYTES:
             raise ImageTooLarge(f"{name} has more than {_MAX_EXIF_BYTES:,} bytes of EXIF data")
     return OpenImage(image, name, kind, limits)
+
+
+def _read(source: ImageFile, max_bytes: int) -> tuple[str, bytes]:
+    """-> an image file's name and bytes. A path is not read where it holds too many, an open file to one too many."""
+    if isinstance(source, str | os.PathLike):
+        name, path = os.fspath(source), Path(source)
+        if path.is_dir():
+            raise IsADirectoryError(f"{name} is a folder; name an image in it")
+        if "://" in name and not path.exists():
+            raise FileNotFoundError(f"{name} is an address, and none is fetched: download the image first")
+        size = path.stat().st_size
+        data = b"" if size > max_bytes else path.read_bytes()
+    else:
+        name = "the image"
+        data = source.read(max_bytes + 1) if hasattr(source, "read") else bytes(source)
+        if not isinstance(data, bytes):
+            raise ValueError(f"a file of an image is opened as bytes, with mode 'rb'; it gave {type(data).__name__}")
+        size = len(data)
+    if size > max_bytes:
+        raise ImageTooLarge(f"{name} has {size:,} bytes; at most {max_bytes:,} are accepted")
+    return name, data
+
+
+def from_pillow(image: Image.Image) -> RGB:
+    """Pillow's image -> what `read_image` gives of its file; what was changed since it was opened stays so.
+
+    Raises DamagedImage or ImageTooLarge.
+    """
+    name = getattr(image, "filename", None) or "the image"
+    with _pillow_errors(name, image.format or "Pillow", Limits()):
+        return upright(_rgb(image), exif_orientation(image))
 
 
 class OpenImage:

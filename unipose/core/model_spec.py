@@ -1,8 +1,10 @@
 """ModelSpec: the metadata inside a model file: everything needed to run it and to read its heatmaps."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from math import log
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -139,3 +141,11 @@ class ModelSpec:
             return cls(**values)
         except (KeyError, TypeError, json.JSONDecodeError) as error:
             raise ValueError(f"not a UniPose model spec: {error!r}") from error
+
+
+def read_spec(path: str | Path, metadata: Mapping[str, str]) -> ModelSpec:
+    """The spec in a model file's metadata. Raises ValueError, which names the file, for a damaged one."""
+    try:
+        return ModelSpec.from_json(metadata[METADATA_KEY])
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error

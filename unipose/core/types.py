@@ -1,5 +1,6 @@
 """Shared types: one name for each kind of numpy array, and for a JSON object."""
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,9 @@ RGB = UInt8
 """An upright image (H, W, 3)."""
 Boxes = Float64
 """box_xyxy (N, 4) at pixel edges."""
+
+Real = int | float | Fraction
+"""A number of an option."""
 
 Json = dict[str, Any]
 """An object in a JSON file or response."""

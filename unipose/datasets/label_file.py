@@ -8,6 +8,7 @@ from unipose.core.types import Json
 from unipose.datasets.image_files import ImageFiles, image_root
 from unipose.datasets.label_lists import check_images, info_of
 from unipose.datasets.labels import Labels, check_people, image_wh
+from unipose.datasets.preparation import require_labels
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +36,7 @@ def read_labels(path: str | Path) -> LabelFile:
     Raises ValueError for a malformed file, FileNotFoundError where it or an image is missing; both name the file.
     """
     path = Path(path)
+    require_labels(path)
     content = read_json(path)
     try:
         images = check_images(content)

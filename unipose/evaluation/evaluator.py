@@ -10,6 +10,7 @@ from unipose.core.files import sha256, text_of
 from unipose.core.folders import images_in
 from unipose.core.heatmap import DECODERS
 from unipose.core.metrics import auroc
+from unipose.core.number import within
 from unipose.core.pose import Pose
 from unipose.core.types import Json
 from unipose.datasets.records import RecordSet, read_records
@@ -59,8 +60,10 @@ class EvaluationOptions:
     detector_threshold: float | None = None
 
     def __post_init__(self) -> None:
-        if self.share and not (0 < self.share <= 1 and self.boxes == "detector"):
-            raise ValueError(f"--share is from 0 to 1, and needs --boxes detector: got {self.share} with {self.boxes}")
+        within("--share", self.share, 0, 1)
+        within("--window", self.window, 0)
+        if self.share and self.boxes != "detector":
+            raise ValueError(f"--share needs --boxes detector, got {self.boxes}")
         if self.empty and self.boxes != "detector":
             raise ValueError(f"--empty needs --boxes detector, got {self.boxes}")
 

@@ -50,8 +50,7 @@ def predict_queries(
     found: list[list[Pose]] = []
     remaining = iter(progress(queries))
     while group := list(islice(remaining, GROUP)):
-        images, boxes = [query.read() for query in group], [query.boxes_xyxy for query in group]
-        poses = predictor.predict(images, boxes, None, min_score)
+        poses = predictor.finish([predictor.flow(q.read(), q.boxes_xyxy, None, min_score) for q in group])
         for query, people in zip(group, poses, strict=True):
             left, top, _, _ = query.border
             found.append([pose.moved(np.array([-left, -top])) for pose in people])

@@ -1,6 +1,6 @@
 """Predictor: images to poses in three steps, prepare, run and read, batched over people and images."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import cast, overload
@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from unipose.core import heatmap
+from unipose.core.boxes import check_boxes, require_overlap
 from unipose.core.geometry import Affine
-from unipose.core.image import normalise, read_image, warp
+from unipose.core.image import normalise, warp
+from unipose.core.image_input import Image, is_many, to_rgb, to_rgbs
 from unipose.core.metrics import pose_oks
 from unipose.core.pose import Pose
 from unipose.core.skeleton import Skeleton
@@ -19,8 +21,6 @@ from unipose.inference.detectors.detector import Detector, WholeImage, open_dete
 from unipose.runtime.engines import Runtime, open_runtime
 from unipose.weights import named_model, weights_beside
 
-Image = RGB | bytes | str | Path
-"""An upright RGB image (H, W, 3), or the bytes or the path of an image file."""
 Flow = Generator[Float32, Float32, list[Pose]]
 """One image on its way to its poses: yields inputs (n, 3, H, W), is sent their heatmaps (n, K, h, w), returns poses."""
 
@@ -71,44 +71,66 @@ class Predictor:
 
     @overload
     def __call__(
-        self, images: Sequence[Image], boxes: Sequence[ArrayLike | None] | None = ..., max_people: int | None = ...
+        self, images: Iterable[Image], boxes: Sequence[ArrayLike | None] | None = ..., max_people: int | None = ...
     ) -> list[list[Pose]]: ...
 
     def __call__(
         self,
-        images: Image | Sequence[Image],
+        images: Image | Iterable[Image],
         boxes: ArrayLike | Sequence[ArrayLike | None] | None = None,
         max_people: int | None = None,
     ) -> list[Pose] | list[list[Pose]]:
-        """One image -> its poses; a list of images, of any length -> a list of poses for each.
+        """One image -> its poses; a list of images, of any length, or a batch (N, H, W, 3) -> a list of poses for each.
 
         `boxes` are box_xyxy (N, 4) of the one image, or a list with them or None for each. Otherwise as `predict`.
-        Raises ValueError for a file that is no image, OSError for one that cannot be read.
+        Raises ValueError that says what is wrong with an image or a box, OSError for a file that cannot be read.
         """
-        if isinstance(images, np.ndarray | bytes | str | Path):
-            return self.predict([_decoded(images)], [cast(ArrayLike | None, boxes)], max_people)[0]
-        asked = [None] * len(images) if boxes is None else list(cast(Sequence[ArrayLike | None], boxes))
-        if len(asked) != len(images):
-            raise ValueError(f"boxes are a list with an entry for each image: got {len(asked)} for {len(images)}")
-        groups = [slice(start, start + GROUP) for start in range(0, len(images), GROUP)]
-        found = [self.predict([_decoded(image) for image in images[g]], asked[g], max_people) for g in groups]
-        return [poses for group in found for poses in group]
+        if not is_many(images):
+            image = to_rgb(cast(Image, images))
+            return self.finish([self.flow(image, _checked(cast(ArrayLike | None, boxes), image), max_people)])[0]
+        listed = list(images)
+        asked = _for_each(listed, cast(Sequence[ArrayLike | None] | None, boxes))
+        found: list[list[Pose]] = []
+        for start in range(0, len(listed), GROUP):
+            group = slice(start, start + GROUP)
+            found += self._predict(to_rgbs(listed[group], start), asked[group], max_people, None, start)
+        return found
 
     def predict(
         self,
-        images: Sequence[RGB],
+        images: Iterable[Image],
         boxes: Sequence[ArrayLike | None] | None = None,
         max_people: int | None = None,
         min_score: float | None = None,
     ) -> list[list[Pose]]:
-        """Upright RGB images, and for each box_xyxy (N, 4), or None for the detector's boxes -> the poses of each.
+        """Images, and for each box_xyxy (N, 4), or None for the detector's boxes -> the poses of each.
 
         Given boxes get one pose each, in their order. Of the detector's, at most the `max_people` best are used (20),
         and the poses come the best first, without those below `min_score` and without duplicates: nobody is an empty
-        list. Raises ValueError for a box without area.
+        list. Raises ValueError for what is no image, and for a box that is smaller than a pixel or outside its image.
         """
-        asked = boxes if boxes is not None else [None] * len(images)
-        flows = [self.flow(image, box, max_people, min_score) for image, box in zip(images, asked, strict=True)]
+        listed = to_rgbs(images)
+        return self._predict(listed, _for_each(listed, boxes), max_people, min_score)
+
+    def _predict(
+        self,
+        images: Sequence[RGB],
+        boxes: Sequence[ArrayLike | None],
+        max_people: int | None,
+        min_score: float | None,
+        first: int = 0,
+    ) -> list[list[Pose]]:
+        """`first`: the place of the first image among all of them."""
+        asked = [
+            _checked(box, image, f"boxes[{i}][{{}}]")
+            for i, (image, box) in enumerate(zip(images, boxes, strict=True), first)
+        ]
+        return self.finish(
+            [self.flow(image, box, max_people, min_score) for image, box in zip(images, asked, strict=True)]
+        )
+
+    def finish(self, flows: Sequence[Flow]) -> list[list[Pose]]:
+        """Drive flows to their end, in shared batches -> the poses of each."""
         poses: list[list[Pose]] = [[] for _ in flows]
         answers: dict[int, Float32 | None] = dict.fromkeys(range(len(flows)))
         while answers:
@@ -269,5 +291,18 @@ def _longer_sides(boxes_xyxy: Boxes) -> Float64:
     return longer
 
 
-def _decoded(image: Image) -> RGB:
-    return image if isinstance(image, np.ndarray) else read_image(image)
+def _for_each(images: Sequence[object], boxes: Sequence[ArrayLike | None] | None) -> Sequence[ArrayLike | None]:
+    """Boxes or None for each image. Raises ValueError for another number of them."""
+    asked = [None] * len(images) if boxes is None else list(boxes)
+    if len(asked) != len(images):
+        raise ValueError(f"boxes are a list with an entry for each image: got {len(asked)} for {len(images)}")
+    return asked
+
+
+def _checked(boxes: ArrayLike | None, image: RGB, name: str = "boxes[{}]") -> Boxes | None:
+    """The boxes that somebody gives for an image. Raises ValueError for one that cannot be."""
+    if boxes is None:
+        return None
+    checked = check_boxes(boxes, name)
+    require_overlap(checked, (image.shape[1], image.shape[0]), name)
+    return checked

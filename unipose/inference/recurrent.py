@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from unipose.core.geometry import Affine
+from unipose.core.image_input import Image, to_rgbs
 from unipose.core.pose import Pose
-from unipose.core.types import RGB, Float32
+from unipose.core.types import Float32
 from unipose.inference.predictor import Predictor
 from unipose.runtime.engines import no_state
 
@@ -45,13 +46,15 @@ class RecurrentPredictor:
         self.predictor = predictor
 
     def predict(
-        self, images: Sequence[RGB], boxes_xyxy: ArrayLike, states: Sequence[RecurrentState | None]
+        self, images: Sequence[Image], boxes_xyxy: ArrayLike, states: Sequence[RecurrentState | None]
     ) -> tuple[list[Pose], list[RecurrentState]]:
         """Person i is in `boxes_xyxy[i]` (N, 4) of `images[i]`; `states[i]` is from their last frame, None at first.
 
         -> their poses, and their states for the next frame. Several people of one frame pass its image several times.
-        All go through the model in batches. Raises ValueError for a box without area.
+        All go through the model in batches. Raises ValueError for what is no image, and for a box without
+        area.
         """
+        images = to_rgbs(images)
         boxes = np.asarray(boxes_xyxy, np.float64).reshape(-1, 4)
         predictor, spec = self.predictor, self.predictor.spec
         poses: list[Pose] = []

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import torch
@@ -10,9 +11,10 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from unipose.core.choice import choose
-from unipose.core.files import write_atomically
-from unipose.core.model_spec import METADATA_KEY, ModelSpec
+from unipose.core.files import require_file, write_atomically
+from unipose.core.model_spec import METADATA_KEY, ModelSpec, read_spec
 from unipose.core.skeleton import Skeleton
+from unipose.modeling.torch_file import read_torch_file
 from unipose.modeling.trunk import ZOO, Trunk
 from unipose.modeling.unipose import ACTIVATIONS, UniPose, deployable
 from unipose.modeling.unipose_lstm import DeployedStep, UniPoseLSTM
@@ -53,13 +55,19 @@ def save_weights(path: Path, weights: Mapping[str, Tensor], metadata: dict[str, 
 def load_model(path: str | Path) -> tuple[nn.Module, ModelSpec]:
     """-> the deployed module (float32, evaluation mode) and its spec. Raises ValueError for another kind of file."""
     weights, spec = read_model(path)
-    network = build_network(spec)
-    network.load_state_dict(weights)
+    try:
+        network = build_network(spec)
+        network.load_state_dict(weights)
+    except (RuntimeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path} is damaged: its weights and its spec do not fit: {shorten(repr(error), 200)}"
+        ) from error
     return deployed(network, spec).eval(), spec
 
 
 def read_model(path: str | Path) -> tuple[dict[str, Tensor], ModelSpec]:
     """A model file's weights and spec. Raises ValueError for another kind of file."""
+    require_file(Path(path), "model file")
     try:
         with safe_open(str(path), "pt") as file:
             metadata = file.metadata() or {}
@@ -68,7 +76,7 @@ def read_model(path: str | Path) -> tuple[dict[str, Tensor], ModelSpec]:
         raise ValueError(f"{path} is not a safetensors file: {error}") from error
     if METADATA_KEY not in metadata:
         raise ValueError(f"{path} carries no UniPose spec; `unipose train` writes files that do")
-    return weights, ModelSpec.from_json(metadata[METADATA_KEY])
+    return weights, read_spec(path, metadata)
 
 
 def start_from(network: UniPose | UniPoseLSTM, path: str | Path, skeleton: Skeleton) -> None:
@@ -94,5 +102,6 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
 
 
 def load_state(path: Path) -> dict[str, Any]:
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    """Raises ValueError for a damaged file, FileNotFoundError for none."""
+    state: dict[str, Any] = read_torch_file(path)
     return state

@@ -1,7 +1,6 @@
 """Pretrained weights for trunks: torchvision's, timm's or a file's, under the names they have here."""
 
 import hashlib
-import pickle
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from unipose.modeling.blocks import Basic, Bottleneck, Branch, Res2
+from unipose.modeling.torch_file import read_torch_file
 from unipose.modeling.trunk import ZOO, Row, Trunk
 
 Names = dict[str, str]  # a module's name here -> its published name
@@ -131,12 +131,12 @@ def read_weights(path: Path) -> State:
         raise ValueError(
             f"no file {path}; the names of published weights begin with {' or '.join(LIBRARIES)} and a colon"
         )
-    try:
-        if path.suffix == ".safetensors":
+    if path.suffix == ".safetensors":
+        try:
             return safetensors.torch.load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, EOFError, RuntimeError) as error:
-        raise ValueError(f"{path} is damaged or holds no weights: {error}") from error
+        except SafetensorError as error:
+            raise ValueError(f"{path} is damaged or holds no weights: {error}") from error
+    state = read_torch_file(path)
     for wrapper in WRAPPERS:
         if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
             state = state[wrapper]

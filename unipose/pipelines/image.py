@@ -5,9 +5,11 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+from unipose.core.boxes import check_boxes, require_overlap
 from unipose.core.draw import MIN_SCORE, draw_poses
 from unipose.core.files import write_atomically
 from unipose.core.image import encode_image, open_image
+from unipose.core.number import within
 from unipose.core.pose import Pose
 from unipose.core.pose_formats import holds_poses, native_document
 from unipose.core.types import RGB
@@ -30,10 +32,10 @@ class ImageOptions:
     min_joint_score: float = MIN_SCORE
 
     def __post_init__(self) -> None:
-        if self.max_people < 1:
-            raise ValueError(f"--max-people is a number from 1 up, got {self.max_people}")
-        if not 0 <= self.min_joint_score <= 1:
-            raise ValueError(f"--min-joint-score is from 0 to 1, got {self.min_joint_score}")
+        if self.box is not None:
+            check_boxes([self.box], "--box")
+        within("--max-people", self.max_people, 1)
+        within("--min-joint-score", self.min_joint_score, 0, 1)
 
 
 def predict_image(predictor: Predictor, path: Path, out: Path, options: ImageOptions | None = None) -> list[Pose]:
@@ -43,7 +45,9 @@ def predict_image(predictor: Predictor, path: Path, out: Path, options: ImageOpt
     """
     options = options or ImageOptions()
     image = _first_image(path)
-    [poses] = predictor.predict([image], [None if options.box is None else [options.box]], options.max_people)
+    if options.box is not None:
+        require_overlap(check_boxes(options.box), (image.shape[1], image.shape[0]), "--box")
+    [poses] = predictor.predict([image], [options.box], options.max_people)
     picture = encode_image(draw_poses(image, poses, predictor.spec.skeleton, options.min_joint_score))
     answer = native_document(poses, (image.shape[1], image.shape[0]), predictor.spec)
     picture_file, document = results_of(out)

@@ -16,11 +16,14 @@ from typing import Any, Protocol
 import numpy as np
 
 from unipose.core.choice import choose
+from unipose.core.extras import naming_extras
+from unipose.core.files import require_file
 from unipose.core.hardware import cores
-from unipose.core.model_spec import METADATA_KEY, ModelSpec
+from unipose.core.model_spec import METADATA_KEY, ModelSpec, read_spec
 from unipose.core.types import Float32
 from unipose.runtime.autoselect import fastest
 from unipose.runtime.onnx_session import metadata, open_session
+from unipose.runtime.torch_device import torch_device
 
 
 class Runtime(Protocol):
@@ -113,8 +116,14 @@ class OpenVino(Engine):
         }
         # OpenVINO gives the compiling thread a signal stack, and frees it with the model: in a thread that lives on,
         # Python's next signal handler would run on freed memory.
+        core = openvino.Core()
         with ThreadPoolExecutor(1) as compiler:
-            self._model = compiler.submit(openvino.Core().compile_model, str(path), device.upper(), settings).result()
+            compiled = compiler.submit(core.compile_model, str(path), device.upper(), settings)
+            try:
+                self._model = compiled.result()
+            except RuntimeError as error:
+                here = ", ".join(core.available_devices).lower()
+                raise ValueError(f"OpenVINO cannot run {path} on {device!r}, here are {here}: {error}") from error
 
     def _infer(self, *inputs: Float32) -> Sequence[Float32]:
         request = self._model.create_infer_request()  # the model is thread-safe, a request is not
@@ -151,9 +160,9 @@ class Torch(Engine):
 
         from unipose.runtime.cuda_graph import GraphedModule
 
-        torch_device = torch.device(device)
-        bf16 = precision == "bf16" or (precision == "auto" and torch_device.type == "cuda")
-        self._network = GraphedModule(module, torch_device, torch.bfloat16 if bf16 else torch.float32)
+        own = torch_device(device)
+        bf16 = precision == "bf16" or (precision == "auto" and own.type == "cuda")
+        self._network = GraphedModule(module, own, torch.bfloat16 if bf16 else torch.float32)
 
     def _infer(self, *inputs: Float32) -> Sequence[Float32]:
         import torch
@@ -219,6 +228,7 @@ PRECISIONS = {
 }
 
 
+@naming_extras()
 def open_runtime(
     path: str | Path, engine: str | None = None, device: str = "cpu", threads: int = 0, precision: str = "auto"
 ) -> Runtime:
@@ -229,11 +239,11 @@ def open_runtime(
     engine that does not exist or does not read such a file.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no model file {path}")
-    engine = engine or _DEFAULT.get(path.suffix)
-    if engine not in ENGINES:
-        raise ValueError(f"no engine {engine!r} for {path.name}; engines read {_READS}")
+    require_file(path, "model file")
+    if path.suffix not in _DEFAULT:
+        raise ValueError(f"{path} is no model file by its name, which ends in {' or '.join(_DEFAULT)}")
+    engine = engine or _DEFAULT[path.suffix]
+    choose(ENGINES, engine, "engine")
     if _READS.get(engine, path.suffix) != path.suffix:
         raise ValueError(f"{engine} reads {_READS[engine]} files, not {path.name}; `unipose export` converts")
     choose(PRECISIONS, precision, "precision")
@@ -244,4 +254,4 @@ def open_runtime(
 def _spec(path: str | Path, metadata: Mapping[str, str]) -> ModelSpec:
     if METADATA_KEY not in metadata:
         raise ValueError(f"{path} carries no UniPose spec; export it with `unipose export`")
-    return ModelSpec.from_json(metadata[METADATA_KEY])
+    return read_spec(path, metadata)

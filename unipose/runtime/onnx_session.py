@@ -3,7 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+from unipose.core.files import require_file
 from unipose.core.hardware import cores
+
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
 def open_session(path: str | Path, device: str = "cpu", threads: int = 0) -> Any:
@@ -11,21 +14,34 @@ def open_session(path: str | Path, device: str = "cpu", threads: int = 0) -> Any
 
     Raises ValueError for a file that is not valid ONNX, or a device that is not there.
     """
+    require_file(Path(path), "model file")
     import onnxruntime
     from onnxruntime.capi import onnxruntime_pybind11_state as errors
 
-    providers = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+    here = [kind for kind, provider in PROVIDERS.items() if provider in onnxruntime.get_available_providers()]
     kind, _, index = device.partition(":")
-    if providers.get(kind) not in onnxruntime.get_available_providers() or (index and not index.isdecimal()):
-        raise ValueError(f"ONNX Runtime has no device {device!r} here; use one of: {', '.join(providers)}")
+    if kind not in here or not (index.isdecimal() or kind == device):
+        raise ValueError(f"ONNX Runtime has no device {device!r} here; use one of: {', '.join(here)}{_other(kind)}")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or cores()
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # spinning threads would keep the cores
-    provider = (providers[kind], {"device_id": index} if index else {})
+    provider = (PROVIDERS[kind], {"device_id": index} if index else {})
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=[provider])
-    except (errors.InvalidProtobuf, errors.InvalidArgument, errors.InvalidGraph, errors.Fail) as error:
-        raise ValueError(f"{path} is not a sound ONNX file: {error}") from error
+        session = onnxruntime.InferenceSession(str(path), options, providers=[provider])
+    except _refusals(errors) as error:
+        raise ValueError(f"{path} is not a sound ONNX file, or not for {device}: {error}") from error
+    if PROVIDERS[kind] not in session.get_providers():  # it falls back to the CPU where a library is missing
+        raise ValueError(f"ONNX Runtime cannot use {device!r}, as its messages say why{_other(kind)}")
+    return session
+
+
+def _other(kind: str) -> str:
+    return "; a GPU needs the package onnxruntime-gpu, or a model's .safetensors file" if kind == "cuda" else ""
+
+
+def _refusals(errors: Any) -> tuple[type[Exception], ...]:
+    """ONNX Runtime's exceptions, which have no class in common."""
+    return tuple(kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception))
 
 
 def metadata(session: Any) -> dict[str, str]:

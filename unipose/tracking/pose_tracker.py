@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
+from unipose.core.image_input import Image, to_rgbs
 from unipose.core.pose import Pose
 from unipose.core.types import RGB, Boxes, Int64
 from unipose.inference.predictor import Predictor, crop_boxes
@@ -50,12 +51,20 @@ class PoseTracker:
         self._estimator: PoseEstimator = kind(predictor, self._tracker, max_people, min_score)
         self._every = detect_every
         self._since = detect_every  # frames since the last detection
+        self._time = -np.inf  # of the last frame
 
-    def __call__(self, images: Sequence[RGB], times: Sequence[float]) -> list[list[Pose]]:
+    def __call__(self, images: Sequence[Image], times: Sequence[float]) -> list[list[Pose]]:
         """The next frames and their times in seconds, growing -> the people of each frame, in the order of their ids.
 
         Where a detection is due, nobody is there or somebody may be gone, it takes place in the first of these frames.
+        Raises ValueError for what is no image, and for times that do not grow.
         """
+        images = to_rgbs(images)
+        if len(times) != len(images) or not (np.diff([self._time, *times]) > 0).all():
+            raise ValueError(f"each frame has a time, later than the last one's, {self._time:g} s; got {list(times)}")
+        if not images:
+            return []
+        self._time = times[-1]
         people: list[list[Pose]] = []
         if self._since >= self._every or not self._tracker.active or self._tracker.doubtful:
             self._since = 0
@@ -63,7 +72,7 @@ class PoseTracker:
         self._since += len(images)
         return people + self._estimator.track(images[len(people) :], times[len(people) :])
 
-    def update(self, image: RGB, time: float) -> list[Pose]:
+    def update(self, image: Image, time: float) -> list[Pose]:
         """The next frame and its time in seconds -> its people."""
         return self([image], [time])[0]
 
@@ -100,7 +109,7 @@ class FrameEstimator:
         parts = [part for part in np.array_split(np.arange(len(images)), self._predictor.runtime.copies) if len(part)]
 
         def predict(part: Int64) -> list[list[Pose]]:
-            return self._predictor.predict([images[i] for i in part], [boxes[i] for i in part])
+            return self._predictor.finish([self._predictor.flow(images[i], boxes[i]) for i in part])
 
         found = [poses for part in self._threads.map(predict, parts) for poses in part]
         return [self._tracker.update(poses, time, detected=False) for poses, time in zip(found, times, strict=True)]

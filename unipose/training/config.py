@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BeforeValidator, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
 from unipose.core.files import path_of
 from unipose.core.model_spec import KINDS
@@ -19,6 +19,11 @@ from unipose.training.precision import PRECISIONS
 InYaml = BeforeValidator(lambda name: path_of(name) if isinstance(name, str) else name)
 FileName = Annotated[str, InYaml]
 FilePath = Annotated[Path, InYaml]
+Natural = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Measure = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True)
@@ -35,27 +40,27 @@ class ModelConfig:
     start: FileName | None = None
     """A model file (.safetensors) of the same network to start from; another skeleton gets a new last layer."""
     output_stride: Literal[8, 16, 32] = 16
-    multi_grid: tuple[int, ...] = (1, 2, 4)
-    wasp_channels: int = 256
-    wasp_rates: tuple[int, ...] | None = None
+    multi_grid: tuple[Count, ...] = (1, 2, 4)
+    wasp_channels: Count = 256
+    wasp_rates: tuple[Count, ...] | None = None
     """Dilations of the waterfall; None: the paper's 18, 12, 6 (doubled at output stride 8)."""
     wasp_shared: bool = True
     decoder_stride: Literal[4, 8] = 4
-    decoder_channels: int = 256
-    dropout: float = 0.5
-    lstm_channels: int = 0
+    decoder_channels: Count = 256
+    dropout: Share = 0.5
+    lstm_channels: Natural = 0
     """Of UniPose-LSTM's recurrent state (the paper's convolutions have 128); 0: UniPose, for single frames."""
-    lstm_kernel: int = 11
+    lstm_kernel: Count = 11
     """Side of the three large convolutions after the LSTM."""
     lstm_alone: bool = False
     """Train the recurrent part alone, on top of the network of single frames that `start` names."""
-    input_wh: tuple[int, int] = (256, 256)
-    sigma: float = 2.0
+    input_wh: tuple[Count, Count] = (256, 256)
+    sigma: Positive = 2.0
     """Of the Gaussians, in heatmap cells."""
-    margin: float = 1.25
+    margin: Positive = 1.25
     """The crop's size over that of the person's box."""
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    std: tuple[Positive, Positive, Positive] = (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,7 @@ class DataConfig:
     val: FilePath | None = None
     skeleton: str | None = None
     """Of the network, a row of `SKELETONS`, whose keypoints the sets have by name; None: the one that all sets have."""
-    window: int = 1
+    window: Count = 1
     """Consecutive frames in a sample, for a recurrent network."""
 
 
@@ -74,23 +79,23 @@ class DataConfig:
 class AugmentConfig:
     """Random changes of the training samples."""
 
-    scale: tuple[float, float] = (0.75, 1.4)
+    scale: tuple[Positive, Positive] = (0.75, 1.4)
     """The crop's size over that of the box with its margin, from-to; a finder's: the view's over that of the image."""
-    rotation: float = 40.0
+    rotation: Measure = 40.0
     """At most so many degrees either way, with `rotation_probability`."""
-    rotation_probability: float = 0.6
-    shift: float = 0.1
+    rotation_probability: Share = 0.6
+    shift: Measure = 0.1
     """At most so far from the box's centre (a finder's view: from a person's, or the image's), in sides of the crop."""
-    flip: float = 0.5
-    half_body: float = 0.0
+    flip: Share = 0.5
+    half_body: Share = 0.0
     """The probability of a crop of the upper or the lower half of the body."""
-    appearance: float = 1.0
+    appearance: Measure = 1.0
     """Scales the probabilities of colour, blur, noise and compression; 0: none."""
-    occlusion: float = 0.25
+    occlusion: Share = 0.25
     """The probability that patches of the crop are covered."""
-    stretch: float = 1.0
+    stretch: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 1.0
     """Of a finder's views: by at most this factor is width over height changed."""
-    mosaic: float = 0.0
+    mosaic: Share = 0.0
     """Of a finder: the probability of a sample of four views, each of half the size."""
 
 
@@ -100,39 +105,39 @@ class TrainConfig:
 
     run: FilePath = Path("runs/sample")
     """The run's folder: config, log, curves, checkpoints."""
-    epochs: int = 20
-    batch_size: int = 32
+    epochs: Count = 20
+    batch_size: Count = 32
     """Samples (single images or windows) of all processes together."""
-    accumulate: int = 1
+    accumulate: Count = 1
     """Batches whose gradients are averaged for a step."""
     loss: Literal[tuple(LOSSES)] = "cross_entropy"  # type: ignore[valid-type]  # a row of the table
     """robust: a cross-entropy in which labels far from the prediction, as wrong ones are, count less.
 
     boxes: a finder's.
     """
-    joint_weights: dict[str, float] = field(default_factory=dict)
+    joint_weights: dict[str, Measure] = field(default_factory=dict)
     """Weights of keypoints in the loss, by name; 1 for all others."""
     optimizer: Literal[tuple(OPTIMIZERS)] = "adamw"  # type: ignore[valid-type]
-    lr: float = 2e-3
-    momentum: float = 0.9
+    lr: Positive = 2e-3
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     """SGD's (Nesterov), or Adam's first beta."""
-    weight_decay: float = 0.05
+    weight_decay: Measure = 0.05
     schedule: Literal[tuple(SCHEDULES)] = "cosine"  # type: ignore[valid-type]
     """After the warm-up; step: a tenth from 70 %, a hundredth from 90 % of the training."""
-    warmup_epochs: float = 0.5
-    clip_norm: float = 5.0
-    ema_decay: float = 0.999
+    warmup_epochs: Measure = 0.5
+    clip_norm: Positive = 5.0
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.999
     """Of the averaged weights that are evaluated and saved; 0: none."""
     precision: Literal[tuple(PRECISIONS)] = "auto"  # type: ignore[valid-type]
     """Of autocast; auto: bf16 if the processor has units for it, else fp32."""
     compile: bool = False
     """torch.compile: slow to start, faster afterwards."""
-    validate_every: int = 1
+    validate_every: Count = 1
     """Epochs between validations."""
-    seed: int = 0
-    workers: int = 1
+    seed: Natural = 0
+    workers: Natural = 1
     """Loader processes, of each training process."""
-    threads: int = 0
+    threads: Natural = 0
     """Of the training step on a CPU; 0: one per core."""
     device: str = "auto"
 
@@ -164,27 +169,32 @@ def read_config(
 ) -> Config:
     """Defaults, then the YAML file, then overrides like "train.epochs=5" (the value is YAML too).
 
-    Raises ValueError for an unknown key, naming the nearest right one, and for a value that does not fit.
+    Raises ValueError, which names the file, for an unknown key, with the nearest right one, and for a value that does
+    not fit.
     """
-    values = read_yaml(Path(path)) or {} if path else {}
-    if not isinstance(values, dict):
-        raise ValueError(f"{path} must hold sections of keys: {', '.join(_keys(Config))}")
+    config = defaults or Config()
+    merged = to_dict(config)
+    parts = [(f"{path}: ", read_yaml(Path(path)) or {})] if path else []
     for override in overrides:
         key, equals, value = override.partition("=")
         section, dot, name = key.partition(".")
         if not (equals and dot):
             raise ValueError(f"an override is section.key=value, got {override!r}")
-        values.setdefault(section, {})[name] = _yaml(value, override)
-    for key in _paths(values):
-        _known(key)
-    merged = to_dict(defaults or Config())
-    for section, keys in values.items():
-        merged[section].update(keys or {})
-    try:
-        return TypeAdapter(Config).validate_python(merged)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}, got {first['input']!r}") from error
+        parts.append(("", {section: {name: _yaml(value, override)}}))
+    for where, values in parts:
+        if not isinstance(values, dict):
+            raise ValueError(f"{where}it must hold sections of keys: {', '.join(_keys(Config))}")
+        for key in _paths(values):
+            _known(key, where)
+        for section, keys in values.items():
+            merged[section] |= keys or {}
+        try:
+            config = TypeAdapter(Config).validate_python(merged)
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(map(str, first["loc"]))
+            raise ValueError(f"{where}{key}: {first['msg']}, got {first['input']!r}") from error
+    return config
 
 
 def to_dict(config: Config) -> dict[str, Any]:
@@ -199,14 +209,14 @@ def _keys(cls: type) -> list[str]:
 
 def _paths(values: dict[str, Any]) -> Iterator[str]:
     for section, keys in values.items():
-        if not isinstance(keys, dict | None):
-            yield section
+        if not isinstance(keys, dict | None) or not (keys or section in _keys(Config)):
+            yield str(section)
         else:
             yield from (f"{section}.{key}" for key in keys or ())
 
 
-def _known(key: str) -> None:
+def _known(key: str, where: str) -> None:
     right = [f"{s.name}.{name}" for s in dataclasses.fields(Config) for name in _keys(s.type)]  # type: ignore[arg-type]
     if key not in right:
         nearest = get_close_matches(key, right, 1, 0.0)[0]
-        raise ValueError(f"unknown key {key!r}; did you mean {nearest!r}?")
+        raise ValueError(f"{where}unknown key {key!r}; did you mean {nearest!r}?")

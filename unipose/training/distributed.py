@@ -9,6 +9,8 @@ from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import Sampler
 
+from unipose.runtime.torch_device import torch_device
+
 
 def rank() -> int:
     return distributed.get_rank() if distributed.is_initialized() else 0
@@ -26,7 +28,7 @@ def process_group(device: str) -> Iterator[torch.device]:
     """
     kind = device if device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
     if "WORLD_SIZE" not in os.environ:
-        yield torch.device(kind)
+        yield torch_device(kind)
         return
     own = torch.device(f"cuda:{os.environ['LOCAL_RANK']}" if kind == "cuda" else kind)
     distributed.init_process_group("nccl" if own.type == "cuda" else "gloo")

@@ -17,12 +17,13 @@ from unipose.evaluation.predictions import predict_records
 from unipose.evaluation.summary import default_metric, summarise
 from unipose.inference.detectors.finder import Finder
 from unipose.inference.predictor import Predictor
-from unipose.modeling.checkpoint import deployed, load_state, save_model, save_state
+from unipose.modeling.checkpoint import deployed, load_state, read_model, save_model, save_state
 from unipose.runtime.engines import Torch
 from unipose.training import distributed
 from unipose.training.dataset import PoseDataset
 from unipose.training.finder_dataset import FinderDataset
 from unipose.training.loop import NonFiniteLoss, Trainer
+from unipose.training.resume import check_data
 from unipose.training.run_log import LogLine, RunLog, box_pictures, pose_pictures
 
 
@@ -107,9 +108,12 @@ class TrainingRun:
         RunLog(self.folder).write(self.lines)
 
     def restore(self) -> None:
-        """Load last.pt, to go on from there. Raises FileNotFoundError, and ValueError for another network's state."""
+        """Load last.pt, to go on from there. Raises FileNotFoundError, and ValueError for the state of another network,
+        or one that learned from other data.
+        """
         path = self.folder / "last.pt"
         state = load_state(path)
+        check_data(read_model(self.folder / "last.safetensors")[1], self.spec)
         try:
             for name, part in self._parts().items():
                 part.load_state_dict(state[name])

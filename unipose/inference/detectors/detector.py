@@ -8,6 +8,8 @@ import numpy as np
 
 from unipose.core.boxes import Detections
 from unipose.core.choice import choose
+from unipose.core.extras import naming_extras
+from unipose.core.image_input import Image, to_rgb
 from unipose.core.types import RGB
 from unipose.inference.detectors.finder import open_finder
 from unipose.inference.detectors.onnx_detector import OnnxDetector
@@ -34,8 +36,8 @@ class WholeImage:
 
     needs_refinement: bool = True
 
-    def detect(self, image: RGB) -> Detections:
-        height, width = image.shape[:2]
+    def detect(self, image: Image) -> Detections:
+        height, width = to_rgb(image).shape[:2]
         return Detections(np.array([[0, 0, width, height]], np.float64))
 
 
@@ -55,6 +57,7 @@ WEIGHTS = {
 """What the weights of a row are; the other rows have none."""
 
 
+@naming_extras()
 def open_detector(
     name: str, weights: str | None = None, threshold: float | None = None, device: str = "cpu", threads: int = 0
 ) -> Detector:

@@ -8,6 +8,7 @@ from unipose.core import box_maps
 from unipose.core.boxes import Detections, select_people
 from unipose.core.geometry import Affine
 from unipose.core.image import normalise, warp
+from unipose.core.image_input import Image, to_rgb
 from unipose.core.types import RGB, Float32
 from unipose.runtime.engines import Runtime, open_runtime
 
@@ -27,7 +28,8 @@ class Finder:
         if self.spec.kind != "finder":
             raise ValueError(f"{self.spec.name} is a {self.spec.kind} model, not a finder")
 
-    def detect(self, image: RGB) -> Detections:
+    def detect(self, image: Image) -> Detections:
+        image = to_rgb(image)
         [found] = self.read(self.runtime.run(self.prepare(image)[None]), [(image.shape[1], image.shape[0])])
         return found
 

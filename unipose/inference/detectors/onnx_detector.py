@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 
 from unipose.core.boxes import Detections, select_people
+from unipose.core.files import require_file
+from unipose.core.image_input import Image, to_rgb
 from unipose.core.types import RGB
 from unipose.inference.detectors.onnx_formats import FORMATS, GREY, Format, Size, Tensors
 from unipose.inference.detectors.onnx_operators import operators
@@ -25,15 +27,15 @@ class OnnxDetector:
         Raises FileNotFoundError, and ValueError for a file of no known format or a device that this machine lacks.
         """
         path = Path(weights)
-        if not path.is_file():
-            raise FileNotFoundError(f"no detector file {path}")
+        require_file(path, "detector file")
         self._session = open_session(path, device, threads)
         self._format = format_of(path, self._session)
         self._input_wh = input_wh(path, self._session, self._format)
         self._threshold = threshold
         self._try(path)
 
-    def detect(self, image: RGB) -> Detections:
+    def detect(self, image: Image) -> Detections:
+        image = to_rgb(image)
         image_wh = image.shape[1], image.shape[0]
         boxes, scores = self._format.read(self._run(image), image_wh, self._input_wh)
         return select_people(boxes, scores, image_wh, self._threshold, self._format.max_iou)

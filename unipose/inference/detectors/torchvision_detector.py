@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from unipose.core.boxes import Detections, select_people
-from unipose.core.types import RGB
+from unipose.core.files import require_file
+from unipose.core.image_input import Image, to_rgb
+from unipose.runtime.torch_device import torch_device
 
 PERSON = 1  # of torchvision's COCO categories, where 0 is the background
 
@@ -27,17 +29,14 @@ class TorchvisionDetector:
 
         if threads:
             torch.set_num_threads(threads)
-        model = load_detector(weights).eval()
-        try:
-            self._model = model.to(device)
-        except (RuntimeError, AssertionError) as error:  # an unknown device, or one that this machine lacks
-            raise ValueError(f"PyTorch has no device {device!r} here: {error}") from error
-        self._device = device
+        self._device = torch_device(device)
+        self._model = load_detector(weights).eval().to(self._device)
         self._threshold = threshold
 
-    def detect(self, image: RGB) -> Detections:
+    def detect(self, image: Image) -> Detections:
         import torch
 
+        image = to_rgb(image)
         planes = torch.from_numpy(image.transpose(2, 0, 1).astype(np.float32) / np.float32(255))
         with torch.inference_mode():
             [found] = self._model([planes.to(self._device)])
@@ -70,6 +69,5 @@ def load_detector(weights: str) -> Any:
 def _read(path: Path) -> Any:
     from unipose.modeling.pretrained import read_weights
 
-    if not path.is_file():
-        raise FileNotFoundError(f"no detector file {path}")
+    require_file(path, "detector file")
     return read_weights(path)
