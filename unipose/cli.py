@@ -1,6 +1,5 @@
 """`unipose VERB ...`: the one console command; each verb is also `python -m unipose.VERB`, or `python -m serve`."""
 
-import argparse
 import io
 import os
 import signal
@@ -8,7 +7,6 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 from textwrap import shorten
-from typing import NoReturn
 
 from unipose import __version__
 from unipose.core.extras import naming_extras
@@ -57,13 +55,6 @@ def _run_verb(verb: str, arguments: list[str]) -> int:
         module = import_module("serve.__main__" if verb == "serve" else f"unipose.{verb}")
     code: int = module.main(arguments)
     return code
-
-
-class Parser(argparse.ArgumentParser):
-    """Of a verb's arguments; what is wrong with them is one line, as every other error."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(REFUSED, f"error: {message}; {self.prog} --help says more\n")
 
 
 def exit_status(action: Callable[[], int | None]) -> int:
