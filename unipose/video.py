@@ -85,11 +85,13 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
                 if isinstance(path, Path):
                     path.parent.mkdir(parents=True, exist_ok=True)
             track_video(predictor, video, VideoOutput(out, lines), options, console, written)
+    except BrokenPipeError:  # of the standard output
+        raise
     except (IncompleteVideo, ConnectionError) as error:
         refuse(ValueError(f"{source}: {error}; {written}"))
         return 1
     except OSError as error:
-        if error.filename or isinstance(error, BrokenPipeError):
+        if error.filename:
             raise
         raise OSError(f"{' or '.join(str(path) for path in (out, lines) if path)}: {error}; {written}") from error
     except KeyboardInterrupt:
