@@ -69,7 +69,7 @@ def prepare(args: argparse.Namespace) -> str:
     record_set = read_records(args.labels)
     skeleton = record_set.skeleton
     poses = predict_records(Predictor(open_runtime(args.model), flip=True), record_set)
-    content: dict[str, Any] = json.loads(args.labels.read_bytes())
+    content: dict[str, Any] = json.loads(args.labels.read_text())
     people = {annotation["id"]: annotation for annotation in content["annotations"]}
     removed = exchanged = labels = 0
     for record, pose in zip(record_set.records, poses, strict=True):

@@ -49,7 +49,7 @@ def prepare(args: argparse.Namespace) -> str:
     alike = similarity(thumbnails(test.images.values()), thumbnails(paths))
     order = np.argsort(-alike, kind="stable")
     removed = {images[i] for i in order[: args.count]}
-    content = json.loads(args.test.read_bytes())
+    content = json.loads(args.test.read_text())
     content["images"] = [image for image in content["images"] if image["id"] not in removed]
     content["annotations"] = [person for person in content["annotations"] if person["image_id"] not in removed]
     write_changed(args.out, content, args.test)

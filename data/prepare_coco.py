@@ -29,7 +29,7 @@ def read_skeleton(path: Path | None) -> Skeleton:
     if path is None:
         return SKELETONS["coco17"]
     try:
-        return skeleton_from_names(**yaml.safe_load(path.read_bytes()))
+        return skeleton_from_names(**yaml.safe_load(path.read_text()))
     except (TypeError, ValueError, yaml.YAMLError) as error:
         raise ValueError(f"{path}: not a skeleton: {error}") from error
 

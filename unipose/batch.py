@@ -14,8 +14,7 @@ from typing import TextIO
 
 from rich.console import Console
 
-from unipose.cli import INTERRUPTED, exit_status
-from unipose.core.arguments import Parser
+from unipose.cli import INTERRUPTED, Parser, exit_status
 from unipose.core.files import refuse_overwrite
 from unipose.core.image import IMAGE_SUFFIXES
 from unipose.pipelines.options import (

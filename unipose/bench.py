@@ -15,8 +15,7 @@ from rich.table import Table
 
 from unipose.benchmark.peers import Candidate, matmul_flops, median_time, model_candidates, peer_candidates
 from unipose.benchmark.throughput import loading_rate, measure_in_turn, step_rate, training_rate
-from unipose.cli import exit_status
-from unipose.core.arguments import Parser
+from unipose.cli import Parser, exit_status
 from unipose.core.metrics import pck
 from unipose.core.ranges import within
 from unipose.core.types import Float64

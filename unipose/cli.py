@@ -9,6 +9,7 @@ from importlib import import_module
 from textwrap import shorten
 
 from unipose import __version__
+from unipose.core.arguments import Parser as Parser
 from unipose.core.extras import naming_extras
 
 REFUSED = 2  # the exit status of a command that was asked for something impossible, and did nothing

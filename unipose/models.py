@@ -6,8 +6,7 @@ from typing import Any
 
 import torch
 
-from unipose.cli import exit_status
-from unipose.core.arguments import Parser
+from unipose.cli import Parser, exit_status
 from unipose.core.choice import choose
 from unipose.core.ranges import within
 from unipose.modeling.classifier import Classifier

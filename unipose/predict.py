@@ -5,8 +5,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from unipose.cli import exit_status, refuse
-from unipose.core.arguments import Parser
+from unipose.cli import Parser, exit_status, refuse
 from unipose.core.draw import MIN_SCORE
 from unipose.core.files import refuse_overwrite
 from unipose.core.image import images_in

@@ -10,8 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.logging import RichHandler
 
-from unipose.cli import INTERRUPTED, exit_status, refuse
-from unipose.core.arguments import Parser
+from unipose.cli import INTERRUPTED, Parser, exit_status, refuse
 from unipose.core.files import refuse_overwrite
 from unipose.core.image import IMAGE_SUFFIXES
 from unipose.core.pose_formats import holds_poses

@@ -11,7 +11,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from unipose.core.draw import contact_sheet, draw_poses
-from unipose.core.files import write_atomically
 from unipose.core.image import encode_image, read_image
 from unipose.core.pose import Pose
 from unipose.core.types import RGB
@@ -32,12 +31,13 @@ img { max-width: 100%; } code { overflow-wrap: anywhere; } :root { color-scheme:
 
 def write_report(folder: Path, evaluation: Evaluation) -> None:
     """report.html, which holds everything, and its pictures: gallery.png and, where there is one, reliability.png."""
+    folder.mkdir(parents=True, exist_ok=True)
     worst = encode_image(gallery(evaluation.record_set, evaluation.poses), ".png")
-    write_atomically(folder / "gallery.png", worst)
+    (folder / "gallery.png").write_bytes(worst)
     plot = reliability_plot(evaluation.report) if "reliability" in evaluation.report else None
     if plot:
-        write_atomically(folder / "reliability.png", plot)
-    write_atomically(folder / "report.html", to_html(evaluation.report, worst, plot).encode())
+        (folder / "reliability.png").write_bytes(plot)
+    (folder / "report.html").write_text(to_html(evaluation.report, worst, plot))
 
 
 def gallery(record_set: RecordSet, poses: Sequence[Pose], count: int = 24) -> RGB:
