@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from unipose import __version__
+from unipose.core.arguments import Parser
 from unipose.core.heatmap import DECODERS
 from unipose.core.image import Limits
 from unipose.inference.detectors.detector import DETECTORS, THRESHOLDS
@@ -111,7 +112,7 @@ class Settings(BaseSettings):
 
 def read_settings(argv: Sequence[str] | None = None) -> Settings:
     """Options override the environment, which overrides the defaults. Raises ValueError with one line for the user."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="unipose serve",
         description="Human pose from photos over HTTP.",
         epilog=f"Every option is also an environment variable, which the option outranks: --port is {PREFIX}PORT.",

@@ -1,11 +1,15 @@
+import json
 import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
 from unipose import __version__, cli
+from unipose.core.image import read_image
+from unipose.datasets.synthetic.images import draw_sample
 
 
 @pytest.mark.parametrize("verb", cli.VERBS)
@@ -34,14 +38,122 @@ def test_a_verb_is_a_module_too():
     assert run.returncode == 0 and "usage: unipose predict" in run.stdout
 
 
-@pytest.mark.parametrize("verb", ["train", "serve", "video"])
-def test_a_missing_extra_is_named(verb, monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("verb", "extra"), [("train", "train"), ("serve", "serve"), ("video", "video"), ("batch", "ray")]
+)
+def test_a_missing_extra_is_named(verb, extra, monkeypatch, capsys):
     def missing(name):
         raise ModuleNotFoundError("No module named 'torch'", name="torch")
 
     monkeypatch.setattr(cli, "import_module", missing)
     assert cli.main([verb]) == 2
-    assert f"pip install 'unipose[{verb}]'" in capsys.readouterr().err
+    line = f"error: {verb} needs torch, which is not installed: pip install 'unipose[{extra}]'\n"
+    assert capsys.readouterr().err == line
+
+
+def test_a_broken_library_is_told_as_it_says(capsys):
+    def broken():
+        raise ImportError("libGL.so.1: cannot open shared object file:\n  No such file or directory")
+
+    assert cli.exit_status(broken) == cli.REFUSED
+    assert capsys.readouterr().err == "error: libGL.so.1: cannot open shared object file: No such file or directory\n"
+
+
+def test_ctrl_c_is_one_line(capsys):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    assert cli.exit_status(interrupted) == cli.INTERRUPTED
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photos")
+    draw_sample(folder, count=5, seed=4)
+    return folder / "images"
+
+
+def run(words, **streams):
+    return subprocess.Popen([sys.executable, "-m", "unipose.cli", *map(str, words)], stderr=subprocess.PIPE, **streams)
+
+
+COMMANDS = {
+    "help": ["--help"],
+    "models": ["models", "res2net_s"],
+    "predict": ["predict", "PHOTOS", "--out", "OUT"],
+    "video": ["video", "PHOTOS", "--json", "-"],
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("stdout", ["closed pipe", "full"])
+def test_a_standard_output_that_takes_nothing(photos, tmp_path, name, stdout):
+    """As after `| head`, and on a full disk; what has been written into files is whole."""
+    words = [{"PHOTOS": photos, "OUT": tmp_path / "out"}.get(word, word) for word in COMMANDS[name]]
+    if stdout == "full":
+        with open("/dev/full", "wb") as full:
+            process = run(words, stdout=full)
+    else:
+        reader, writer = os.pipe()
+        os.close(reader)
+        process = run(words, stdout=writer)
+        os.close(writer)
+    error = process.communicate()[1].decode()
+    code, why = (
+        (2, "No space left on device") if stdout == "full" else (141, "nobody reads the standard output any more")
+    )
+    assert process.returncode == code, error
+    assert error.startswith("error: ") and why in error and error.count("\n") == 1
+    for path in (tmp_path / "out").glob("*.json"):
+        json.loads(path.read_bytes())
+    assert not list(tmp_path.rglob("*.part"))
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_streams_that_are_closed(photos, tmp_path, closed):
+    """No file gets their places, and nothing is said into it."""
+    words = [sys.executable, "-m", "unipose.cli", "predict", photos, photos / "none.jpg", "--out", tmp_path / "out"]
+    done = subprocess.run(["sh", "-c", f'exec "$@" {closed}', "sh", *map(str, words)], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr and done.stderr.count("\n") == ("2>" not in closed)
+    assert len(list((tmp_path / "out").glob("*.json"))) == 5
+    for photo in photos.iterdir():
+        read_image(photo)
+
+
+def test_a_training_is_interrupted_and_goes_on(photos, tmp_path):
+    settings = [
+        "model.input_wh=[64,64]", "model.wasp_channels=16", "model.decoder_channels=16", "train.threads=1",
+        "train.batch_size=4", f"data.train=[{photos.parent}/train.json]", f"train.run={tmp_path}", "train.epochs=999",
+    ]  # fmt: skip
+    process = run(["train", *settings], start_new_session=True, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "log.jsonl").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)  # to its loaders, too, as the terminal does
+    error = process.communicate()[1].decode()
+    assert process.returncode != 0
+    assert error == f"interrupted: {tmp_path}: --resume goes on after the last whole epoch\n"
+    assert not list(tmp_path.glob("*.part"))
+    epochs = len((tmp_path / "log.jsonl").read_text(encoding="utf-8").splitlines())
+    again = run(["train", *settings[:-1], f"train.epochs={epochs + 1}", "--resume"], stdout=subprocess.DEVNULL)
+    assert (again.communicate()[1], again.returncode) == (b"", 0)
+
+
+def test_names_and_configurations_in_a_locale_that_is_not_utf_8(photos, tmp_path):
+    """Names as bytes come out as they came in, whatever the locale or PYTHONIOENCODING says."""
+    photo, config = tmp_path / "f\u00fc \u0444.jpg", tmp_path / "mine.yaml"
+    photo.write_bytes(next(photos.iterdir()).read_bytes())
+    config.write_text("# \u0444\nmodel: {trunk: \u0444}", encoding="utf-8")
+    for more in ({}, {"PYTHONIOENCODING": "ascii:strict"}):
+        environment = os.environ | {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"} | more
+        done = run(["predict", photo, "--out", tmp_path / "out"], env=environment, stdout=subprocess.PIPE)
+        out, error = done.communicate()
+        assert (done.returncode, error) == (0, b"") and os.fsencode(photo.stem) in out
+        refused = run(["train", config], env=environment)
+        assert b"error: no trunk '" in refused.communicate()[1] and refused.returncode == 2
+    assert (tmp_path / "out" / f"{photo.stem}.pose.json").exists()
 
 
 def test_the_first_process_of_a_container_stops_when_it_is_told(monkeypatch):

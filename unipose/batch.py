@@ -14,7 +14,8 @@ from typing import TextIO
 
 from rich.console import Console
 
-from unipose.cli import INTERRUPTED, Parser, exit_status
+from unipose.cli import INTERRUPTED, exit_status
+from unipose.core.arguments import Parser
 from unipose.core.file_kinds import IMAGE_SUFFIXES, UNREAD_SUFFIXES, VIDEO_SUFFIXES
 from unipose.core.files import refuse_overwrite
 from unipose.core.folders import files_below

@@ -16,7 +16,8 @@ from rich.table import Table
 from unipose.benchmark.peers import Candidate, matmul_flops, median_time, model_candidates, peer_candidates
 from unipose.benchmark.photograph import PARTS, photograph_calls
 from unipose.benchmark.throughput import loading_rate, measure_in_turn, step_rate, training_rate
-from unipose.cli import Parser, exit_status
+from unipose.cli import exit_status
+from unipose.core.arguments import Parser
 from unipose.core.hardware import cores
 from unipose.core.image import read_image
 from unipose.core.metrics import pck

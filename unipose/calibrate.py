@@ -9,7 +9,8 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from unipose.cli import Parser, exit_status
+from unipose.cli import exit_status
+from unipose.core.arguments import Parser
 from unipose.core.files import is_model_file, refuse_overwrite
 from unipose.core.folders import images_in
 from unipose.core.image import read_image

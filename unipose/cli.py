@@ -1,6 +1,5 @@
 """`unipose VERB ...`: the one console command; each verb is also `python -m unipose.VERB`, or `python -m serve`."""
 
-import argparse
 import io
 import os
 import signal
@@ -8,7 +7,6 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 from textwrap import shorten
-from typing import NoReturn
 
 from unipose import __version__
 from unipose.core.extras import naming_extras
@@ -37,9 +35,13 @@ VERBS = {
 
 
 def main(argv: list[str] | None = None) -> int:
+    return exit_status(lambda: _main(sys.argv[1:] if argv is None else argv))
+
+
+def _main(argv: list[str]) -> int:
     if os.getpid() == 1:  # in a container, where the kernel keeps from the first process what it does not handle
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    verb, *rest = (sys.argv[1:] if argv is None else argv) or ["--help"]
+    verb, *rest = argv or ["--help"]
     if verb in ("-h", "--help"):
         print(f"unipose {__version__}\nusage: unipose VERB ... (unipose VERB --help says more)\n")
         print("\n".join(f"  {name:10}{what}" for name, what in VERBS.items()))
@@ -49,21 +51,10 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     if verb not in VERBS:
         return refuse(ValueError(f"no verb {verb!r}; choose one of {', '.join(VERBS)}"))
-    return exit_status(lambda: _run_verb(verb, rest))
-
-
-def _run_verb(verb: str, arguments: list[str]) -> int:
     with naming_extras(verb, VERB_EXTRAS.get(verb, "train")):
         module = import_module("serve.__main__" if verb == "serve" else f"unipose.{verb}")
-    code: int = module.main(arguments)
+    code: int = module.main(rest)
     return code
-
-
-class Parser(argparse.ArgumentParser):
-    """Of a verb's arguments; what is wrong with them is one line, as every other error."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(REFUSED, f"error: {message}; {self.prog} --help says more\n")
 
 
 def exit_status(action: Callable[[], int | None]) -> int:
@@ -77,7 +68,7 @@ def exit_status(action: Callable[[], int | None]) -> int:
     try:
         with naming_extras():
             status = action() or 0
-        _flush_output()
+        _flush_output()  # here, where its error is told
     except KeyboardInterrupt:
         status = INTERRUPTED
         print("interrupted", file=sys.stderr)
@@ -100,8 +91,12 @@ def refuse(error: ImportError | ValueError | OSError) -> int:
 
 
 def _flush_output() -> None:
-    if sys.stdout:  # none where it is closed
-        sys.stdout.flush()
+    try:
+        if sys.stdout:  # none where it is closed
+            sys.stdout.flush()
+    except OSError as error:
+        error.filename = "the standard output"
+        raise
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from unipose.cli import Parser, exit_status
+from unipose.cli import exit_status
+from unipose.core.arguments import Parser
 from unipose.core.files import read_json, refuse_overwrite, write_atomically
 from unipose.core.heatmap import DECODERS
 from unipose.core.types import Json

@@ -10,7 +10,8 @@ import onnx
 import torch
 from torch import nn
 
-from unipose.cli import Parser, exit_status
+from unipose.cli import exit_status
+from unipose.core.arguments import Parser
 from unipose.core.extras import EXTRAS
 from unipose.core.files import is_model_file, refuse_overwrite, write_atomically
 from unipose.core.model_spec import METADATA_KEY, ModelSpec

@@ -6,7 +6,8 @@ from typing import Any
 
 import torch
 
-from unipose.cli import Parser, exit_status
+from unipose.cli import exit_status
+from unipose.core.arguments import Parser
 from unipose.core.choice import choose
 from unipose.core.number import within
 from unipose.modeling.classifier import Classifier

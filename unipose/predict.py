@@ -5,7 +5,8 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from unipose.cli import Parser, exit_status, refuse
+from unipose.cli import exit_status, refuse
+from unipose.core.arguments import Parser
 from unipose.core.draw import MIN_SCORE
 from unipose.core.files import refuse_overwrite
 from unipose.core.folders import images_in

@@ -16,7 +16,8 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import datasets
 from torchvision.transforms import v2
 
-from unipose.cli import Parser, exit_status
+from unipose.cli import exit_status
+from unipose.core.arguments import Parser
 from unipose.core.choice import choose
 from unipose.core.files import refuse_overwrite
 from unipose.core.number import within

@@ -11,8 +11,9 @@ import onnx
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from unipose.cli import Parser, exit_status
+from unipose.cli import exit_status
 from unipose.core import box_maps, heatmap
+from unipose.core.arguments import Parser
 from unipose.core.files import is_model_file, refuse_overwrite, write_atomically
 from unipose.core.image import read_image
 from unipose.core.model_spec import METADATA_KEY

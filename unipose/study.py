@@ -15,7 +15,8 @@ from pydantic import TypeAdapter
 from rich.console import Console
 
 from unipose.benchmark.throughput import measure_in_turn, step_rate
-from unipose.cli import Parser, exit_status
+from unipose.cli import exit_status
+from unipose.core.arguments import Parser
 from unipose.core.files import write_atomically
 from unipose.core.number import within
 from unipose.modeling.checkpoint import build_network, load_model

@@ -7,7 +7,8 @@ import yaml
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from unipose.cli import INTERRUPTED, Parser, exit_status
+from unipose.cli import INTERRUPTED, exit_status
+from unipose.core.arguments import Parser
 from unipose.core.files import write_atomically
 from unipose.evaluation.box_ap import refuse_nobody
 from unipose.evaluation.summary import annotated, default_metric, summarise

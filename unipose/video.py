@@ -8,7 +8,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from unipose.cli import INTERRUPTED, Parser, exit_status, refuse
+from unipose.cli import INTERRUPTED, exit_status, refuse
+from unipose.core.arguments import Parser
 from unipose.core.files import refuse_overwrite
 from unipose.core.folders import images_in
 from unipose.core.number import Number
@@ -79,13 +80,11 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
                 if isinstance(path, Path):
                     path.parent.mkdir(parents=True, exist_ok=True)
             track_video(predictor, video, VideoOutput(out, lines), options, console, written)
+    except BrokenPipeError:  # of the standard output
+        raise
     except (IncompleteVideo, ConnectionError) as error:
         refuse(ValueError(f"{source}: {error}; {written}"))
         return 1
-    except OSError as error:
-        if error.filename or isinstance(error, BrokenPipeError):
-            raise
-        raise OSError(f"{' or '.join(str(path) for path in (out, lines) if path)}: {error}; {written}") from error
     except KeyboardInterrupt:
         print(f"interrupted: {written}", file=sys.stderr)
         return INTERRUPTED

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -85,7 +86,7 @@ def _read(source: ImageFile, max_bytes: int) -> tuple[str, bytes]:
         name, path = os.fspath(source), Path(source)
         if path.is_dir():
             raise IsADirectoryError(f"{name} is a folder; name an image in it")
-        if "://" in name and not path.exists():
+        if re.match("[a-z]{2,}:/", name) and not path.exists():
             raise FileNotFoundError(f"{name} is an address, and none is fetched: download the image first")
         size = path.stat().st_size
         data = b"" if size > max_bytes else path.read_bytes()

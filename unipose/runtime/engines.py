@@ -123,7 +123,9 @@ class OpenVino(Engine):
                 self._model = compiled.result()
             except RuntimeError as error:
                 here = ", ".join(core.available_devices).lower()
-                raise ValueError(f"OpenVINO cannot run {path} on {device!r}, here are {here}: {error}") from error
+                raise ValueError(
+                    f"OpenVINO cannot run {path} on device {device!r}; here are {here}: {error}"
+                ) from error
 
     def _infer(self, *inputs: Float32) -> Sequence[Float32]:
         request = self._model.create_infer_request()  # the model is thread-safe, a request is not

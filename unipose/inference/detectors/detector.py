@@ -10,6 +10,7 @@ from unipose.core.boxes import Detections
 from unipose.core.choice import choose
 from unipose.core.extras import naming_extras
 from unipose.core.image_input import Image, to_rgb
+from unipose.core.number import within
 from unipose.core.types import RGB
 from unipose.inference.detectors.finder import open_finder
 from unipose.inference.detectors.onnx_detector import OnnxDetector
@@ -70,8 +71,7 @@ def open_detector(
     """
     build = choose(DETECTORS, name, "detector")
     threshold = THRESHOLDS.get(name, 0.0) if threshold is None else threshold
-    if not 0 <= threshold <= 1:
-        raise ValueError(f"the detector's threshold is a score from 0 to 1, got {threshold}")
+    within("the detector's threshold, a score,", threshold, 0, 1)
     if name not in WEIGHTS:
         if weights:
             raise ValueError(f"the detector {name!r} has no weights; leave --detector-weights {weights} out")
