@@ -49,7 +49,7 @@ FAULTS = {
     "a box of no area": (first(bbox=[0, 0, 0, 0]), "annotation 11 (3.png): bbox [0, 0, 0, 0] has no area"),
     "a box of text": (first(bbox="none"), "annotation 11 (3.png): bbox must be 4 numbers"),
     "NaN": (first(keypoints=[float("nan"), 30, 2] * 17), "annotation 11 (3.png): keypoints must be finite numbers"),
-    "an id twice": (first(id=12), "annotations: id 12 is used twice"),
+    "an id twice": (first(id=12), "annotations: id 12 is there twice"),
     "an image that is not listed": (first(image_id=4), "annotation 11: image 4 is not in the list of images"),
 }
 

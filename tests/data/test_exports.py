@@ -100,9 +100,9 @@ def test_merged_sets_whose_ids_collide_are_refused(tmp_path, capsys, repeated):
     lists = {kind: one[kind] + other[kind] for kind in ("images", "annotations")}
     path.write_text(json.dumps(one | lists))
     assert main([str(path), "--out", str(tmp_path / "out")]) == 2
-    assert f"error: {path}: {repeated}: id 0 is used twice; each" in capsys.readouterr().err
+    assert f"error: {path}: {repeated}: id 0 is there twice; each" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
-    with pytest.raises(ValueError, match=f"{repeated}: id 0 is used twice; each"):
+    with pytest.raises(ValueError, match=f"{repeated}: id 0 is there twice; each"):
         read_records(path)
 
 

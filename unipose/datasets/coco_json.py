@@ -91,7 +91,7 @@ def document(
 
 def check_frames(content: Json) -> None:
     """Raises ValueError where the frames of videos are not those of the list of videos, or not of their own."""
-    once((video["id"] for video in content.get("videos", ())), "videos: id {} is used twice")
+    once((video["id"] for video in content.get("videos", ())), "videos: id", "each needs its own")
     frames = [(image["video_id"], image["frame_id"]) for image in content["images"] if "video_id" in image]
     if len(set(frames)) != len(frames):
         raise ValueError("images: a frame of a video is there twice")

@@ -111,7 +111,7 @@ def image_header(file: Path | io.BytesIO) -> tuple[tuple[int, int], int]:
     """(width, height) as stored, and the EXIF orientation. Raises ValueError for what `read_image` does not read."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # nothing is decoded
+            warnings.simplefilter("ignore")  # of many pixels, as nothing is decoded, and of damaged EXIF data
             with Image.open(file, formats=_FORMATS) as image:
                 known = image.format != "PNG" or "exif" in image.info  # else Pillow would decode a PNG to look for it
                 return image.size, exif_orientation(image) if known else 1

@@ -36,9 +36,9 @@ def check_images(content: Any) -> list[Json]:
     if not content["images"]:
         raise ValueError("lists no images")
     images = [_image(image) for image in content["images"]]
-    once((image["id"] for image in images), "images: id {} is used twice; each image needs its own")
+    once((image["id"] for image in images), "images: id", "each image needs its own")
     names = (normpath(normalize("NFC", image["file_name"].replace("\\", "/"))) for image in images)
-    once(names, "images: {} is listed twice; one entry has all people of an image")
+    once(names, "images:", "one entry has all people of an image")
     return images
 
 
@@ -67,11 +67,12 @@ def _is_text(name: str) -> bool:
         return False
 
 
-def once(values: Iterable[Any], message: str) -> None:
+def once(values: Iterable[Any], what: str, right: str) -> None:
+    """Raises ValueError for a value that is there twice: what it is, and what would be right."""
     seen: set[Any] = set()
     for value in values:
         if value in seen:
-            raise ValueError(message.format(value))
+            raise ValueError(f"{what} {value} is there twice; {right}")
         seen.add(value)
 
 
@@ -94,7 +95,7 @@ def pose_category(content: Json, name: str | None = None) -> Json:
     one called person, or the only one. Its id is a whole number, and its names are text.
     """
     known = [_category(category) for category in content["categories"]]
-    once((category["id"] for category in known), "categories: id {} is used twice; each needs its own")
+    once((category["id"] for category in known), "categories: id", "each needs its own")
     posed = [category for category in known if "keypoints" in category]
     found, what = posed, "with keypoints"
     if name is not None:
@@ -102,7 +103,7 @@ def pose_category(content: Json, name: str | None = None) -> Json:
     elif not posed:
         found, what = [c for c in known if c["name"].casefold() == "person"] or known, "of boxes"
     elif len(posed) > 1:
-        used = {str(annotation.get("category_id")) for annotation in content["annotations"]}
+        used = {str(annotation.get("category_id")).removesuffix(".0") for annotation in content["annotations"]}
         found = [category for category in posed if str(category["id"]) in used] or posed
     if len(found) != 1:
         names = ", ".join(category["name"] for category in found or known)
@@ -121,6 +122,6 @@ def _category(category: Json) -> Json:
     if not isinstance(keypoints, list) or not all(isinstance(keypoint, str | int) for keypoint in keypoints):
         raise ValueError(f"category {name}: keypoints must be a list of names, got {short(keypoints)}")
     keypoints = [str(keypoint) for keypoint in keypoints]
-    once(keypoints, f"category {name}: two keypoints are called {{!r}}; each needs its own name")
+    once(keypoints, f"category {name}: the keypoint", "each needs its own name")
     plain = {key: value for key, value in category.items() if key != "keypoints"} | {"id": number, "name": name}
     return plain | ({"keypoints": keypoints} if keypoints else {})

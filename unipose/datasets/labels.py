@@ -69,7 +69,7 @@ def check_people(content: Json, images: Sequence[Json], category: str | None = N
                 people.append(_person(annotation, chosen, listed))
         except ValueError as error:
             raise ValueError(f"{_where(annotation, listed)}: {error}") from None
-    once((person["id"] for person in people), "annotations: id {} is used twice; each needs its own")
+    once((person["id"] for person in people), "annotations: id", "each needs its own")
     return _complete(people, listed, chosen)
 
 

@@ -174,7 +174,7 @@ def read_config(
     """
     config = defaults or Config()
     merged = to_dict(config)
-    parts = [(f"{path}: ", read_yaml(Path(path)) or {})] if path else []
+    parts = [(f"{path}: ", read_yaml(Path(path)))] if path else []
     for override in overrides:
         key, equals, value = override.partition("=")
         section, dot, name = key.partition(".")
