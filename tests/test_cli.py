@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import pytest
 
@@ -127,7 +128,9 @@ def test_a_training_is_interrupted_and_goes_on(photos, tmp_path):
         "model.input_wh=[64,64]", "model.wasp_channels=16", "model.decoder_channels=16", "train.threads=1",
         "train.batch_size=4", f"data.train=[{photos.parent}/train.json]", f"train.run={tmp_path}", "train.epochs=999",
     ]  # fmt: skip
-    process = run(["train", *settings], start_new_session=True, stdout=subprocess.DEVNULL)
+    # Where the tests run in the background of a shell, children would ignore SIGINT.
+    heeds = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    process = run(["train", *settings], start_new_session=True, preexec_fn=heeds, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
     while not (tmp_path / "log.jsonl").exists() and time.monotonic() < deadline:
         time.sleep(0.05)

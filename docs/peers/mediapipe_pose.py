@@ -51,16 +51,14 @@ class MediaPipe:
         self.landmarks, self.margin = landmarks, margin
         self.spec = SimpleNamespace(name="MediaPipe Pose", skeleton=COCO, state_channels=0)
 
-    def predict(
-        self,
-        images: Sequence[RGB],
-        boxes: Sequence[Boxes | None] | None = None,
-        max_people: int | None = None,
-        min_score: float | None = None,
-    ) -> list[list[Pose]]:
-        """As `Predictor.predict`; its own thresholds decide whether there is somebody."""
-        asked = boxes if boxes is not None else [None] * len(images)
-        return [self._people(image, given) for image, given in zip(images, asked, strict=True)]
+    def flow(
+        self, image: RGB, boxes: Boxes | None = None, max_people: int | None = None, min_score: float | None = None
+    ) -> list[Pose]:
+        """As `Predictor.flow`, done at once; its own thresholds decide whether there is somebody."""
+        return self._people(image, boxes)
+
+    def finish(self, flows: Sequence[list[Pose]]) -> list[list[Pose]]:
+        return list(flows)
 
     def _people(self, image: RGB, boxes: Boxes | None) -> list[Pose]:
         height, width = image.shape[:2]
@@ -134,8 +132,13 @@ def rows(predictors: Predictors, lsp: RecordSet, coco: RecordSet, empty: Sequenc
     times: dict[str, list[float]] = {name: [] for name in predictors}
     for _ in range(ROUNDS):
         for name, p in predictors.items():
-            times[name] += chain.from_iterable(call_times(partial(p.predict, [i]), warm_up=False) for i in images)
+            answer = partial(_answer, p)
+            times[name] += chain.from_iterable(call_times(partial(answer, image), warm_up=False) for image in images)
     yield "a photograph of LSP, ms", [f"{1000 * median(seconds):.1f}" for seconds in times.values()]
+
+
+def _answer(predictor: unipose.Predictor | MediaPipe, image: RGB) -> list[list[Pose]]:
+    return predictor.finish([predictor.flow(image)])
 
 
 def _ap(poses: Sequence[Pose], record_set: RecordSet, judged: RecordSet) -> str:

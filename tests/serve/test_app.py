@@ -45,7 +45,8 @@ def test_one_pose_for_each_box_in_order(client, request_):
         assert pose.keys() == {"box", "score", "keypoints"}
         assert [keypoint["name"] for keypoint in pose["keypoints"]] == list(SKELETONS["lsp14"].keypoints)
         assert np.abs(joints(pose) - ramp_joints(SIZE)).max() < 0.3
-        assert pose["score"] == pytest.approx(np.mean([keypoint["score"] for keypoint in pose["keypoints"]]), abs=1e-3)
+        best = sorted(keypoint["score"] for keypoint in pose["keypoints"])[-12:]
+        assert pose["score"] == pytest.approx(np.mean(best), abs=1e-3)
 
 
 def test_without_boxes_the_person_is_found_in_two_passes(client):

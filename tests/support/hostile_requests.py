@@ -9,7 +9,7 @@ from tests.support.wire import form, head, part, request
 Requests = Iterator[tuple[str, bytes | list[bytes], tuple[int, ...]]]
 PHOTO = photo()
 IMAGE = part(b"image", PHOTO, filename=b"photo.png")
-RIGHT_BOXES = ["[]", "[[20, 10, 190, 140]]", " [ [2e1,1E1,190.0,140] ]\n", "[[-1e6, -1e6, 1e6, 1e6]]", "[[0, 0, 1, 1]]"]
+RIGHT_BOXES = ["[]", "[[20, 10, 190, 140]]", " [ [2e1,1E1,190.0,140] ]\n", "[[-1e6, -1e6, 1e6, 1e6]]", "[[0, 0, 2, 2]]"]
 WRONG_BOXES = {
     "nothing": "",
     "words": "all of them",

@@ -32,38 +32,39 @@ def image():
 
 @pytest.mark.parametrize("box", [None, (30, 10, 61.5, 44), (30.6, 20.2, 300, 44), (-9, -3, 38, 22)])
 def test_keypoints_are_those_of_the_image(image, box):
-    [[pose]] = MediaPipe(bright).predict([image], None if box is None else [np.array([box], np.float64)])
+    [pose] = MediaPipe(bright).flow(image, None if box is None else np.array([box], np.float64))
     np.testing.assert_allclose(pose.xy_image, np.tile(BRIGHT, (17, 1)), atol=1e-6)
     assert (pose.score == 0.7).all()
 
 
 def test_nobody_is_nobody_and_in_a_box_a_pose_that_is_wrong(image):
     dark = np.zeros_like(image)
-    assert [len(poses) for poses in MediaPipe(bright).predict([dark, image])] == [0, 1]
-    [[nobody, somebody]] = MediaPipe(bright).predict([image], [np.array([[0, 0, 20, 20], [30, 10, 50, 30]], float)])
+    peer = MediaPipe(bright)
+    assert [len(poses) for poses in peer.finish([peer.flow(dark), peer.flow(image)])] == [0, 1]
+    nobody, somebody = peer.flow(image, np.array([[0, 0, 20, 20], [30, 10, 50, 30]], float))
     assert np.isnan(nobody.xy_image).all() and np.isfinite(somebody.xy_image).all()
 
 
 def test_a_margin_shows_what_is_beside_the_box(image):
-    box = [np.array([[40, 10, 60, 30]], np.float64)]  # BRIGHT is 3 pixels to the left of it
+    box = np.array([[40, 10, 60, 30]], np.float64)  # BRIGHT is 3 pixels to the left of it
     for margin, seen in ((0.1, False), (0.2, True)):
-        [[pose]] = MediaPipe(bright, margin).predict([image], box)
+        [pose] = MediaPipe(bright, margin).flow(image, box)
         assert np.isfinite(pose.xy_image).all() == seen
 
 
 @pytest.fixture
 def sets(tmp_path):
     """The drawn figures as LSP, and with COCO's keypoints, the nose made up, as COCO."""
-    draw_sample(tmp_path, count=30, seed=4, size_wh=(320, 240))
+    draw_sample(tmp_path, count=30, seed=4, size_wh=(320, 240), figures=(1,))
     lsp = read_records(tmp_path / "test.json")
-    content = json.loads(lsp.path.read_text())
+    content = json.loads(lsp.path.read_text(encoding="utf-8"))
     for person, record in zip(content["annotations"], lsp.onto(COCO).records, strict=True):
         keypoints = np.column_stack([record.xy_image, 2 * record.labelled])
         keypoints[0] = [*record.xy_image[5:7].mean(axis=0), 2]
         person |= {"keypoints": keypoints.ravel().tolist(), "num_keypoints": int((keypoints[:, 2] > 0).sum())}
     content["categories"] = [COCO.to_coco_category()]
     path = tmp_path / "coco.json"
-    path.write_text(json.dumps(content))
+    path.write_text(json.dumps(content), encoding="utf-8")
     return lsp, read_records(path)
 
 
