@@ -126,7 +126,7 @@ def test_streams_that_are_closed(photos, tmp_path, closed):
 def test_a_training_is_interrupted_and_goes_on(photos, tmp_path):
     settings = [
         "model.input_wh=[64,64]", "model.wasp_channels=16", "model.decoder_channels=16", "train.threads=1",
-        "train.batch_size=4", f"data.train=[{photos.parent}/train.json]", f"train.run={tmp_path}", "train.epochs=999",
+        "train.batch_size=2", f"data.train=[{photos.parent}/train.json]", f"train.run={tmp_path}", "train.epochs=999",
     ]  # fmt: skip
     # Where the tests run in the background of a shell, children would ignore SIGINT.
     heeds = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
