@@ -211,7 +211,10 @@ def test_an_error_anywhere_surfaces_soon(tmp_path, outputs, part, monkeypatch, c
         (["-o", "{folder}/out.gif"], "a video is written as"),
         (["--json", "{folder}/out.jsonl", "--batch", "0"], "from 1 up, got 0"),
         (["--json", "{folder}/out.jsonl", "--detect-every", "0"], "from 1 up, got 0"),
-        (["--json", "{folder}/none/out.jsonl"], "no folder {folder}/none to write out.jsonl into; make it first"),
+        (
+            ["--json", "{folder}/none/out.jsonl"],
+            "none/out.jsonl: there is no folder {folder}/none; make it first",
+        ),
         (["--json", "{folder}/out.jsonl", "--model", "none.onnx"], "no model file none.onnx"),
         (["--json", "{folder}/out.jsonl", "--detector", "onnx"], "needs weights"),
     ],

@@ -60,7 +60,7 @@ def check_outputs(source: str, output: VideoOutput, force: bool) -> None:
     outputs = [path for path in (output.video, output.lines) if isinstance(path, Path)]
     for path in outputs:
         if not path.parent.is_dir():
-            raise ValueError(f"there is no folder {path.parent} to write {path.name} into; make it first")
+            raise ValueError(f"{path}: there is no folder {path.parent}; make it first")
     refuse_overwrite(outputs, inputs, lambda path: (is_result if path == output.video else holds_poses)(path), force)
 
 
