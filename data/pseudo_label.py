@@ -13,15 +13,13 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
-from PIL import Image
 from rich.progress import track
 from source import run_script
 
 from unipose.core.files import refuse_overwrite, relative
 from unipose.core.geometry import Affine
-from unipose.core.image import read_image, warp
+from unipose.core.image import encode_image, read_image, warp
 from unipose.core.pose import Pose
 from unipose.core.types import RGB, Boxes, Json
 from unipose.datasets.coco_json import document, image_entry, person_entry, write_json
@@ -84,7 +82,7 @@ def prepare(args: argparse.Namespace) -> str:
         if args.stretched:
             image, boxes = restore(first, image, boxes)
             root.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(image).save(root / f"{image_id}.jpg", quality=90)
+            (root / f"{image_id}.jpg").write_bytes(encode_image(image, quality=90))
             name = f"images/{image_id}.jpg"
         images.append(image_entry(image_id, name, (image.shape[1], image.shape[0])))
         [poses] = teacher.predict([image], [boxes])
@@ -108,5 +106,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    cv2.setNumThreads(1)
     raise SystemExit(main())

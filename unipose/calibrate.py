@@ -13,7 +13,7 @@ from unipose.cli import exit_status
 from unipose.core.arguments import Parser
 from unipose.core.files import is_model_file, refuse_overwrite
 from unipose.core.folders import images_in
-from unipose.core.image import read_image
+from unipose.core.image import open_image
 from unipose.core.logistic import logistic, logistic_regression, logit
 from unipose.core.metrics import reliability
 from unipose.core.model_spec import KeypointScore, PersonScore
@@ -85,7 +85,9 @@ def calibrate(
     people_set = read_records(people) if people else None  # refused now, not after minutes
     detector = open_detector("finder", str(finder or finder_for(model))) if people else None
     nobody = images_in(empty) if empty else []
-    halves = [judge_set(model, record_set) for record_set in record_sets]
+    runtime = Torch(model)
+    runtime.spec = replace(spec, keypoint_score=KeypointScore(bias=0, slope=1))  # whose logit is the root
+    halves = [judge_set(Predictor(runtime), record_set) for record_set in record_sets]
     features, right = np.concatenate([half.fitting for half in halves]), np.concatenate([h.fitted for h in halves])
     count = np.concatenate([np.full(len(half.fitted), 1 / len(half.fitted)) for half in halves])
     bias, slope = (round(float(w), 4) for w in logistic_regression(features, right, count * len(count)))
@@ -98,7 +100,6 @@ def calibrate(
         for when, scores in (("before", spec.scores(peak)), ("after", calibrated.scores(peak))):
             lines.append(f"{record_set.path}, {when}: {reliability_line(scores.astype(np.float64), half.judged)}")
     if people_set and detector:
-        runtime = Torch(model)
         runtime.spec = calibrated
         person_score, text = fit_person_score(runtime, people_set, detector, nobody)
         calibrated = replace(calibrated, person_score=person_score)
@@ -119,11 +120,12 @@ class Halves:
     judged: Bool
 
 
-def judge_set(model: Path, record_set: RecordSet) -> Halves:
-    """Every second person is fitted to, the others are judged by. Raises ValueError if there are too few people."""
-    runtime = Torch(model)
-    runtime.spec = replace(runtime.spec, keypoint_score=KeypointScore(bias=0, slope=1))  # whose logit is the root
-    poses = predict_records(Predictor(runtime), record_set, progress=_track, window=1)
+def judge_set(predictor: Predictor, record_set: RecordSet) -> Halves:
+    """Every second person is fitted to, the others are judged by; scores are the logistic function of the root.
+
+    Raises ValueError if there are too few people.
+    """
+    poses = predict_records(predictor, record_set, progress=_track, window=1)
     metric = score_pckh if default_metric(record_set) == "pckh" else score_pck
     score = metric(record_set.records, poses, record_set)
     root = logit(np.array([pose.score for pose in poses]), 1e-6)
@@ -177,8 +179,8 @@ def _people(predictor: Predictor, paths: Sequence[Path]) -> tuple[list[list[Pose
     found = predict_queries(predictor, [ImageQuery(path, None) for path in paths], _track, min_score=0.0)
     features: list[Float64] = []
     for path, poses in zip(paths, found, strict=True):
-        height, width = read_image(path).shape[:2]
-        features += [PersonScore.features(pose, (width, height)) for pose in poses]
+        image_wh = open_image(path).size_wh  # its area alone counts, which turning does not change
+        features += [PersonScore.features(pose, image_wh) for pose in poses]
     return found, np.array(features).reshape(-1, 5)
 
 

@@ -7,7 +7,8 @@ from tests.support.ramps import RecurrentRampReader, ramp_image
 from tests.tracking.test_tracker import person
 from unipose.core.model_spec import PersonScore
 from unipose.core.skeleton import SKELETONS
-from unipose.inference.predictor import PADDING, Predictor
+from unipose.inference.crop_box import PADDING
+from unipose.inference.predictor import Predictor
 from unipose.tracking.one_euro import OneEuro
 from unipose.tracking.pose_tracker import PoseTracker
 

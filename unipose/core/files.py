@@ -113,10 +113,9 @@ def refuse_overwrite(
 ) -> None:
     """Raises ValueError where writing `outputs` would cost somebody a file, OSError where they cannot be written.
 
-    Call it before anything is written.
-    No output may be one of the `inputs`, by whatever name or link, or be written twice. One that exists may be replaced
-    if it is empty, if `ours` recognises it as made by UniPose, or with `force`. What is no file, as /dev/null or a
-    pipe, loses nothing.
+    Call it before anything is written. No output may be one of the `inputs`, by whatever name or link, or be written
+    twice. One that exists may be replaced if it is empty, if `ours` recognises it as made by UniPose, or with `force`.
+    What is no file, as /dev/null or a pipe, loses nothing.
     """
     made_from = {_identity(path.stat()) for path in inputs if path.exists()}
     places: set[Path] = set()

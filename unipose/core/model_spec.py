@@ -79,8 +79,7 @@ class ModelSpec:
     PyTorch; with `lstm_channels` it is recurrent, and its state is a further input and output (`state_channels`).
     `provenance` says where its weights come from. `kind`: a "pose" model, or a "finder", whose maps and `skeleton` are
     those of `core.box_maps`. `keypoint_score`: of its calibrated keypoints; `person_score`: of poses that a detector
-    found. Raises ValueError for sizes that do not
-    match, and for an unknown kind.
+    found. Raises ValueError for sizes that do not match, and for an unknown kind.
     """
 
     name: str

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from unipose.core.boxes import to_xywh
 from unipose.core.choice import choose
 from unipose.core.metrics import Correct, pck, pckh, reliability
 from unipose.core.pose import Pose
@@ -62,7 +63,7 @@ def _ground_truth(record_set: RecordSet) -> Json:
             "category_id": 1,
             "keypoints": np.column_stack([record.xy_image, record.labelled]).ravel().tolist(),
             "num_keypoints": int(record.labelled.sum()),
-            "bbox": [*record.box_xyxy[:2].tolist(), *(record.box_xyxy[2:] - record.box_xyxy[:2]).tolist()],
+            "bbox": to_xywh(record.box_xyxy).tolist(),
             "area": record.area,
             "iscrowd": int(record.crowd),
         }

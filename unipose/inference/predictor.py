@@ -17,6 +17,7 @@ from unipose.core.metrics import pose_oks
 from unipose.core.pose import Pose
 from unipose.core.skeleton import Skeleton
 from unipose.core.types import RGB, Boxes, Float32, Float64
+from unipose.inference.crop_box import crop_boxes, longer_sides
 from unipose.inference.detectors.detector import Detector, WholeImage, open_detector
 from unipose.runtime.engines import Runtime, open_runtime
 from unipose.weights import named_model, weights_beside
@@ -25,7 +26,6 @@ Flow = Generator[Float32, Float32, list[Pose]]
 """One image on its way to its poses: yields inputs (n, 3, H, W), is sent their heatmaps (n, K, h, w), returns poses."""
 
 SMALL = 0.75  # a refined box this much shorter than its crop, in longer sides, is refined once more
-PADDING = 0.15  # of a refined box on each side, in longer sides of the box around the keypoints
 GROUP = 16  # image files that are decoded at once
 MAX_PEOPLE = 20
 DUPLICATE_OKS = 0.7  # above which two poses found in an image are one person's
@@ -163,7 +163,7 @@ class Predictor:
             poses = yield from self._estimate(image, found, self.spec.margin)
             return self._people(poses, detections.scores, min_score, (image.shape[1], image.shape[0]))
         refined = crop_boxes((yield from self._estimate(image, found, margin=1.0)), image)
-        small = _longer_sides(refined) < SMALL * _longer_sides(found)
+        small = longer_sides(refined) < SMALL * longer_sides(found)
         if small.any():
             refined[small] = crop_boxes((yield from self._estimate(image, refined[small], self.spec.margin)), image)
         return (yield from self._estimate(image, refined, self.spec.margin))
@@ -266,29 +266,6 @@ def advance(flow: Flow, maps: Float32 | None) -> Float32 | list[Pose]:
     except StopIteration as done:
         poses: list[Pose] = done.value
         return poses
-
-
-def crop_boxes(poses: Sequence[Pose], image: RGB) -> Boxes:
-    """`crop_box` of each pose -> (N, 4)."""
-    return np.array([crop_box(pose, image) for pose in poses]).reshape(-1, 4)
-
-
-def crop_box(pose: Pose, image: RGB) -> Float64:
-    """Where to look at a person again: `keypoint_box` padded, within the image; `box_xyxy` where that is not known."""
-    box = pose.keypoint_box
-    if box is not None:
-        height, width = image.shape[:2]
-        pad = PADDING * pose.body_size
-        padded: Float64 = np.clip(box + np.array([-pad, -pad, pad, pad]), 0, [width, height, width, height])
-        if padded[2] - padded[0] >= 1 and padded[3] - padded[1] >= 1:
-            return padded
-    return np.asarray(pose.box_xyxy, np.float64)
-
-
-def _longer_sides(boxes_xyxy: Boxes) -> Float64:
-    """(N, 4) -> (N,)."""
-    longer: Float64 = (boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]).max(axis=1)
-    return longer
 
 
 def _for_each(images: Sequence[object], boxes: Sequence[ArrayLike | None] | None) -> Sequence[ArrayLike | None]:

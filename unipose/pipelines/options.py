@@ -22,6 +22,7 @@ NUMBERS = {
     "detect_every": Number(int, "a number of frames from 1 up", 1),
     "batch": Number(int, "a number of frames from 1 up", 1),
     "max_people": Number(int, "a number from 1 up", 1),
+    "min_joint_score": Number(float, "a number from 0 to 1", 0, 1),
     "memory": Number(float, "seconds, from 0 up", 0),
     "workers": Number(int, "a number from 1 up", 1),
     "threads": Number(int, "a number from 1 up", 1),

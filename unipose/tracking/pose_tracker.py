@@ -9,7 +9,8 @@ import numpy as np
 from unipose.core.image_input import Image, to_rgbs
 from unipose.core.pose import Pose
 from unipose.core.types import RGB, Boxes, Int64
-from unipose.inference.predictor import Predictor, crop_boxes
+from unipose.inference.crop_box import crop_boxes
+from unipose.inference.predictor import Predictor
 from unipose.inference.recurrent import RecurrentPredictor, RecurrentState
 from unipose.tracking.one_euro import DEFAULT_SMOOTHING, OneEuro
 from unipose.tracking.tracker import Track, Tracker

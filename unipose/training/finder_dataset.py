@@ -33,10 +33,9 @@ class LabelledImage:
 
 def labelled_images(record_set: RecordSet) -> list[LabelledImage]:
     """All of a set's images, those without people too. Raises FileNotFoundError where one is missing."""
+    record_set.require_images()
     images = []
     for image_id, path in record_set.images.items():
-        if not path.is_file():
-            raise FileNotFoundError(f"{record_set.path} names the image {path}, which does not exist")
         people = record_set.boxes.get(image_id)
         boxes, crowd = (people.boxes_xyxy, people.crowd) if people else (np.zeros((0, 4)), np.zeros(0, bool))
         images.append(LabelledImage(path, boxes, crowd, record_set.complete))

@@ -49,7 +49,8 @@ class Trainer:
     accumulate: int = 1
     read_every: int = 1
     scaler: GradScaler = field(init=False)
-    _unread: list[tuple[Tensor, Batch]] = field(init=False, default_factory=list)
+    _unread: list[tuple[Tensor, Tensor, int]] = field(init=False, default_factory=list)
+    """Of each batch not yet read the loss, on the device, the samples' indices, and how many images it has."""
 
     def __post_init__(self) -> None:
         self.scaler = GradScaler(self.device.type, enabled=self.precision is torch.float16)
@@ -68,7 +69,8 @@ class Trainer:
                 on_batch(loss, images)
 
         for i, batch in enumerate(batches, 1):
-            self._unread.append((self.forward_backward(batch), batch))
+            images = batch["image"].flatten(0, -4).shape[0]
+            self._unread.append((self.forward_backward(batch), batch["index"], images))
             if i % self.read_every == 0:
                 read()
             if i % self.accumulate == 0:
@@ -96,11 +98,11 @@ class Trainer:
         """Of each batch not yet read the loss, a mean over the processes, and how many images it has."""
         if not self._unread:
             return []
-        losses = distributed.mean(torch.stack([loss for loss, _ in self._unread])).tolist()
-        for loss, (_, batch) in zip(losses, self._unread, strict=True):
+        own, indices, images = zip(*self._unread, strict=True)
+        losses = distributed.mean(torch.stack(own)).tolist()
+        for loss, index in zip(losses, indices, strict=True):
             if not math.isfinite(loss):
-                raise NonFiniteLoss(loss, batch["index"].tolist())
-        images = [batch["image"].flatten(0, -4).shape[0] for _, batch in self._unread]
+                raise NonFiniteLoss(loss, index.tolist())
         self._unread.clear()
         return list(zip(losses, images, strict=True))
 
