@@ -1,7 +1,10 @@
 """Every verb with what it cannot use: one line that names it, a status that is not 0, and nothing written."""
 
+import os
 import re
 import shutil
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -160,6 +163,44 @@ def test_a_file_that_cannot_be_used(refused, tmp_path, suffix, name, kind):
     (tmp_path / "variants.yaml").write_text("a: [train.lr=0.1]")
     words = [word if word != "VARIANTS" else tmp_path / "variants.yaml" for word in INPUTS[suffix][name]]
     assert str(bad) in refused(words, bad)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["predict", "PHOTO", *TO, "--model", "UNREADABLE.onnx"],
+        ["predict", "PHOTO", *TO, "--model", "UNREADABLE.safetensors"],
+        ["predict", "PHOTO", *TO, "--detector", "onnx", "--detector-weights", "UNREADABLE.onnx"],
+        ["predict", "UNREADABLE.jpg", *TO],
+        ["video", "UNREADABLE.mp4", "--json", "OUT.jsonl"],
+        ["evaluate", "default", "UNREADABLE.json"],
+        ["export", "UNREADABLE.safetensors", "OUT/m.onnx"],
+        ["train", "UNREADABLE.yaml"],
+        ["predict", "PHOTO", "--out", "UNWRITABLE/x"],
+        ["evaluate", "default", "SET", "--json", "UNWRITABLE/x.json"],
+        ["video", "PHOTOS", "-o", "UNWRITABLE/x.mp4"],
+        ["calibrate", POSE_PT, "UNWRITABLE/c.safetensors", "--data", "SET"],
+        ["train", *TINY[:-1], "train.run=UNWRITABLE/x"],
+    ],
+    ids=lambda words: f"{words[0]} {words[-1]}",
+)
+def test_what_may_not_be_read_or_written(world, tmp_path, words):
+    """In a process without root's powers, where the tests are root's."""
+    command = [sys.executable, "-m", "unipose.cli", *world.command(words)]
+    if os.access("/", os.W_OK):
+        if not shutil.which("setpriv"):
+            pytest.skip("root may do everything, and there is no setpriv to take that from it")
+        command = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", *command]
+    place = tmp_path / next(re.search(r"UN\w+[./].*", str(word))[0] for word in words if "UN" in str(word))
+    if place.name.startswith("UNREADABLE"):
+        place.touch(mode=0)
+    else:
+        place.parent.mkdir(mode=0o500)
+    before = world.files()
+    done = subprocess.run([word.replace("UN", f"{tmp_path}/UN") for word in command], capture_output=True, text=True)
+    assert done.returncode in (1, 2), done.stdout
+    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1 and str(place) in done.stderr, done.stderr
+    assert world.files() == before and not list(tmp_path.glob("UNWRITABLE/*"))
 
 
 OUTPUTS = {  # suffix of the results that go to BAD
