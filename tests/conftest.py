@@ -13,9 +13,11 @@ from hypothesis import settings
 from PIL import Image
 
 from tests.support.bright_service import WHOLE, running, write_model
+from tests.support.commands import make_world
 from tests.support.page_browser import DESKTOP, Visit, open_browser
 from tests.support.ramps import RAMP_SIZES, RampReader, ramp_image, ramp_joints
 from tests.support.video_files import SENDER
+from unipose import cli
 from unipose.core.model_spec import ModelSpec
 from unipose.core.skeleton import SKELETONS
 from unipose.datasets.records import read_records
@@ -50,6 +52,33 @@ def refused(tmp_path, capsys):
         assert message in error
         assert error.count("\n") == 1
         assert not out.exists()
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory):
+    """Good files for commands, and a folder for results that is not there yet."""
+    return make_world(tmp_path_factory.mktemp("commands") / "world")
+
+
+@pytest.fixture
+def refused_command(world, capsys, monkeypatch):
+    """Whether a command is refused in one line, and wrote nothing -> the line."""
+    for what in ("signal.signal", "serve.__main__.configure_logging", "serve.process.worker.configure_logging"):
+        monkeypatch.setattr(what, lambda *_: None)  # this process is not the service's
+
+    def check(words, bad=""):
+        before = world.files()
+        try:
+            code = cli.main(world.command(words, bad))
+        except SystemExit as done:  # of what cannot be parsed
+            code = done.code
+        error = capsys.readouterr().err
+        assert code in (1, 2), error
+        assert error.startswith("error: ") and error.count("\n") == 1, error
+        assert world.files() == before
+        return error
 
     return check
 

@@ -196,7 +196,7 @@ def test_inputs_are_found_behind_links_once(folder):
         (["--detect-every", "0"], "from 1 up, got 0"),
         (["--workers", "0"], "--workers is a number from 1 up, got 0"),
         (["--threads", "-2"], "--threads is a number from 1 up, got -2"),
-        (["--memory", "nan"], "--memory is seconds, from 0 up, got nan"),
+        (["--memory", "nan"], "--memory is a number from 0 up, got nan"),
         (["--out", "{source}"], "are the same folder"),
     ],
 )

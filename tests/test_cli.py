@@ -11,6 +11,14 @@ import pytest
 from unipose import __version__, cli
 from unipose.core.image import read_image
 from unipose.datasets.synthetic.images import draw_sample
+from unipose.weights import default_weights
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photos")
+    draw_sample(folder, count=5, seed=4)
+    return folder / "images"
 
 
 @pytest.mark.parametrize("verb", cli.VERBS)
@@ -52,6 +60,38 @@ def test_a_missing_extra_is_named(verb, extra, monkeypatch, capsys):
     assert capsys.readouterr().err == line
 
 
+@pytest.mark.parametrize(
+    ("package", "words", "line"),
+    [
+        ("onnxruntime", ["predict", "PHOTO", "--out", "OUT"], "this needs onnxruntime: pip install 'unipose[serve]'"),
+        (
+            "torch",
+            ["predict", "PHOTO", "--out", "OUT", "--model", default_weights()],
+            "this needs torch: pip install 'unipose[torch]'",
+        ),
+        (
+            "openvino",
+            ["predict", "PHOTO", "--out", "OUT", "--engine", "openvino"],
+            "this needs openvino: pip install 'unipose[openvino]'",
+        ),
+        ("lap", ["video", "PHOTO", "--json", "-"], "video needs lap: pip install 'unipose[video]'"),
+        (
+            "onnxscript",
+            ["export", default_weights(), "OUT/m.onnx"],
+            "this needs onnxscript: pip install 'unipose[train]'",
+        ),
+        ("pydantic_settings", ["serve"], "serve needs pydantic_settings: pip install 'unipose[serve]'"),
+    ],
+)
+def test_without_a_package(photos, tmp_path, package, words, line):
+    """As it is where the package was not installed, for Python's import."""
+    command = [str({"PHOTO": next(photos.iterdir()), "OUT": tmp_path / "out"}.get(word, word)) for word in words]
+    code = f"import sys; sys.modules[{package!r}] = None; from unipose import cli; sys.exit(cli.main({command}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (2, f"error: {line.replace(':', ', which is not installed:')}\n")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_broken_library_is_told_as_it_says(capsys):
     def broken():
         raise ImportError("libGL.so.1: cannot open shared object file:\n  No such file or directory")
@@ -66,13 +106,6 @@ def test_ctrl_c_is_one_line(capsys):
 
     assert cli.exit_status(interrupted) == cli.INTERRUPTED
     assert capsys.readouterr().err == "interrupted\n"
-
-
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("photos")
-    draw_sample(folder, count=5, seed=4)
-    return folder / "images"
 
 
 def run(words, **streams):

@@ -1,6 +1,8 @@
 import json
 import math
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+import unipose.train
 from tests.training.test_distributed import TORCHRUN
 from unipose.core import heatmap
 from unipose.datasets.synthetic.clips import draw_clips
@@ -20,6 +23,8 @@ from unipose.modeling.checkpoint import load_model
 from unipose.train import main
 from unipose.training.build import SAMPLE_CONFIG, build_run, read_data
 from unipose.training.config import read_config
+from unipose.training.dataset import PoseDataset
+from unipose.training.loop import Trainer
 
 SMALL = [
     "model.input_wh=[64, 64]", "model.wasp_channels=32", "model.decoder_channels=32", "train.workers=0",
@@ -80,6 +85,48 @@ def test_a_run_goes_on_elsewhere_but_not_on_other_data(sample, tmp_path, capsys)
     error = capsys.readouterr().err
     assert f"{sample.name}/train.json changed since the run was begun" in error and error.count("\n") == 1
     assert len(losses(moved)) == 2
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("fault", ["damaged", "missing"])
+def test_an_image_that_cannot_be_read_any_more_is_named_in_one_line(
+    sample, tmp_path, capsys, monkeypatch, workers, fault
+):
+    """Whoever reads it: a loader's process would send its traceback along."""
+    data = tmp_path / "data"
+    shutil.copytree(sample, data)
+    build = unipose.train.build_run
+
+    def build_and_break(*arguments):
+        run = build(*arguments)
+        for image in (data / "images").iterdir():
+            image.write_bytes(image.read_bytes()[:300]) if fault == "damaged" else image.unlink()
+        return run
+
+    monkeypatch.setattr(unipose.train, "build_run", build_and_break)
+    assert main(arguments(data, tmp_path / "run", f"train.workers={workers}")) == 2
+    error = capsys.readouterr().err
+    why = "is a damaged JPEG file" if fault == "damaged" else "No such file"
+    assert why in error and f"{data}/images/" in error and error.count("\n") == 1
+    assert "Traceback" not in error and "Caught" not in error
+
+
+def test_a_loader_that_dies_is_one_line(sample, tmp_path, capsys, monkeypatch):
+    """As the kernel kills one where memory is short."""
+    monkeypatch.setattr(PoseDataset, "__getitem__", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+    assert main(arguments(sample, tmp_path / "run", "train.workers=1")) == 2
+    error = capsys.readouterr().err
+    assert "error: a loader's process died" in error and "train.workers" in error and error.count("\n") == 1
+
+
+def test_a_device_whose_memory_is_too_small_is_one_line(sample, tmp_path, capsys, monkeypatch):
+    def too_much(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nGPU 0 has a total of 1 GiB")
+
+    monkeypatch.setattr(Trainer, "forward_backward", too_much)
+    assert main(arguments(sample, tmp_path / "run")) == 2
+    error = capsys.readouterr().err
+    assert "CUDA out of memory" in error and "try a lower train.batch_size than 8" in error and error.count("\n") == 1
 
 
 @pytest.mark.parametrize("content", [b"", b"not a state", None])

@@ -229,11 +229,15 @@ def test_what_cannot_be_is_told_in_a_line(tmp_path, options, message, capsys):
 
 
 RIGHT = {
-    "--rate": "frames per second, from 1/3600 to 1000", "--batch": "a number of frames from 1 up",
-    "--detect-every": "a number of frames from 1 up", "--max-people": "a number from 1 up",
-    "--memory": "seconds, from 0 up", "--patience": "seconds, from 0 up", "--min-score": "from 0 to 1",
-    "--detector-threshold": "a score from 0 to 1",
-}  # fmt: skip
+    "--rate": ("a number as 25, 29.97 or 30000/1001", "a rate is from 1/3600 to 1000 frames per second"),
+    "--batch": ("a whole number", "--batch is a number from 1 up"),
+    "--detect-every": ("a whole number", "--detect-every is a number from 1 up"),
+    "--max-people": ("a whole number", "--max-people is a number from 1 up"),
+    "--memory": ("a number", "--memory is a number from 0 up"),
+    "--patience": ("a number", "--patience is a number from 0 up"),
+    "--min-score": ("a number", "--min-score, of a person, is a number from 0 to 1"),
+    "--detector-threshold": ("a number", "the detector's threshold, a score, is a number from 0 to 1"),
+}
 
 
 @pytest.mark.parametrize("value", ["abc", "", "1/0", "-5", "nan", "1e999999999x"])
@@ -248,7 +252,8 @@ def test_a_number_that_cannot_be_is_told_what_would_be(tmp_path, option, value, 
         code = ended.code
     error = capsys.readouterr().err
     assert code == 2 and error.startswith("error: ") and error.count("\n") == 1
-    assert option in error and f"{RIGHT[option]}, got {value}" in error
+    wanted, accepted = RIGHT[option]
+    assert f"argument {option}: {wanted} is wanted, got {value}" in error or f"{accepted}, got {value}" in error
     assert not (tmp_path / "out.jsonl").exists()
 
 

@@ -20,7 +20,6 @@ from unipose.core.file_kinds import IMAGE_SUFFIXES, UNREAD_SUFFIXES, VIDEO_SUFFI
 from unipose.core.files import refuse_overwrite
 from unipose.core.folders import files_below
 from unipose.pipelines.options import (
-    NUMBERS,
     PredictorOptions,
     VideoOptions,
     add_force,
@@ -89,12 +88,8 @@ def _parser() -> Parser:
         help="folder for NAME.jpg and NAME.json of an image NAME, NAME.mp4 and NAME.jsonl of a video; what is in it is "
         "not made again",
     )  # fmt: skip
-    parser.add_argument(
-        "--workers", type=NUMBERS["workers"], metavar="N", help="processes (default: one for each core)"
-    )
-    parser.add_argument(
-        "--threads", type=NUMBERS["threads"], metavar="N", help="of each (default: its share of the cores)"
-    )
+    parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one for each core)")
+    parser.add_argument("--threads", type=int, metavar="N", help="of each (default: its share of the cores)")
     parser.add_argument(
         "--address", default="local",
         help="of a Ray cluster, whose machines see both folders by the same names; local, the default, is this machine",

@@ -21,7 +21,7 @@ from unipose.core.arguments import Parser
 from unipose.core.hardware import cores
 from unipose.core.image import read_image
 from unipose.core.metrics import pck
-from unipose.core.number import within
+from unipose.core.ranges import within
 from unipose.core.types import Float64
 from unipose.datasets.records import RecordSet, clips, read_records
 from unipose.datasets.synthetic.images import draw_image, draw_sample

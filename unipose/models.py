@@ -9,7 +9,7 @@ import torch
 from unipose.cli import exit_status
 from unipose.core.arguments import Parser
 from unipose.core.choice import choose
-from unipose.core.number import within
+from unipose.core.ranges import within
 from unipose.modeling.classifier import Classifier
 from unipose.modeling.flops import count_macs, count_parameters
 from unipose.modeling.trunk import ZOO, Row, Trunk

@@ -20,7 +20,7 @@ from unipose.cli import exit_status
 from unipose.core.arguments import Parser
 from unipose.core.choice import choose
 from unipose.core.files import refuse_overwrite
-from unipose.core.number import within
+from unipose.core.ranges import within
 from unipose.modeling.checkpoint import save_weights
 from unipose.modeling.classifier import Classifier
 from unipose.modeling.trunk import ZOO, Trunk

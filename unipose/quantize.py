@@ -17,7 +17,7 @@ from unipose.core.arguments import Parser
 from unipose.core.files import is_model_file, refuse_overwrite, write_atomically
 from unipose.core.image import read_image
 from unipose.core.model_spec import METADATA_KEY
-from unipose.core.number import within
+from unipose.core.ranges import within
 from unipose.core.types import Float32, Float64, Int64
 from unipose.datasets.records import Record, read_records
 from unipose.inference.detectors.finder import Finder

@@ -18,7 +18,7 @@ from unipose.benchmark.throughput import measure_in_turn, step_rate
 from unipose.cli import exit_status
 from unipose.core.arguments import Parser
 from unipose.core.files import write_atomically
-from unipose.core.number import within
+from unipose.core.ranges import within
 from unipose.modeling.checkpoint import build_network, load_model
 from unipose.modeling.flops import count_macs, count_parameters
 from unipose.training import distributed

@@ -4,6 +4,7 @@ import argparse
 import logging
 import signal
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 from rich.console import Console
@@ -12,8 +13,8 @@ from unipose.cli import INTERRUPTED, exit_status, refuse
 from unipose.core.arguments import Parser
 from unipose.core.files import refuse_overwrite
 from unipose.core.folders import images_in
-from unipose.core.number import Number
 from unipose.core.pose_formats import holds_poses
+from unipose.core.ranges import within
 from unipose.pipelines.options import (
     PredictorOptions,
     VideoOptions,
@@ -24,10 +25,8 @@ from unipose.pipelines.options import (
 )
 from unipose.pipelines.video import ConsoleHandler, VideoOutput, VideoProgress, track_video
 from unipose.video_io.reader import open_video
-from unipose.video_io.video import RATE, IncompleteVideo
+from unipose.video_io.video import IncompleteVideo, check_rate
 from unipose.video_io.writer import is_result
-
-PATIENCE = Number(float, "seconds, from 0 up", 0)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -46,9 +45,9 @@ def _parser() -> Parser:
     add_predictor_options(parser)
     add_video_options(parser)
     add_force(parser)
-    parser.add_argument("--rate", type=RATE, help="frames per second of images (default 25)")
+    parser.add_argument("--rate", type=Fraction, help="frames per second of images (default 25)")
     parser.add_argument(
-        "--patience", type=PATIENCE, default=60.0, help="seconds without a frame after which a stream is given up"
+        "--patience", type=float, default=60.0, help="seconds without a frame after which a stream is given up"
     )
     return parser
 
@@ -68,8 +67,9 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
     source, out = arguments.source, arguments.out
     if not out and not arguments.json:
         raise ValueError("say what to write: -o OUT.mp4, --json OUT.jsonl, or both")
-    RATE.check("--rate", arguments.rate)
-    PATIENCE.check("--patience", arguments.patience)
+    within("--patience", arguments.patience, 0)
+    if arguments.rate is not None:
+        check_rate(arguments.rate)
     lines = sys.stdout if arguments.json == "-" else Path(arguments.json) if arguments.json else None
     check_outputs(source, VideoOutput(out, lines), arguments.force)
     options, written = read_options(VideoOptions, arguments), VideoProgress()

@@ -27,6 +27,12 @@ def test_keypoints_with_low_scores_are_not_drawn():
     assert not np.array_equal(draw_poses(image, [pose(MIN_SCORE - 0.01)], LSP, min_score=0.1), image)
 
 
+@pytest.mark.parametrize("score", [float("nan"), 30, -0.1])
+def test_a_least_score_that_cannot_be(score):
+    with pytest.raises(ValueError, match=f"of a keypoint, is a number from 0 to 1, got {score}"):
+        draw_poses(np.zeros((9, 9, 3), np.uint8), [], LSP, score)
+
+
 def figure(at, **more):
     """A person of 200 pixels, whose left side is left of their right."""
     xs = [20 if name.startswith("left") else 80 if name.startswith("right") else 50 for name in LSP.keypoints]

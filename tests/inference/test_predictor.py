@@ -12,7 +12,7 @@ from unipose.core.draw import draw_poses
 from unipose.core.model_spec import PersonScore
 from unipose.core.pose import Pose
 from unipose.inference.crop_box import crop_box
-from unipose.inference.predictor import Predictor
+from unipose.inference.predictor import Predictor, load
 from unipose.inference.recurrent import RecurrentPredictor
 from unipose.tracking.pose_tracker import PoseTracker
 
@@ -161,6 +161,44 @@ def test_a_box_that_cannot_be_a_persons_is_refused(ramp_reader, what, box):
         with pytest.raises(ValueError, match=re.escape(what)) as refused:
             call()
         assert str(refused.value).startswith(place)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"max_batch": 0}, "max_batch is a number from 1 up, got 0"),
+        ({"min_score": 50}, "min_score, of a person, is a number from 0 to 1, got 50"),
+        ({"min_score": float("nan")}, "min_score, of a person, is a number from 0 to 1, got nan"),
+        ({"decoder": "x"}, "no decoder 'x'; choose one of"),
+    ],
+)
+def test_a_predictor_that_cannot_be(ramp_reader, values, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        Predictor(ramp_reader, **values)
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"max_people": -1}, "max_people is a number from 0 up, got -1"),  # which was all but the last
+        (
+            {"min_score": float("nan")},
+            "min_score, of a person, is a number from 0 to 1, got nan",
+        ),  # which was everybody
+        ({"min_score": 50}, "min_score, of a person, is a number from 0 to 1, got 50"),
+    ],
+)
+def test_people_who_cannot_be_asked_for(ramp_reader, asked, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        Predictor(ramp_reader).predict([IMAGE], **asked)
+
+
+@pytest.mark.parametrize("device", [0, None, [0]])
+def test_a_device_is_named(device):
+    with pytest.raises(
+        ValueError, match=re.escape(f"a device is cpu, cuda, or one of several as cuda:0; got {device!r}")
+    ):
+        load(device=device)
 
 
 @pytest.mark.parametrize(

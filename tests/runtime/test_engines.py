@@ -111,6 +111,35 @@ def test_an_unknown_device_is_refused(files):
         open_runtime(files[0] / "small.onnx", device="tpu")
 
 
+@pytest.mark.parametrize("engine", [*ALONE])
+@pytest.mark.parametrize("threads", [-1, float("nan")])
+def test_a_number_of_threads_that_cannot_be(files, engine, threads):
+    with pytest.raises(ValueError, match="threads is a number from 0 up, got"):
+        open_runtime(files[0] / f"small{'.safetensors' if engine == 'torch' else '.onnx'}", engine, threads=threads)
+
+
+def test_a_session_that_falls_back_to_the_cpu_is_refused(files, monkeypatch):
+    """As ONNX Runtime does, with nothing but a message, where CUDA's libraries are missing."""
+    import onnxruntime
+
+    monkeypatch.setattr(
+        onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    )
+    monkeypatch.setattr(onnxruntime, "InferenceSession", lambda *_, **__: OnCpu())
+
+    class OnCpu:
+        def get_providers(self):
+            return ["CPUExecutionProvider"]
+
+    with pytest.raises(ValueError, match=r"ONNX Runtime cannot use 'cuda:0'.*onnxruntime-gpu"):
+        open_runtime(files[0] / "small.onnx", device="cuda:0")
+
+
+def test_devices_that_are_not_there_are_told_with_those_that_are(files):
+    with pytest.raises(ValueError, match=r"no device 'cuda' here; use one of: cpu; a GPU needs .*onnxruntime-gpu"):
+        open_runtime(files[0] / "small.onnx", device="cuda")
+
+
 def test_export_refuses_a_file_that_disagrees(files, tmp_path, monkeypatch):
     module, spec = load_model(files[0] / "small.safetensors")
     monkeypatch.setattr("unipose.export.difference", lambda reference, other: 0.01)

@@ -141,7 +141,7 @@ def test_a_photograph_is_upright(tmp_path, orientation):
 
 @pytest.mark.parametrize("rate", [Fraction(0), Fraction(-5), Fraction(1, 100_000), Fraction(10**9)])
 def test_a_rate_that_cannot_be_is_refused(tmp_path, rate):
-    with pytest.raises(ValueError, match=r"the rate is frames per second, from 1/3600 to 1000, got "):
+    with pytest.raises(ValueError, match=r"a rate is from 1/3600 to 1000 frames per second, got "):
         read(draw(tmp_path / "in", "1.png"), rate=rate)
 
 

@@ -1,11 +1,41 @@
 """Command lines' arguments."""
 
 import argparse
-from typing import NoReturn
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any, NoReturn
 
 
 class Parser(argparse.ArgumentParser):
     """Tells what is wrong with the arguments in one line, as every other error is told."""
 
+    def __init__(self, **options: Any):
+        super().__init__(**options)
+        for kind, what in _WANTED.items():
+            self.register("type", kind, _reader(_fraction if kind is Fraction else kind, what))
+
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"error: {message}; {self.prog} --help says more\n")
+
+
+# What is wanted where an argument's type is one of these.
+_WANTED: dict[type, str] = {int: "a whole number", float: "a number", Fraction: "a number as 25, 29.97 or 30000/1001"}
+
+
+def _reader(kind: Callable[[str], Any], what: str) -> Callable[[str], Any]:
+    """A type for argparse, which tells what is wanted."""
+
+    def read(text: str) -> Any:
+        try:
+            return kind(text)
+        except (ValueError, ZeroDivisionError, OverflowError) as error:
+            raise argparse.ArgumentTypeError(f"{what} is wanted, got {text}") from error
+
+    return read
+
+
+def _fraction(text: str) -> Fraction:
+    """Raises ValueError or ZeroDivisionError for what is none."""
+    if not abs(float(text.split("/")[0])) < 1e9:  # as a fraction, 1e999999999 has as many digits
+        raise ValueError(text)
+    return Fraction(text)

@@ -7,6 +7,7 @@ import numpy as np
 
 from unipose.core.image_input import Image, to_rgb
 from unipose.core.pose import Pose
+from unipose.core.ranges import within
 from unipose.core.skeleton import Skeleton
 from unipose.core.types import RGB, Boxes, Float
 
@@ -25,8 +26,9 @@ def draw_poses(image: Image, poses: Sequence[Pose], skeleton: Skeleton, min_scor
 
     The left side is blue, the right side orange; rims of limbs and the inside of keypoints have the person's colour.
     A pose's `track_id`, if it has one, is written above it and decides on the colour. The best people, who come first,
-    are drawn over the others. Raises ValueError for what is no image.
+    are drawn over the others. Raises ValueError for what is no image or no score.
     """
+    within("min_score, of a keypoint,", min_score, 0, 1)
     canvas = to_rgb(image).copy()
     for number, pose in reversed(list(enumerate(poses))):
         if pose.track_id is not None:

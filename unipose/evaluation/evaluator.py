@@ -10,8 +10,8 @@ from unipose.core.files import sha256, text_of
 from unipose.core.folders import images_in
 from unipose.core.heatmap import DECODERS
 from unipose.core.metrics import auroc
-from unipose.core.number import within
 from unipose.core.pose import Pose
+from unipose.core.ranges import within
 from unipose.core.types import Json
 from unipose.datasets.records import RecordSet, read_records
 from unipose.evaluation.box_ap import box_ap, find_people

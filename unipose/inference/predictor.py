@@ -10,11 +10,13 @@ from numpy.typing import ArrayLike
 
 from unipose.core import heatmap
 from unipose.core.boxes import check_boxes, require_overlap
+from unipose.core.choice import choose
 from unipose.core.geometry import Affine
 from unipose.core.image import normalise, warp
 from unipose.core.image_input import Image, is_many, to_rgb, to_rgbs
 from unipose.core.metrics import pose_oks
 from unipose.core.pose import Pose
+from unipose.core.ranges import within
 from unipose.core.skeleton import Skeleton
 from unipose.core.types import RGB, Boxes, Float32, Float64
 from unipose.inference.crop_box import crop_boxes, longer_sides
@@ -51,8 +53,11 @@ class Predictor:
 
         Without a `detector` every image is taken to show one person. `decoder`: a row of `heatmap.DECODERS`.
         `min_score`: the lowest person score of people whom the detector found, by default the model's own threshold.
-        Raises ValueError for a runtime whose model finds no poses.
+        Raises ValueError for a runtime whose model finds no poses, and for values that cannot be.
         """
+        within("max_batch", max_batch, 1)
+        within("min_score, of a person,", min_score, 0, 1)
+        choose(heatmap.DECODERS, decoder, "decoder")
         if runtime.spec.kind != "pose":
             raise ValueError(f"{runtime.spec.name} is a {runtime.spec.kind}, not a pose model; name it as the detector")
         self.runtime = runtime
@@ -155,6 +160,8 @@ class Predictor:
 
         Boxes of a detector that needs refinement are replaced by the boxes around the keypoints found in them.
         """
+        within("max_people", max_people, 0)
+        within("min_score, of a person,", min_score, 0, 1)
         if boxes is not None:
             return (yield from self._estimate(image, np.asarray(boxes, np.float64).reshape(-1, 4), self.spec.margin))
         detections = self.detector.detect(image).best(MAX_PEOPLE if max_people is None else max_people)
@@ -242,6 +249,8 @@ def load(
     `precision` are those of `runtime.engines.open_runtime`, the `detector`'s those of `open_detector`, the others those
     of `Predictor`. Raises ValueError, OSError or ImportError for what cannot be loaded.
     """
+    if not isinstance(device, str):
+        raise ValueError(f"a device is cpu, cuda, or one of several as cuda:0; got {device!r}")
     path = named_model(str(model))
     runtime = open_runtime(path, engine, device, threads, precision)
     first = device.partition(",")[0]  # a detector has one copy

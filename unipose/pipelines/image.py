@@ -11,9 +11,9 @@ from unipose.core.files import write_atomically
 from unipose.core.image import encode_image, open_image
 from unipose.core.pose import Pose
 from unipose.core.pose_formats import holds_poses, native_document
+from unipose.core.ranges import within
 from unipose.core.types import RGB
 from unipose.inference.predictor import MAX_PEOPLE, Predictor
-from unipose.pipelines.options import check_numbers
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,8 @@ class ImageOptions:
     def __post_init__(self) -> None:
         if self.box is not None:
             check_boxes([self.box], "--box")
-        check_numbers(self)
+        within("--max-people", self.max_people, 1)
+        within("--min-joint-score", self.min_joint_score, 0, 1)
 
 
 def predict_image(predictor: Predictor, path: Path, out: Path, options: ImageOptions | None = None) -> list[Pose]:

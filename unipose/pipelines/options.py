@@ -7,38 +7,19 @@ from pathlib import Path
 from typing import TypeVar
 
 from unipose.core.heatmap import DECODERS
-from unipose.core.number import Number
 from unipose.core.pose_formats import POSE_FORMATS
+from unipose.core.ranges import within
 from unipose.inference.detectors.detector import DETECTORS, WEIGHTS
 from unipose.inference.predictor import Predictor, load
 from unipose.runtime.engines import ENGINES
 from unipose.weights import MODEL_HELP, named_model
 
 T = TypeVar("T")
-# What the options' fields of these names take.
-NUMBERS = {
-    "min_score": Number(float, "a person's score, from 0 to 1", 0, 1),
-    "detector_threshold": Number(float, "a score from 0 to 1", 0, 1),
-    "detect_every": Number(int, "a number of frames from 1 up", 1),
-    "batch": Number(int, "a number of frames from 1 up", 1),
-    "max_people": Number(int, "a number from 1 up", 1),
-    "min_joint_score": Number(float, "a number from 0 to 1", 0, 1),
-    "memory": Number(float, "seconds, from 0 up", 0),
-    "workers": Number(int, "a number from 1 up", 1),
-    "threads": Number(int, "a number from 1 up", 1),
-}
-
-
-def check_numbers(options: object) -> None:
-    """Raises ValueError for fields of a dataclass of options that are not as in NUMBERS."""
-    for name, value in vars(options).items():
-        if name in NUMBERS:
-            NUMBERS[name].check(f"--{name.replace('_', '-')}", value)
 
 
 @dataclass(frozen=True)
 class PredictorOptions:
-    """The arguments of `inference.predictor.load` of a command line. Raises ValueError for numbers beyond NUMBERS."""
+    """The arguments of `inference.predictor.load` of a command line. Raises ValueError for a score beyond 0..1."""
 
     model: Path
     engine: str | None = None
@@ -51,7 +32,7 @@ class PredictorOptions:
     detector_threshold: float | None = None
 
     def __post_init__(self) -> None:
-        check_numbers(self)
+        within("--min-score, of a person,", self.min_score, 0, 1)
 
     def load(self, threads: int = 0) -> Predictor:
         """Raises what `inference.predictor.load` raises."""
@@ -75,7 +56,7 @@ def add_predictor_options(parser: argparse.ArgumentParser) -> None:
         "--decoder", choices=tuple(DECODERS), default="dark", help="how keypoints are read off heatmaps (default dark)"
     )
     parser.add_argument(
-        "--min-score", type=NUMBERS["min_score"], metavar="S",
+        "--min-score", type=float, metavar="S",
         help="the least score of a person, 0 to 1: how likely the pose is right (default: the model's own)",
     )  # fmt: skip
     add_detector_options(parser)
@@ -91,7 +72,7 @@ def add_detector_options(parser: argparse.ArgumentParser) -> None:
         "--detector-weights", metavar="W", help="; ".join(f"for {name} {what}" for name, what in WEIGHTS.items())
     )
     parser.add_argument(
-        "--detector-threshold", type=NUMBERS["detector_threshold"], metavar="T",
+        "--detector-threshold", type=float, metavar="T",
         help="the least score of a detection (default: its own)",
     )  # fmt: skip
 
@@ -113,24 +94,23 @@ class VideoOptions:
     sound: bool = True
 
     def __post_init__(self) -> None:
-        check_numbers(self)
+        within("--detect-every", self.detect_every, 1)
+        within("--batch", self.batch, 1)
+        within("--max-people", self.max_people, 1)
+        within("--memory", self.memory, 0)
 
 
 def add_video_options(parser: argparse.ArgumentParser) -> None:
     """The fields of VideoOptions."""
     parser.add_argument("--format", choices=tuple(POSE_FORMATS), default="native", help="of the lines (default native)")
     parser.add_argument(
-        "--detect-every", type=NUMBERS["detect_every"], default=8, metavar="N",
+        "--detect-every", type=int, default=8, metavar="N",
         help="frames from one detection to the next; between them people are looked for where they were (default 8)",
     )  # fmt: skip
+    parser.add_argument("--batch", type=int, default=4, metavar="N", help="frames processed together (default 4)")
+    parser.add_argument("--max-people", type=int, metavar="N", help="detected in a frame, the best first")
     parser.add_argument(
-        "--batch", type=NUMBERS["batch"], default=4, metavar="N", help="frames processed together (default 4)"
-    )
-    parser.add_argument(
-        "--max-people", type=NUMBERS["max_people"], metavar="N", help="detected in a frame, the best first"
-    )
-    parser.add_argument(
-        "--memory", type=NUMBERS["memory"], default=1.0, help="seconds out of sight that an id outlives (default 1)"
+        "--memory", type=float, default=1.0, help="seconds out of sight that an id outlives (default 1)"
     )
     parser.add_argument("--no-smooth", dest="smooth", action="store_false", help="each frame's joints by themselves")
     parser.add_argument("--no-sound", dest="sound", action="store_false", help="leave the sound out")

@@ -12,9 +12,10 @@ import cv2
 
 from unipose.core.file_kinds import VIDEO_SUFFIXES
 from unipose.core.files import fsync
+from unipose.core.ranges import within
 from unipose.pipelines.image import is_result as is_own_image
 from unipose.pipelines.image import predict_image
-from unipose.pipelines.options import PredictorOptions, VideoOptions, check_numbers
+from unipose.pipelines.options import PredictorOptions, VideoOptions
 from unipose.pipelines.video import VideoOutput, track_video
 from unipose.video_io.reader import open_video
 from unipose.video_io.writer import is_result as is_own_video
@@ -28,8 +29,7 @@ class BatchOptions:
     """What becomes of a folder's images and videos, and who works on it.
 
     `source` and `out`: the folders of inputs and results. `workers`: how many; `threads`: of each, inside the model;
-    None shares the cores among them. `address`: of a Ray cluster, or "local". Raises ValueError for numbers beyond
-    NUMBERS.
+    None shares the cores among them. `address`: of a Ray cluster, or "local". Raises ValueError for fewer than one.
     """
 
     source: Path
@@ -41,7 +41,8 @@ class BatchOptions:
     address: str = "local"
 
     def __post_init__(self) -> None:
-        check_numbers(self)
+        within("--workers", self.workers, 1)
+        within("--threads", self.threads, 1)
 
     def absolute(self) -> "BatchOptions":
         """With paths that a process in another folder finds."""

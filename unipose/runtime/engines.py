@@ -20,6 +20,7 @@ from unipose.core.extras import naming_extras
 from unipose.core.files import require_file
 from unipose.core.hardware import cores
 from unipose.core.model_spec import METADATA_KEY, ModelSpec, read_spec
+from unipose.core.ranges import within
 from unipose.core.types import Float32
 from unipose.runtime.autoselect import fastest
 from unipose.runtime.onnx_session import metadata, open_session
@@ -249,6 +250,7 @@ def open_runtime(
     if _READS.get(engine, path.suffix) != path.suffix:
         raise ValueError(f"{engine} reads {_READS[engine]} files, not {path.name}; `unipose export` converts")
     choose(PRECISIONS, precision, "precision")
+    within("threads", threads, 0)
     runtimes = [ENGINES[engine](path, name, threads, precision) for name in device.split(",")]
     return DeviceCopies(runtimes) if len(runtimes) > 1 else runtimes[0]
 

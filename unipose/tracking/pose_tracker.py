@@ -8,6 +8,7 @@ import numpy as np
 
 from unipose.core.image_input import Image, to_rgbs
 from unipose.core.pose import Pose
+from unipose.core.ranges import within
 from unipose.core.types import RGB, Boxes, Int64
 from unipose.inference.crop_box import crop_boxes
 from unipose.inference.predictor import Predictor
@@ -39,10 +40,12 @@ class PoseTracker:
 
         `max_people`: of a detection, the best; `min_score`: the lowest score of a person, by default the
         predictor's, its model's or MIN_SCORE; `memory`: seconds out of sight after which an id is forgotten. Raises
-        ValueError for `detect_every` below 1, and for a recurrent model with flip test.
+        ValueError for values that cannot be, and for a recurrent model with flip test.
         """
-        if detect_every < 1:
-            raise ValueError(f"people are detected in every n-th frame, n from 1 up, got {detect_every}")
+        within("detect_every", detect_every, 1)
+        within("max_people", max_people, 1)
+        within("min_score, of a person,", min_score, 0, 1)
+        within("memory", memory, 0)
         if min_score is None:
             rule = predictor.spec.person_score
             own = rule.threshold if rule else MIN_SCORE

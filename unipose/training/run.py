@@ -50,7 +50,8 @@ class TrainingRun:
         """Train for an epoch, validate, write checkpoint and log; `on_batch(loss, images)` is called after each batch.
 
         Randomness (order, augmentation, dropout) depends on the seed and the epoch alone, so a resumed run goes on
-        as if it had not stopped. Raises ValueError with the images' names if the loss is not finite.
+        as if it had not stopped. Raises ValueError with the images' names if the loss is not finite, and for an image
+        that cannot be read, a loader that dies and a device whose memory is too small.
         """
         epoch = len(self.lines)
         self.dataset.epoch = self.batch_sampler.epoch = epoch
@@ -61,6 +62,18 @@ class TrainingRun:
         except NonFiniteLoss as error:
             names = ", ".join(sorted({str(path) for i in error.indices for path in self.dataset.image_paths(i)}))
             raise ValueError(f"{error} on a batch of these images; try a lower train.lr: {names}") from error
+        except torch.OutOfMemoryError as error:
+            size = self.batch_sampler.batch_size
+            raise ValueError(f"{error}; try a lower train.batch_size than {size}, and train.accumulate") from error
+        except (ValueError, OSError) as error:  # of a loader's process it comes with a traceback
+            *before, last = str(error).strip().splitlines()
+            raise ValueError(last.partition(": ")[2] if before else last) from error
+        except RuntimeError as error:
+            if "DataLoader worker" not in str(error):
+                raise
+            raise ValueError(
+                f"a loader's process died, as where memory is short; try fewer train.workers: {error}"
+            ) from error
         seconds = perf_counter() - began
         images = len(self.batch_sampler) * self.batch_sampler.batch_size * self.dataset.frames
         line = {

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from unipose.core.number import Number, fraction
 from unipose.core.types import RGB
 
 USUAL_RATE = Fraction(25)  # where nothing says how many frames a second has
 # Frames per second that are believed, and that the containers can hold.
-RATE = Number(fraction, "frames per second, from 1/3600 to 1000", Fraction(1, 3600), 1000)
+_LEAST, _MOST = Fraction(1, 3600), 1000
 
 
 class IncompleteVideo(ValueError):
@@ -50,12 +49,13 @@ class Video:
 
 def believed(rate: Fraction | None) -> Fraction:
     """A rate as a source states it, or USUAL_RATE where that is none; as a fraction that the containers can hold."""
-    if rate is None or not RATE.low <= rate <= RATE.high:
+    if rate is None or not _LEAST <= rate <= _MOST:
         return USUAL_RATE
     return rate.limit_denominator(1001) if rate >= 1 else 1 / (1 / rate).limit_denominator(1001)
 
 
 def check_rate(rate: Fraction) -> Fraction:
     """A rate that somebody asks for, as `believed`. Raises ValueError for one that is not."""
-    RATE.check("the rate", rate)
+    if not _LEAST <= rate <= _MOST:
+        raise ValueError(f"a rate is from {_LEAST} to {_MOST} frames per second, got {rate}")
     return believed(rate)

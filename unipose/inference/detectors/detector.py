@@ -10,7 +10,7 @@ from unipose.core.boxes import Detections
 from unipose.core.choice import choose
 from unipose.core.extras import naming_extras
 from unipose.core.image_input import Image, to_rgb
-from unipose.core.number import within
+from unipose.core.ranges import within
 from unipose.core.types import RGB
 from unipose.inference.detectors.finder import open_finder
 from unipose.inference.detectors.onnx_detector import OnnxDetector
