@@ -96,9 +96,7 @@ def test_a_network_of_body19_learns_from_both_and_is_judged_on_fewer(drawn, tmp_
     assert not any(sample["weight"][lacking].any() or sample["target"][lacking].any() for sample in samples)
     assert not any(sample["weight"][-2:].any() for sample in (run.dataset[i] for i in range(8, 16)))
     batch, network = torch.utils.data.default_collate(samples), run.trainer.unwrapped
-    [(loss, _)] = run.trainer.loss.terms(
-        network(run.trainer.normalise(batch["image"])), batch["target"], batch["weight"]
-    )
+    [loss] = run.trainer.loss.sums(network(run.trainer.normalise(batch["image"])), batch["target"], batch["weight"])
     loss.backward()
     assert torch.equal(network.decoder.maps.weight.grad.abs().sum(dim=(1, 2, 3)) > 0, ~lacking)
     line = run.train_epoch(lambda loss, images: None)

@@ -21,7 +21,7 @@ from unipose.training.augment import Appearance, RandomAffine
 class Sample(TypedDict):
     """image (H, W, 3) uint8, target (K, h, w), weight (K,) float32, with time T in front for a window; its index.
 
-    Of a finder target and weight are those of `box_loss.box_terms`.
+    Of a finder target and weight are those of `box_loss.box_sums`.
     """
 
     image: Tensor
