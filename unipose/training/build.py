@@ -233,7 +233,7 @@ def random_affine(a: AugmentConfig) -> RandomAffine:
 def make_spec(m: ModelConfig, skeleton: Skeleton, activation: str, provenance: dict[str, object]) -> ModelSpec:
     network = {
         "trunk": m.trunk, "output_stride": m.output_stride, "multi_grid": list(m.multi_grid),
-        "wasp_channels": m.wasp_channels, "wasp_rates": m.wasp_rates and list(m.wasp_rates),
+        "wasp": m.wasp, "wasp_channels": m.wasp_channels, "wasp_rates": m.wasp_rates and list(m.wasp_rates),
         "wasp_shared": m.wasp_shared, "decoder_channels": m.decoder_channels, "dropout": m.dropout,
         "activation": activation,
     }  # fmt: skip

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
 from unipose.core.files import path_of
 from unipose.core.model_spec import KINDS
+from unipose.modeling.unipose import WATERFALLS
 from unipose.training.loss import LOSSES
 from unipose.training.optim import OPTIMIZERS, SCHEDULES
 from unipose.training.precision import PRECISIONS
@@ -42,8 +43,10 @@ class ModelConfig:
     output_stride: Literal[8, 16, 32] = 16
     multi_grid: tuple[Count, ...] = (1, 2, 4)
     wasp_channels: Count = 256
+    wasp: Literal[tuple(WATERFALLS)] = "code"  # type: ignore[valid-type]
+    """code: as published, a 1x1 convolution and then 3x3 ones; figure: as the paper draws it, 3x3 alone."""
     wasp_rates: tuple[Count, ...] | None = None
-    """Dilations of the waterfall; None: the paper's 18, 12, 6 (doubled at output stride 8)."""
+    """Dilations of the waterfall; None: code 18, 12, 6, figure 6, 12, 18, 24 (doubled at output stride 8)."""
     wasp_shared: bool = True
     decoder_stride: Literal[4, 8] = 4
     decoder_channels: Count = 256
