@@ -151,7 +151,12 @@ def build_run(
     optimizer = OPTIMIZERS[t.optimizer](parameter_groups(unwrapped, t.weight_decay), t.lr, t.momentum, on_gpu)
     steps = max(1, len(batch_sampler) // t.accumulate)
     warmup = max(1, round(t.warmup_epochs * steps))
-    factor = partial(lr_factor, schedule=t.schedule, warmup=warmup, total=t.epochs * steps)
+    if (t.schedule == "step") != bool(t.milestones):
+        raise ValueError("train.milestones, of epochs or steps, belong to train.schedule=step, and it needs them")
+    marks = [mark * (steps if t.milestone_unit == "epochs" else 1) for mark in t.milestones]
+    factor = partial(
+        lr_factor, schedule=t.schedule, warmup=warmup, total=t.epochs * steps, milestones=marks, gamma=t.gamma
+    )
     trainer = Trainer(
         network=cast(nn.Module, torch.compile(network)) if t.compile else network,
         unwrapped=unwrapped,
@@ -178,7 +183,8 @@ def make_dataset(config: Config, training: Sequence[RecordSet], spec: ModelSpec,
     if window > 1 and not spec.state_channels:
         raise ValueError(f"data.window={window} needs a network with memory: set model.lstm_channels")
     affine = random_affine(config.augment)
-    return PoseDataset(records, spec, affine, appearance, seed, window if spec.state_channels else 0)
+    plain_from = config.train.epochs - config.augment.plain_epochs
+    return PoseDataset(records, spec, affine, appearance, seed, window if spec.state_channels else 0, plain_from)
 
 
 def make_finder_dataset(
@@ -192,7 +198,8 @@ def make_finder_dataset(
     a = config.augment
     images = [image for record_set in training for image in labelled_images(record_set)]
     view = RandomView(a.scale, a.stretch, a.shift, a.flip)
-    return FinderDataset(images, spec, view, appearance, config.train.seed, a.mosaic)
+    plain_from = config.train.epochs - a.plain_epochs
+    return FinderDataset(images, spec, view, appearance, config.train.seed, a.mosaic, plain_from)
 
 
 @torch.no_grad()

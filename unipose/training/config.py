@@ -96,6 +96,8 @@ class AugmentConfig:
     """Scales the probabilities of colour, blur, noise and compression; 0: none."""
     occlusion: Share = 0.25
     """The probability that patches of the crop are covered."""
+    plain_epochs: Natural = 0
+    """The last epochs, in which appearance and occlusion are left out."""
     stretch: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 1.0
     """Of a finder's views: by at most this factor is width over height changed."""
     mosaic: Share = 0.0
@@ -126,7 +128,11 @@ class TrainConfig:
     """SGD's (Nesterov), or Adam's first beta."""
     weight_decay: Measure = 0.05
     schedule: Literal[tuple(SCHEDULES)] = "cosine"  # type: ignore[valid-type]
-    """After the warm-up; step: a tenth from 70 %, a hundredth from 90 % of the training."""
+    """After the warm-up; flat_cosine: constant for half of the training; step: times `gamma` at each milestone."""
+    milestones: tuple[Positive, ...] = ()
+    """Of schedule step, from the start on, in `milestone_unit`s."""
+    milestone_unit: Literal["epochs", "steps"] = "epochs"
+    gamma: Positive = 0.1
     warmup_epochs: Measure = 0.5
     clip_norm: Positive = 5.0
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.999
