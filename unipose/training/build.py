@@ -120,7 +120,10 @@ def build_run(
     if t.threads:
         torch.set_num_threads(t.threads)
     on_gpu = device.type == "cuda"
-    torch.backends.cudnn.benchmark = on_gpu  # all batches have one size
+    if t.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # which cuBLAS needs for it
+    torch.use_deterministic_algorithms(t.deterministic)
+    torch.backends.cudnn.benchmark = on_gpu and not t.deterministic  # all batches have one size
     spec = make_spec(config.model, skeleton, loss.activation, provenance(config, training))
 
     appearance = Appearance(config.augment.appearance, config.augment.occlusion)

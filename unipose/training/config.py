@@ -144,6 +144,8 @@ class TrainConfig:
     validate_every: Count = 1
     """Epochs between validations."""
     seed: Natural = 0
+    deterministic: bool = False
+    """The same weights from every run on the same device and versions, at some cost in speed."""
     workers: Natural = 1
     """Loader processes, of each training process."""
     threads: Natural = 0
