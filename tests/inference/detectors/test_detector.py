@@ -24,8 +24,6 @@ def test_every_row_opens(tmp_path):
     weights = {"onnx": red_finder(tmp_path / "a.onnx", "yolox")}
     assert list(DETECTORS) == ["finder", "whole", "box_maps", "torchvision", "onnx"]
     assert WEIGHTS.keys() < DETECTORS.keys()
-        list(DETECTORS) == ["finder", "whole", "box_maps", "torchvision", "onnx"] and WEIGHTS.keys() < DETECTORS.keys()
-    )
     for name in ("whole", "box_maps", "onnx"):  # the others have tests of their own
         detector = open_detector(name, weights.get(name), threshold=0.4, device="cpu", threads=1)
         assert detector.refinement == {"whole": "keypoints", "box_maps": "box_maps"}.get(name, "none")
