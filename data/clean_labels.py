@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 from source import run_script
 
+from unipose.core.files import refuse_overwrite
 from unipose.core.pose import Pose
 from unipose.core.skeleton import Skeleton
 from unipose.core.types import Bool, Float64, Index
-from unipose.datasets.coco_json import write_changed
+from unipose.datasets.coco_json import is_prepared, write_changed
 from unipose.datasets.records import Record, read_records
 from unipose.evaluation.predictions import predict_records
 from unipose.inference.predictor import Predictor
@@ -67,6 +68,7 @@ def _distance(record: Record, pose: Pose, order: Index) -> Float64:
 
 def prepare(args: argparse.Namespace) -> str:
     record_set = read_records(args.labels)
+    refuse_overwrite([args.out], [args.model, *record_set.files], is_prepared, args.force)
     skeleton = record_set.skeleton
     poses = predict_records(Predictor(open_runtime(args.model), flip=True), record_set)
     content: dict[str, Any] = json.loads(args.labels.read_text())

@@ -15,9 +15,10 @@ import cv2
 import numpy as np
 from source import run_script
 
+from unipose.core.files import refuse_overwrite
 from unipose.core.image import read_image
 from unipose.core.types import Float32
-from unipose.datasets.coco_json import write_changed
+from unipose.datasets.coco_json import is_prepared, write_changed
 from unipose.datasets.records import read_records
 
 SIDE = 24  # of a thumbnail, in pixels
@@ -42,6 +43,8 @@ def similarity(test: Float32, train: Float32) -> Float32:
 
 def prepare(args: argparse.Namespace) -> str:
     test, training = read_records(args.test), [read_records(path) for path in args.train]
+    inputs = [file for record_set in (test, *training) for file in record_set.files]
+    refuse_overwrite([args.out], inputs, is_prepared, args.force)
     images = list(test.images)
     if not 0 < args.count < len(images):
         raise ValueError(f"--count must leave some of {len(images)} photographs, got {args.count}")

@@ -18,11 +18,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
+from destination import Destination
 from source import Source, run_script
 
 from unipose.core.skeleton import SKELETONS, Skeleton, skeleton_from_names
 from unipose.core.types import Json
-from unipose.datasets.coco_json import PEOPLE, document, image_entry, write_json
+from unipose.datasets.coco_json import PEOPLE, document, image_entry
 
 KEPT = ("id", "image_id", "category_id", "keypoints", "num_keypoints", "bbox", "area", "iscrowd")
 
@@ -59,7 +60,9 @@ def read_labels(
     return images, people
 
 
-def convert(labels: Source, pictures: Source, name: str, skeleton: Skeleton, said: str | None, out: Path) -> str:
+def convert(
+    labels: Source, pictures: Source, name: str, skeleton: Skeleton, said: str | None, destination: Destination
+) -> str:
     """Convert one split -> a summary line. `said`: whether all or some people are listed, where that is known."""
     split = PurePosixPath(name).stem.removeprefix("person_keypoints_")
     listed, people = read_labels(labels, name, skeleton)
@@ -78,11 +81,11 @@ def convert(labels: Source, pictures: Source, name: str, skeleton: Skeleton, sai
         content = document(skeleton, images, people, f"COCO {split}", root, complete=complete)
     except (ValueError, TypeError) as error:
         raise ValueError(f"{labels.path}: {name}: {error}") from error
-    content["info"]["image_root"] = pictures.place_images(folder, list(listed), out, root)
-    write_json(out / f"{split}.json", content)
+    content["info"]["image_root"] = destination.add_images(pictures, folder, list(listed), root)
+    path = destination.add_labels(f"{split}.json", content)
     labelled = sum(person["num_keypoints"] > 0 for person in people)
     listed_people = f"{len(people)} persons{'' if complete else ', others perhaps not listed'}"
-    return f"{split}: {len(images)} images, {listed_people}, {labelled} with keypoints -> {out / split}.json"
+    return f"{split}: {len(images)} images, {listed_people}, {labelled} with keypoints -> {path}"
 
 
 def prepare(args: argparse.Namespace) -> str:
@@ -92,7 +95,11 @@ def prepare(args: argparse.Namespace) -> str:
     if not names:
         raise ValueError(f"{labels.path}: has no person_keypoints_{args.split or '*'}.json")
     skeleton = read_skeleton(args.skeleton)
-    return "\n".join(convert(labels, pictures, name, skeleton, args.people, args.out) for name in names)
+    given = [args.skeleton] if args.skeleton else []
+    destination = Destination(args.out, [*labels.files, *pictures.files, *given], args.force)
+    summary = "\n".join(convert(labels, pictures, name, skeleton, args.people, destination) for name in names)
+    destination.write()
+    return summary
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,9 +1,8 @@
-"""Official data sets as downloaded, zip or folder: find their files, read them, and place their images."""
+"""Official data sets as downloaded, zip or folder: find their files and read them."""
 
 import argparse
 import io
 import json
-import os
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
@@ -16,8 +15,8 @@ from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
 from unipose.cli import exit_status
-from unipose.core.files import write_atomically
 from unipose.core.types import Float64
+from unipose.pipelines.options import add_force
 
 
 class Source:
@@ -36,6 +35,20 @@ class Source:
             self.names = {name for name in self._zip.namelist() if not name.endswith("/")}
         else:
             raise ValueError(f"{path}: no such zip file or folder")
+
+    @property
+    def is_zip(self) -> bool:
+        return self._zip is not None
+
+    @property
+    def files(self) -> list[Path]:
+        """What is read: the zip, or all files of the folder."""
+        return [self.path] if self.is_zip else [self.path / name for name in self.names]
+
+    def checksum(self, name: str) -> int:
+        """The CRC-32 of a zip's file, without reading it."""
+        assert self._zip
+        return self._zip.getinfo(name).CRC
 
     def match(self, pattern: str) -> list[str]:
         """The files at any depth whose path matches `pattern` from the right (as in PurePath.match), sorted."""
@@ -88,21 +101,14 @@ class Source:
             raise ValueError(f"{self.path}: {name} has EXIF orientation {orientation}; store it upright without EXIF")
         return size_wh
 
-    def place_images(self, folder: str, names: Sequence[str], out: Path, root: str = "images") -> str:
-        """Make the images `names` in `folder` available to a JSON file in `out`; returns its `info.image_root`.
-
-        Images in a folder stay where they are; those in a zip are unpacked to `out`/`root`.
-        """
-        if self._zip is None:
-            return Path(os.path.relpath(self.path / folder, out)).as_posix()
-        for name in names:
-            write_atomically(out / root / name, self.read((PurePosixPath(folder) / name).as_posix()), sync=False)
-        return root
-
 
 def run_script(
     prepare: Callable[[argparse.Namespace], str], parser: argparse.ArgumentParser, argv: Sequence[str] | None
 ) -> int:
-    """Parse the arguments, prepare the data and print the summary that `prepare` returns -> the exit status."""
+    """Parse the arguments, prepare the data and print the summary that `prepare` returns -> the exit status.
+
+    Every script has --force, for `core.files.refuse_overwrite`.
+    """
+    add_force(parser)
     args = parser.parse_args(argv)
     return exit_status(lambda: print(prepare(args)))

@@ -12,6 +12,7 @@ from tests.support.ramps import ramp_image
 from unipose.datasets.synthetic.images import draw_sample
 from unipose.inference.detectors.detector import DETECTORS
 from unipose.predict import main
+from unipose.weights import named_model
 
 ONE, FOUR = "000000000785", "000000196141"
 
@@ -116,6 +117,16 @@ def test_an_input_is_never_replaced(photos, tmp_path, capsys, spelling, force, l
     error = capsys.readouterr().err
     assert "a.pose.jpg would overwrite what it is made from" in error and error.count("\n") == 1
     assert before == {path: path.read_bytes() for path in (a, b)} and not list(tmp_path.glob("*.json"))
+
+
+@pytest.mark.parametrize("option", ["--model", "--detector-weights"])
+def test_a_model_is_an_input_too(photos, tmp_path, capsys, option):
+    model, name = tmp_path / "model.onnx", "default" if option == "--model" else "finder"
+    model.write_bytes(named_model(name).read_bytes())
+    (tmp_path / f"{photos[0].stem}.pose.json").symlink_to(model)
+    assert main([str(photos[0]), "--out", str(tmp_path), option, str(model), "--force"]) == 2
+    assert "would overwrite what it is made from" in capsys.readouterr().err
+    assert model.read_bytes() == named_model(name).read_bytes()
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".json"])

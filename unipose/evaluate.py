@@ -11,9 +11,10 @@ from rich.progress import track
 from rich.table import Table
 
 from unipose.cli import exit_status
-from unipose.core.files import refuse_overwrite
+from unipose.core.files import refuse_overwrite, write_atomically
 from unipose.core.heatmap import DECODERS
 from unipose.core.types import Json
+from unipose.datasets.records import read_records
 from unipose.evaluation import report
 from unipose.evaluation.evaluator import EvaluationOptions, evaluate
 from unipose.evaluation.summary import METRICS
@@ -59,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", type=Path, help="write the numbers here too")
     parser.add_argument(
         "--report", type=Path, metavar="DIR",
-        help="write report.html, gallery.png of the worst cases and reliability.png",
+        help="write report.html and, of people in annotated boxes, gallery.png of the worst and reliability.png",
     )  # fmt: skip
     add_force(parser)
     return parser
@@ -67,14 +68,15 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(arguments: argparse.Namespace) -> None:
     options = read_options(EvaluationOptions, arguments)
-    if arguments.report and options.detections:
-        raise ValueError(f"with boxes of a detection file there is no --report: {options.boxes}")
+    record_set = read_records(arguments.data)
+    inputs = [arguments.model, *record_set.files, *options.files]
+    places = {arguments.json: _is_report} if arguments.json else {}
+    if arguments.report:
+        places |= dict.fromkeys(report.files(arguments.report), report.is_own)
+    refuse_overwrite(places, inputs, lambda path: places[path](path), arguments.force)
+    evaluation = evaluate(arguments.model, record_set, options, _progress)
     if arguments.json:
-        refuse_overwrite([arguments.json], [arguments.model, arguments.data], _is_report, arguments.force)
-    evaluation = evaluate(arguments.model, arguments.data, options, _progress)
-    if arguments.json:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(evaluation.report, indent=1) + "\n")
+        write_atomically(arguments.json, (json.dumps(evaluation.report, indent=1) + "\n").encode())
     if arguments.report:
         report.write_report(arguments.report, evaluation)
     Console().print(table(evaluation.report))

@@ -58,7 +58,8 @@ def predict(
             raise ValueError("--box says where the person is and --detector asks: give one of them")
         options = replace(options, detector="whole")
     places = _places(images, out)
-    refuse_overwrite((path for place in places.values() for path in results_of(place)), images, is_result, force)
+    results = (path for place in places.values() for path in results_of(place))
+    refuse_overwrite(results, [*images, *options.files], is_result, force)
     predictor = options.load()
     out.mkdir(parents=True, exist_ok=True)
     failed = 0

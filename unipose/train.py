@@ -8,31 +8,39 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from unipose.cli import exit_status
+from unipose.core.files import refuse_overwrite, write_atomically
+from unipose.core.signature import signature
 from unipose.evaluation.box_ap import refuse_nobody
 from unipose.evaluation.summary import annotated, default_metric, summarise
+from unipose.pipelines.options import add_force
 from unipose.training import distributed
 from unipose.training.build import build_run, configure, read_data
 from unipose.training.config import Config, to_dict
+from unipose.training.run import files, is_file_of_run
+from unipose.training.run_log import KIND
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="unipose train", description=__doc__)
     parser.add_argument("config", nargs="*", help="a YAML file (configs/ has some) and section.key=value overrides")
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
+    add_force(parser)
     arguments = parser.parse_intermixed_args(argv)  # --resume may stand anywhere
-    return exit_status(lambda: train(configure(arguments.config), arguments.resume))
+    return exit_status(lambda: train(configure(arguments.config), arguments.resume, arguments.force))
 
 
-def train(config: Config, resume: bool = False) -> None:
+def train(config: Config, resume: bool = False, force: bool = False) -> None:
     """Train as configured; the run's folder then holds configuration, log, checkpoint and model files.
 
-    Processes started by torchrun share every batch. Raises ValueError and OSError before the first step for a
-    configuration that cannot work, and ValueError with the images' names if the loss is not finite.
+    `force`: files of other origin with the names of these are replaced. Processes started by torchrun share every
+    batch. Raises ValueError and OSError before the first step for a configuration that cannot work, and ValueError with
+    the images' names if the loss is not finite.
     """
     t = config.train
     console = Console(quiet=int(os.environ.get("RANK", 0)) > 0)
     if (t.run / "last.pt").exists() and not resume:
         raise ValueError(f"{t.run} already holds a run: add --resume to go on with it, or choose another train.run=")
+    refuse_overwrite(files(t.run), config.files, is_file_of_run, force or resume)
     with distributed.process_group(t.device) as device:
         training, validation = read_data(config.data, t.run / "data", console)
         if validation:  # a set that cannot be judged is refused now, not after the first epoch
@@ -44,8 +52,8 @@ def train(config: Config, resume: bool = False) -> None:
         if resume:
             run.restore()
         if distributed.rank() == 0:
-            t.run.mkdir(parents=True, exist_ok=True)
-            (t.run / "config.yaml").write_text(yaml.safe_dump(to_dict(config), sort_keys=False))
+            text = f"# {signature(KIND)}\n{yaml.safe_dump(to_dict(config), sort_keys=False)}"
+            write_atomically(t.run / "config.yaml", text.encode())
         with progress_bar(console) as bar:
             steps = len(run.batch_sampler)
             task = bar.add_task("", total=steps * t.epochs, completed=steps * len(run.lines), epoch=0, note="")

@@ -4,6 +4,7 @@ import argparse
 import logging
 import signal
 import sys
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -50,12 +51,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def check_outputs(source: str, output: VideoOutput, force: bool) -> None:
-    """Raises ValueError where writing would cost somebody a file."""
+def check_outputs(source: str, files: Sequence[Path], output: VideoOutput, force: bool) -> None:
+    """Raises ValueError where writing would cost somebody a file; `files`: those that are read beside the source."""
     given = Path(source)
     inputs = [p for p in given.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES] if given.is_dir() else [given]
     outputs = [path for path in (output.video, output.lines) if isinstance(path, Path)]
-    refuse_overwrite(outputs, inputs, lambda path: (is_result if path == output.video else holds_poses)(path), force)
+    own = {output.video: is_result, output.lines: holds_poses}
+    refuse_overwrite(outputs, [*inputs, *files], lambda path: own[path](path), force)
 
 
 def _run(arguments: argparse.Namespace, console: Console) -> int:
@@ -63,10 +65,11 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
     if not out and not arguments.json:
         raise ValueError("say what to write: -o OUT.mp4, --json OUT.jsonl, or both")
     lines = sys.stdout if arguments.json == "-" else Path(arguments.json) if arguments.json else None
-    check_outputs(source, VideoOutput(out, lines), arguments.force)
-    options, written = read_options(VideoOptions, arguments), VideoProgress()
+    options, model = read_options(VideoOptions, arguments), read_options(PredictorOptions, arguments)
+    check_outputs(source, model.files, VideoOutput(out, lines), arguments.force)
+    written = VideoProgress()
     try:
-        predictor = read_options(PredictorOptions, arguments).load()
+        predictor = model.load()
         with open_video(source, arguments.rate, arguments.patience) as video:
             track_video(predictor, video, VideoOutput(out, lines), options, console, written)
     except (IncompleteVideo, ConnectionError) as error:

@@ -1,4 +1,5 @@
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,19 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         write_atomically(path, fail)
     assert path.read_bytes() == b"old"
+
+
+def test_what_is_no_file_is_written_to_and_stays(tmp_path):
+    """As /dev/null must, under whatever name; a pipe is read by somebody."""
+    nowhere, pipe = tmp_path / "null", tmp_path / "pipe"
+    nowhere.symlink_to("/dev/null")
+    os.mkfifo(pipe)
+    write_atomically(nowhere, b"gone")
+    with ThreadPoolExecutor() as pool:
+        read = pool.submit(pipe.read_bytes)
+        write_atomically(pipe, b"through")
+        assert read.result() == b"through"
+    assert nowhere.is_symlink() and pipe.is_fifo() and len(list(tmp_path.iterdir())) == 2
 
 
 def test_sha256_of_the_example_in_fips_180_2(tmp_path):
@@ -77,6 +91,12 @@ def test_a_folder_is_no_file_and_two_results_are_not_one(photo):
         refuse_overwrite([Path("sub")], [])
     with pytest.raises(ValueError, match="would be written twice"):
         refuse_overwrite([Path("x.mp4"), Path("sub/../x.mp4")], [])
+
+
+@pytest.mark.parametrize("name", ["photo.jpg/x.json", "photo.jpg/new/x.json", "soft.jpg/x.json"])
+def test_a_place_in_a_file_is_none(photo, name):
+    with pytest.raises(ValueError, match=f"{name} cannot be written, as .*photo.jpg is no folder"):
+        refuse_overwrite([Path("new/x.json"), Path(name)], [])
 
 
 def test_models_of_ours_are_known(photo):

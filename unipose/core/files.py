@@ -13,17 +13,20 @@ def write_atomically(path: Path, content: bytes | Callable[[Path], object], sync
     """Write a temporary file beside `path`, then rename it: a reader finds the old file or the complete new one.
 
     `content` is the bytes, or a function that writes them to the path it is given. `sync` makes the file survive a
-    power failure, at a cost of milliseconds; turn it off for thousands of small files.
+    power failure, at a cost of milliseconds; turn it off for thousands of small files. What is no file, as /dev/null
+    or a pipe, is written to and stays.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
+    replaces = path.is_file() or not path.exists()
+    part = path.with_name(path.name + ".part") if replaces else path
     if isinstance(content, bytes):
         part.write_bytes(content)
     else:
         content(part)
-    if sync:
-        fsync(part)
-    part.replace(path)
+    if replaces:
+        if sync:
+            fsync(part)
+        part.replace(path)
 
 
 def fsync(path: Path) -> None:
@@ -58,6 +61,9 @@ def refuse_overwrite(
             raise ValueError(f"{path} would be written twice; give each result a name of its own")
         places.add(place)
         if not path.exists():
+            above = next(folder for folder in place.parents if folder.exists())
+            if not above.is_dir():
+                raise ValueError(f"{path} cannot be written, as {above} is no folder")
             continue
         found = path.stat()
         if _identity(found) in made_from:

@@ -145,5 +145,10 @@ def write_changed(path: Path, content: Json, original: Path) -> None:
     write_json(path, content | {"info": info | {"image_root": Path(root).as_posix()}})
 
 
+def is_prepared(path: Path) -> bool:
+    """Whether a file is a set as `document` makes it."""
+    return b'"unipose_skeleton"' in path.read_bytes()
+
+
 def write_json(path: Path, content: Json) -> None:
     write_atomically(path, (json.dumps(content) + "\n").encode())

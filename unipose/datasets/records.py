@@ -63,6 +63,11 @@ class RecordSet:
     boxes: dict[int, Annotated] = field(default_factory=dict)
     complete: bool = True
 
+    @property
+    def files(self) -> list[Path]:
+        """What it is read from."""
+        return [self.path, *self.images.values()]
+
     def onto(self, skeleton: Skeleton) -> "RecordSet":
         """The same people with another skeleton's keypoints, matched by name; those that the set lacks are unlabelled.
 

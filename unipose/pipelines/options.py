@@ -11,7 +11,7 @@ from unipose.core.pose_formats import POSE_FORMATS
 from unipose.inference.detectors.detector import DETECTORS, WEIGHTS
 from unipose.inference.predictor import Predictor, load
 from unipose.runtime.engines import ENGINES
-from unipose.weights import MODEL_HELP, named_model
+from unipose.weights import MODEL_HELP, named_model, weights_files
 
 T = TypeVar("T")
 
@@ -33,6 +33,11 @@ class PredictorOptions:
     def __post_init__(self) -> None:
         if self.min_score is not None and not 0 <= self.min_score <= 1:
             raise ValueError(f"--min-score is a person's score, from 0 to 1, got {self.min_score}")
+
+    @property
+    def files(self) -> list[Path]:
+        """What is read besides the images: inputs, which no output may replace."""
+        return [self.model, *weights_files(self.detector_weights)]
 
     def load(self, threads: int = 0) -> Predictor:
         """Raises what `inference.predictor.load` raises."""

@@ -9,10 +9,10 @@ import av
 import cv2
 import numpy as np
 
+from unipose.core.signature import signature
 from unipose.core.types import RGB
 from unipose.video_io.audio import AudioCopier
 
-MARK = "unipose overlay"  # the comment in its metadata by which a video of ours is known
 # The video encoder of each file suffix and its options: fast, of good visual quality.
 _H264 = ("libx264", {"preset": "veryfast", "crf": "20"})
 ENCODERS: dict[str, tuple[str, dict[str, str]]] = {
@@ -38,7 +38,7 @@ class VideoWriter:
         self._path, self._rate, self._time_base = path, rate, time_base
         self._part = path.with_name(f".{path.name}.part{path.suffix}")
         self._out = av.open(str(self._part), "w")
-        self._out.metadata["comment"] = MARK
+        self._out.metadata["comment"] = signature("overlay")
         self._stream: av.VideoStream | None = None
         try:
             self._audio = AudioCopier(audio, origin, self._out) if audio else None
@@ -100,6 +100,6 @@ def is_result(path: Path) -> bool:
     """Whether a file is a video that a VideoWriter wrote."""
     try:
         with av.open(str(path)) as container:
-            return MARK in container.metadata.values()
+            return signature("overlay") in container.metadata.values()
     except (av.error.FFmpegError, UnicodeDecodeError):
         return False
