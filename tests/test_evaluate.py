@@ -119,6 +119,7 @@ def theirs(tmp_path):
         (["--json", "finder.onnx", "--boxes", "detector", "--detector-weights", "finder.onnx"], INPUT, ["--force"]),
         (["--json", "empty/a.png", "--boxes", "detector", "--empty", "empty"], INPUT, ["--force"]),
         (["--json", "theirs.json"], OTHER, []),
+        (["--json", "new/report.html", "--report", "new"], "would be written twice", ["--force"]),
         (["--report", "mine"], f"report.html {OTHER}", []),
         (["--report", "theirs.json"], "theirs.json is no folder", []),
         *((["--report", "links"], INPUT, force) for force in ([], ["--force"])),

@@ -70,10 +70,10 @@ def _run(arguments: argparse.Namespace) -> None:
     options = read_options(EvaluationOptions, arguments)
     record_set = read_records(arguments.data)
     inputs = [arguments.model, *record_set.files, *options.files]
-    places = {arguments.json: _is_report} if arguments.json else {}
-    if arguments.report:
-        places |= dict.fromkeys(report.files(arguments.report), report.is_own)
-    refuse_overwrite(places, inputs, lambda path: places[path](path), arguments.force)
+    numbers = [arguments.json] if arguments.json else []
+    pages = report.files(arguments.report) if arguments.report else []
+    own = dict.fromkeys(pages, report.is_own) | dict.fromkeys(numbers, _is_report)
+    refuse_overwrite([*numbers, *pages], inputs, lambda path: own[path](path), arguments.force)
     evaluation = evaluate(arguments.model, record_set, options, _progress)
     if arguments.json:
         write_atomically(arguments.json, (json.dumps(evaluation.report, indent=1) + "\n").encode())
