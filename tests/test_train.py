@@ -88,8 +88,9 @@ def test_a_run_does_not_replace_what_it_starts_from(sample, tmp_path, capsys):
 def test_a_configuration_of_somebody_elses_is_not_replaced_by_what_it_says(sample, tmp_path, capsys):
     text = f"# mine\nmodel: {{trunk: res2net_s}}\ntrain: {{run: {tmp_path}}}\n"
     (tmp_path / "config.yaml").write_text(text)
-    assert main([str(tmp_path / "config.yaml")]) == 2
-    assert "config.yaml exists, and UniPose did not make it" in capsys.readouterr().err
+    for words in ([], ["--force"], ["--resume"]):
+        assert main([str(tmp_path / "config.yaml"), *words]) == 2
+        assert "config.yaml would overwrite what it is made from" in capsys.readouterr().err
     assert (tmp_path / "config.yaml").read_text() == text
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from pathlib import Path
 
 import yaml
 from rich.console import Console
@@ -26,7 +27,15 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
     add_force(parser)
     arguments = parser.parse_intermixed_args(argv)  # --resume may stand anywhere
-    return exit_status(lambda: train(configure(arguments.config), arguments.resume, arguments.force))
+    return exit_status(lambda: _run(arguments))
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    config = configure(arguments.config)
+    given = [Path(word) for word in arguments.config if "=" not in word]
+    by_hand = [path for path in given if not is_file_of_run(path)]  # a run's own may be written again
+    refuse_overwrite(files(config.train.run), by_hand, force=True)
+    train(config, arguments.resume, arguments.force)
 
 
 def train(config: Config, resume: bool = False, force: bool = False) -> None:
