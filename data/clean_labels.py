@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from destination import Destination
 from source import run_script
 
 from unipose.core.pose import Pose
@@ -67,6 +68,7 @@ def _distance(record: Record, pose: Pose, order: Index) -> Float64:
 def prepare(args: argparse.Namespace) -> str:
     original = read_labels(args.labels)
     records = records_of(original)
+    Destination(args.out.parent, args.force).check([args.out], [args.model, *records.files])
     skeleton = records.skeleton
     poses = predict_records(Predictor(open_runtime(args.model), flip=True), records)
     people = {annotation["id"]: annotation for annotation in original.labels.people}

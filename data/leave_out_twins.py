@@ -12,6 +12,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from destination import Destination
 from source import run_script
 
 from unipose.core.image import read_image
@@ -43,6 +44,8 @@ def similarity(test: Float32, train: Float32) -> Float32:
 def prepare(args: argparse.Namespace) -> str:
     original = read_labels(args.test)
     test, training = records_of(original), [read_records(path) for path in args.train]
+    inputs = [file for record_set in (test, *training) for file in record_set.files]
+    Destination(args.out.parent, args.force).check([args.out], inputs)
     images = list(test.images)
     if not 0 < args.count < len(images):
         raise ValueError(f"--count must leave some of {len(images)} photographs, got {args.count}")

@@ -13,9 +13,9 @@ from unipose.datasets.synthetic.images import FIGURES, draw_sample
 def prepare(args: argparse.Namespace) -> str:
     size_wh = (args.width, args.height)
     if args.frames is None:
-        train, test = draw_sample(args.out, args.count, args.seed, size_wh, args.figures)
+        train, test = draw_sample(args.out, args.count, args.seed, size_wh, args.figures, args.force)
         return f"{args.count} images -> {train} and {test}"
-    train, test = draw_clips(args.out, args.count, args.frames, args.seed, size_wh, args.occluders)
+    train, test = draw_clips(args.out, args.count, args.frames, args.seed, size_wh, args.occluders, args.force)
     return f"{args.count} clips of {args.frames} frames -> {train} and {test}"
 
 

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 from clip_set import ClipSet
+from destination import Destination
 from source import Source, run_script
 
 from unipose.core.skeleton import SKELETONS
@@ -59,10 +60,13 @@ def prepare(args: argparse.Namespace) -> str:
         below = folder.relative_to(root)
         frames = [(below / f"{number:05d}.png").as_posix() for number in range(1, len(xy_image) + 1)]
         sets[half].add(folder.name, frames, xy_image, np.full(xy_image.shape[:2], 2))
-    return "\n".join(
-        clip_set.write(args.out / f"{half}.json", SKELETON, f"JHMDB {half}, split {args.split}")
+    destination = Destination(args.out, args.force)
+    summary = "\n".join(
+        clip_set.add_to(destination, f"{half}.json", SKELETON, f"JHMDB {half}, split {args.split}")
         for half, clip_set in sets.items()
     )
+    destination.write(source.files)
+    return summary
 
 
 def find_frames(source: Source, label: str, folders: set[PurePosixPath]) -> PurePosixPath:

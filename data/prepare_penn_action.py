@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 from clip_set import ClipSet
+from destination import Destination
 from source import Source, run_script
 
 from unipose.core.skeleton import SKELETONS
@@ -38,9 +39,13 @@ def prepare(args: argparse.Namespace) -> str:
         frames = [f"{name}/{number:06d}.jpg" for number in range(1, len(x) + 1)]
         xy_image = np.stack([x, y], axis=2) - args.first_pixel
         halves[half].add(name, frames, xy_image, 2 * (visibility > 0), bbox - args.first_pixel)
-    return "\n".join(
-        clip_set.write(args.out / f"{half}.json", SKELETON, f"Penn Action {half}") for half, clip_set in halves.items()
+    destination = Destination(args.out, args.force)
+    summary = "\n".join(
+        clip_set.add_to(destination, f"{half}.json", SKELETON, f"Penn Action {half}")
+        for half, clip_set in halves.items()
     )
+    destination.write(source.files)
+    return summary
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -8,6 +8,7 @@ import sys
 import time
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -141,6 +142,51 @@ def test_a_damaged_state_is_one_line(sample, tmp_path, capsys, content):
     assert error.startswith(f"error: {state} is damaged or holds no weights") and error.count("\n") == 1
 
 
+RUN_FILES = ("config.yaml", "log.jsonl", "curves.png", "predictions.jpg", "last.safetensors", "best.safetensors")
+
+
+@pytest.mark.parametrize("name", RUN_FILES)
+def test_a_run_replaces_no_file_of_somebody_elses(sample, tmp_path, capsys, name):
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / name).write_text("model: {}\n")
+    assert main(arguments(sample, run)) == 2
+    error = capsys.readouterr().err
+    assert f"{name} exists, and UniPose did not make it" in error and error.count("\n") == 1
+    assert [path.name for path in run.iterdir()] == [name] and (run / name).read_text() == "model: {}\n"
+
+
+def test_a_run_does_not_replace_what_it_starts_from(sample, tmp_path, capsys):
+    run = tmp_path / "run"
+    assert main(arguments(sample, run, "train.epochs=1")) == 0
+    (run / "last.pt").unlink()
+    before = {path: path.read_bytes() for path in run.glob("*.*")}
+    for force in ([], ["--force"]):
+        assert main(arguments(sample, run, f"model.start={run}/last.safetensors", *force)) == 2
+        assert "last.safetensors would overwrite what it is made from" in capsys.readouterr().err
+    assert main(["--resume", *arguments(sample, run)]) == 2
+    assert {path: path.read_bytes() for path in run.glob("*.*")} == before
+    assert {path.name for path in before} == set(RUN_FILES)
+    assert main([str(run / "config.yaml"), "train.epochs=1"]) == 0  # its own files are replaced, whatever they lack
+
+
+def test_a_configuration_of_somebody_elses_is_not_replaced_by_what_it_says(sample, tmp_path, capsys):
+    text = f"# mine\nmodel: {{trunk: res2net_s}}\ntrain: {{run: {tmp_path}}}\n"
+    (tmp_path / "config.yaml").write_text(text)
+    for words in ([], ["--force"], ["--resume"]):
+        assert main([str(tmp_path / "config.yaml"), *words]) == 2
+        assert "config.yaml would overwrite what it is made from" in capsys.readouterr().err
+    assert (tmp_path / "config.yaml").read_text() == text
+
+
+def test_the_drawn_set_replaces_no_file_of_somebody_elses(tmp_path, capsys):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "test.json").write_text("[]")
+    assert main([f"train.run={tmp_path}"]) == 2
+    assert "test.json exists, and UniPose did not make it" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.rglob("*")] == ["data", "test.json"]
+
+
 def losses(run):
     """The loss of each epoch done."""
     path = run / "log.jsonl"
@@ -214,6 +260,32 @@ def test_a_small_network_can_learn_a_few_images_by_heart(sample, tmp_path):
     assert seen[-1] < 0.25 * seen[0]
     assert line["validation"] > 90
     assert {path.name for path in tmp_path.iterdir()} >= {"predictions.jpg", "curves.png", "log.jsonl", "tensorboard"}
+
+
+FINDER = ["model.kind=finder", "train.loss=boxes", "train.lr=3e-3", "train.clip_norm=10"]
+
+
+def test_a_small_finder_can_learn_a_few_images_by_heart(tmp_path, capsys):
+    """With one figure, several and none, in pictures of another shape than the input."""
+    train, _ = draw_sample(tmp_path, count=10, size_wh=(150, 100))
+    still = ["augment.scale=[1, 1]", "augment.shift=0", "augment.flip=0", "train.ema_decay=0", "train.epochs=40"]
+    words = [*FINDER, *still, "train.validate_every=20", f"data.train=[{train}]", f"data.val={train}"]
+    assert main([*SMALL, *words, f"train.run={tmp_path}/run"]) == 0
+    lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert lines[-1]["loss"] < 0.3 * lines[0]["loss"]
+    assert lines[-1]["metric"] == "box AP" and lines[-1]["AP50"] > 90 and lines[-1]["validation"] > 50
+    assert cv2.imread(str(tmp_path / "run" / "predictions.jpg")).shape == (2 * 224, 4 * 224, 3)
+    report = tmp_path / "report.json"
+    assert evaluate([str(tmp_path / "run" / "last.safetensors"), str(train), "--json", str(report)]) == 0
+    assert json.loads(report.read_text())["mean"] == pytest.approx(lines[-1]["validation"], abs=0.01)
+
+
+@pytest.mark.slow
+def test_a_finder_learns_to_find_drawn_figures(tmp_path):
+    """From scratch, in pictures that it has not seen, from about nothing to nine of ten."""
+    assert main([*FINDER, f"train.run={tmp_path}"]) == 0
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert lines[-1]["AP50"] > 85 and lines[-1]["validation"] > 35
 
 
 def test_a_loss_that_is_not_finite_names_the_images(sample, tmp_path, capsys, monkeypatch):

@@ -382,6 +382,8 @@ INPUT, OTHER = "would overwrite what it is made from", "exists, and UniPose did 
         ),
         (["soft.mp4", "-o", "in.mp4"], INPUT, []),
         (["frames", "--json", "frames/0.png"], INPUT, ["--force"]),
+        (["in.mp4", "--model", "data.json", "--json", "data.json"], INPUT, ["--force"]),
+        (["in.mp4", "--detector-weights", "finder:notes.txt", "--json", "notes.txt"], INPUT, ["--force"]),
         (["in.mp4", "-o", "holiday.mp4"], OTHER, []),
         (["in.mp4", "--json", "holiday.mp4"], OTHER, []),
         (["in.mp4", "--json", "notes.txt"], OTHER, []),

@@ -151,6 +151,12 @@ class Config:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
 
+    @property
+    def files(self) -> list[Path]:
+        """What it names to start from; `model.pretrained` may be no file."""
+        weights = [Path(name) for name in (self.model.pretrained, self.model.start) if name]
+        return [*self.data.train, *([self.data.val] if self.data.val else []), *weights]
+
 
 def read_yaml(path: Path) -> Any:
     """What a YAML file holds, in UTF-8 or what its byte-order mark says. Raises ValueError, which names the file."""

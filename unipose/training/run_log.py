@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,14 @@ from unipose.core.draw import COLOURS, MIN_SCORE, PEOPLE, contact_sheet, draw_bo
 from unipose.core.files import write_atomically
 from unipose.core.image import encode_image, read_image
 from unipose.core.pose import Pose
+from unipose.core.signature import signed
 from unipose.core.types import RGB
 from unipose.datasets.records import RecordSet
 
 LogLine = dict[str, Any]
 """What log.jsonl says of an epoch."""
 
+KIND = "run"  # of files, by their signature
 PICTURES = 16  # in predictions.jpg
 
 
@@ -32,7 +35,9 @@ class RunLog:
     def write(self, lines: Sequence[LogLine]) -> None:
         text = "".join(json.dumps(line) + "\n" for line in lines)
         write_atomically(self.folder / "log.jsonl", text.encode())
-        write_atomically(self.folder / "curves.png", lambda part: curves(lines).savefig(part, format="png", dpi=110))
+        png = BytesIO()
+        curves(lines).savefig(png, format="png", dpi=110)
+        write_atomically(self.folder / "curves.png", signed(png.getvalue(), KIND))
         # One file per epoch: purge_step hides what an interrupted run may have written of this epoch or later ones.
         with SummaryWriter(str(self.folder / "tensorboard"), purge_step=lines[-1]["epoch"]) as board:
             for name in ("loss", "lr", "validation", "images_per_s"):
@@ -41,7 +46,7 @@ class RunLog:
 
     def write_predictions(self, pictures: Sequence[RGB]) -> None:
         """predictions.jpg: pictures of the validation set, in a grid."""
-        write_atomically(self.folder / "predictions.jpg", encode_image(contact_sheet(pictures)))
+        write_atomically(self.folder / "predictions.jpg", signed(encode_image(contact_sheet(pictures)), KIND))
 
 
 def pose_pictures(record_set: RecordSet, poses: Sequence[Pose], count: int = PICTURES) -> list[RGB]:
