@@ -15,6 +15,7 @@ import numpy as np
 from destination import Destination
 from source import run_script
 
+from unipose.core.arguments import Parser
 from unipose.core.image import read_image
 from unipose.core.types import Float32
 from unipose.datasets.coco_json import write_changed
@@ -61,7 +62,7 @@ def prepare(args: argparse.Namespace) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="a test set without the images most similar to training images")
+    parser = Parser(description="a test set without the images most similar to training images")
     parser.add_argument("test", type=Path, help="COCO-keypoint JSON, as data/prepare_*.py write it")
     parser.add_argument("--train", type=Path, nargs="+", required=True, help="the same of the training sets")
     parser.add_argument("--count", type=int, default=15, help="how many images to leave out (default 15)")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from source import run_script
 
+from unipose.core.arguments import Parser
 from unipose.datasets.synthetic.clips import draw_clips
 from unipose.datasets.synthetic.images import FIGURES, draw_sample
 
@@ -20,7 +21,7 @@ def prepare(args: argparse.Namespace) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Draw figures on cluttered backgrounds as COCO-keypoint JSON")
+    parser = Parser(description="Draw figures on cluttered backgrounds as COCO-keypoint JSON")
     parser.add_argument("--out", type=Path, required=True, help="folder for images/, train.json and test.json")
     parser.add_argument("--count", type=int, default=1500, help="images, or clips; the last fifth becomes test.json")
     parser.add_argument(

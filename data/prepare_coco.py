@@ -27,6 +27,7 @@ from destination import Destination
 from skeleton_file import read_skeleton, sides
 from source import Source, run_script
 
+from unipose.core.arguments import Parser
 from unipose.core.files import read_json
 from unipose.core.sides import keypoint_keys
 from unipose.core.skeleton import SKELETONS, Skeleton
@@ -137,7 +138,7 @@ def prepare(args: argparse.Namespace) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="a set in COCO's layout -> COCO-keypoint JSON")
+    parser = Parser(description="a set in COCO's layout -> COCO-keypoint JSON")
     parser.add_argument("source", type=Path, help="zip or folder with person_keypoints_*.json, or any JSON file itself")
     parser.add_argument(
         "--images", type=Path,

@@ -17,6 +17,7 @@ from clip_set import ClipSet
 from destination import Destination
 from source import Source, run_script
 
+from unipose.core.arguments import Parser
 from unipose.core.skeleton import SKELETONS
 
 SKELETON = SKELETONS["jhmdb15"]  # its keypoints are in the order of pos_img
@@ -79,7 +80,7 @@ def find_frames(source: Source, label: str, folders: set[PurePosixPath]) -> Pure
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="JHMDB, as downloaded -> COCO-keypoint JSON of clips")
+    parser = Parser(description="JHMDB, as downloaded -> COCO-keypoint JSON of clips")
     parser.add_argument("source", type=Path, help="zip or folder with joint_positions/, Rename_Images/ and splits/")
     parser.add_argument("--split", type=int, choices=(1, 2, 3), default=1)
     parser.add_argument("--out", type=Path, required=True, help="folder for train.json, test.json and images/")

@@ -14,6 +14,7 @@ import numpy as np
 from destination import Destination
 from source import Source, run_script
 
+from unipose.core.arguments import Parser
 from unipose.core.skeleton import SKELETONS
 from unipose.core.types import Float64, Int64, Json
 from unipose.datasets.coco_json import document, image_entry, person_entry
@@ -102,7 +103,7 @@ def prepare(args: argparse.Namespace) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="LSP or LSPET, as downloaded -> COCO-keypoint JSON")
+    parser = Parser(description="LSP or LSPET, as downloaded -> COCO-keypoint JSON")
     parser.add_argument("source", type=Path, help="lsp_dataset.zip, lspet_dataset.zip or a folder unpacked from one")
     parser.add_argument("--out", type=Path, required=True, help="folder for train.json, test.json and images/")
     return run_script(prepare, parser, argv)

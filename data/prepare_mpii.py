@@ -16,6 +16,7 @@ import numpy as np
 from destination import Destination
 from source import Source, run_script
 
+from unipose.core.arguments import Parser
 from unipose.core.metrics import HEAD_BOX_SHARE
 from unipose.core.skeleton import SKELETONS
 from unipose.core.types import Float64, Json
@@ -127,7 +128,7 @@ def prepare(args: argparse.Namespace) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="MPII in its usual converted layout -> COCO-keypoint JSON")
+    parser = Parser(description="MPII in its usual converted layout -> COCO-keypoint JSON")
     parser.add_argument("source", type=Path, help="zip or folder with annotations/train.json, annotations/valid.json")
     parser.add_argument("--images", type=Path, help="zip or folder that holds images/ (default: source)")
     parser.add_argument("--head-boxes", type=Path, help="gt_valid.mat, whose head boxes then give valid's head sizes")

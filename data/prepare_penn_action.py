@@ -15,6 +15,7 @@ from clip_set import ClipSet
 from destination import Destination
 from source import Source, run_script
 
+from unipose.core.arguments import Parser
 from unipose.core.skeleton import SKELETONS
 
 SKELETON = SKELETONS["penn13"]  # its keypoints are in the order of the labels
@@ -49,7 +50,7 @@ def prepare(args: argparse.Namespace) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Penn Action, as downloaded -> COCO-keypoint JSON of clips")
+    parser = Parser(description="Penn Action, as downloaded -> COCO-keypoint JSON of clips")
     parser.add_argument("source", type=Path, help="zip or folder with frames/ and labels/")
     parser.add_argument(
         "--first-pixel", type=int, choices=(0, 1), default=1,

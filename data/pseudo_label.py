@@ -18,6 +18,7 @@ from destination import Destination
 from rich.progress import track
 from source import run_script
 
+from unipose.core.arguments import Parser
 from unipose.core.files import relative, write_atomically
 from unipose.core.geometry import Affine
 from unipose.core.image import encode_image, read_image, warp
@@ -97,7 +98,7 @@ def prepare(args: argparse.Namespace) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="keypoints of people who have boxes alone, as a model sees them")
+    parser = Parser(description="keypoints of people who have boxes alone, as a model sees them")
     parser.add_argument("boxes", type=Path, help="COCO JSON with people's boxes")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to write to")
     parser.add_argument("--model", type=named_model, default="default", help=MODEL_HELP)

@@ -50,12 +50,16 @@ def test_decoders_compared_and_a_page_with_the_worst_cases(sample, tmp_path):
     [
         (["default", "none.json"], "none.json"),
         (["none.onnx", "SAMPLE"], "no model file none.onnx"),
+        (
+            ["default", "SAMPLE", "--boxes", "none.json"],
+            "no file for --boxes (truth, detector or detections) none.json",
+        ),
         (["default", "SAMPLE", "--metric", "pckh"], "no head_size"),
         (["default", "SAMPLE", "--share", "0.5"], "needs --boxes detector"),
         (["default", "SAMPLE", "--share", "1.5", "--boxes", "detector"], "--share is a number from 0 to 1, got 1.5"),
         (["default", "SAMPLE", "--empty", "."], "needs --boxes detector"),
         (["default", "SAMPLE", "--empty", "configs", "--boxes", "detector"], "no images"),
-        (["default", "SAMPLE", "--boxes", "found.json"], "only --metric ap"),
+        (["default", "SAMPLE", "--boxes", "README.md"], "only --metric ap"),
         (["default", "SAMPLE", "--boxes", "found.json", "--metric", "ap"], "found.json"),
     ],
 )

@@ -305,6 +305,7 @@ def test_a_loss_that_is_not_finite_names_the_images(sample, tmp_path, capsys, mo
         ("model.input_wh=[66, 64]", "multiple of the heatmap stride"),
         ("data.train=[none.json]", "none.json"),
         ("data.val=none.json", "none.json"),
+        ("data.train=null", "test.json judges a training on data.train=, which is missing"),
         ("train.joint_weights={left_wirst: 2}", "did you mean 'left_wrist'"),
     ],
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unipose.core.files import sha256, text_of
+from unipose.core.files import require_file, sha256, text_of
 from unipose.core.folders import images_in
 from unipose.core.heatmap import DECODERS
 from unipose.core.metrics import auroc
@@ -37,7 +37,7 @@ THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5)  # of the person score
 
 @dataclass(frozen=True)
 class EvaluationOptions:
-    """What is judged, and how. Raises ValueError where the options contradict each other.
+    """What is judged, and how. Raises ValueError where options contradict each other, OSError without the file of boxes.
 
     `metric`: a row of `summary.METRICS`; None is the set's own. `boxes`: "truth" for the annotated ones, "detector", or
     the path of a COCO detection file. `window`: frames after which a recurrent model's states are reset. With boxes of
@@ -66,6 +66,8 @@ class EvaluationOptions:
             raise ValueError(f"--share needs --boxes detector, got {self.boxes}")
         if self.empty and self.boxes != "detector":
             raise ValueError(f"--empty needs --boxes detector, got {self.boxes}")
+        if self.detections:
+            require_file(self.detections, f"file for --boxes ({', '.join(BOXES)} or detections)")
 
     @property
     def files(self) -> list[Path]:
