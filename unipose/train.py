@@ -21,7 +21,7 @@ from unipose.training.build import build_run, configure, read_data
 from unipose.training.config import Config, to_dict
 from unipose.training.resume import check_config
 from unipose.training.run import files, is_file_of_run
-from unipose.training.run_log import KIND
+from unipose.training.run_log import KIND, require_spelling
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -64,6 +64,7 @@ def train(config: Config, resume: bool = False, force: bool = False) -> None:
         raise ValueError(f"{t.run} holds no run to go on with, which has a last.pt: leave --resume out")
     if resume:
         check_config(config)
+    require_spelling(t.run.absolute())
     refuse_overwrite(files(t.run), config.files, is_file_of_run, force or resume)
     with distributed.process_group(t.device) as device:
         training, validation = read_data(config.data, t.run / "data", console)

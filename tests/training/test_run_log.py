@@ -12,7 +12,7 @@ from unipose.core.image import read_image
 from unipose.core.skeleton import SKELETONS
 from unipose.datasets.records import Annotated, RecordSet
 from unipose.evaluation.summary import annotated
-from unipose.training.run_log import RunLog, box_pictures, curves, pose_pictures
+from unipose.training.run_log import RunLog, box_pictures, curves, pose_pictures, require_spelling
 
 LINES = [
     {"epoch": 1, "loss": 3.0, "lr": 0.1, "images_per_s": 9.0, "metric": "PCK@0.2", "validation": 20.5},
@@ -30,6 +30,12 @@ def test_a_log_that_is_written_anew_has_every_epoch_once(tmp_path):
     board.Reload()
     assert [(e.step, e.value) for e in board.Scalars("loss")] == [(1, 3.0), (2, 2.0)]
     assert [(e.step, e.value) for e in board.Scalars("validation")] == [(1, 20.5)]
+
+
+def test_tensorboard_spells_the_folders_name_or_it_is_refused(tmp_path):
+    require_spelling(tmp_path / "L\u00e4ufe")
+    with pytest.raises(ValueError, match=r"in this locale TensorBoard writes to folders of ASCII names alone"):
+        require_spelling(tmp_path / "L\udcc3\udca4ufe")  # as Python has it in an ASCII locale
 
 
 def test_curves_name_their_metric():

@@ -37,7 +37,7 @@ THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5)  # of the person score
 
 @dataclass(frozen=True)
 class EvaluationOptions:
-    """What is judged, and how. Raises ValueError where options contradict each other, OSError without the file of boxes.
+    """What is judged, and how. Raises ValueError where options contradict each other, OSError without a file of boxes.
 
     `metric`: a row of `summary.METRICS`; None is the set's own. `boxes`: "truth" for the annotated ones, "detector", or
     the path of a COCO detection file. `window`: frames after which a recurrent model's states are reset. With boxes of

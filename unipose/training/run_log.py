@@ -26,6 +26,17 @@ KIND = "run"  # of files, by their signature
 PICTURES = 16  # in predictions.jpg
 
 
+def require_spelling(folder: Path) -> None:
+    """Raises ValueError for a run's folder that TensorBoard, which spells names in UTF-8, cannot write to."""
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"{folder}: in this locale TensorBoard writes to folders of ASCII names alone; choose another train.run=, "
+            "or a UTF-8 locale, as LC_ALL=C.UTF-8"
+        ) from error
+
+
 class RunLog:
     """The log in a run's folder, rewritten after each epoch, so that a resumed run's log has every epoch once."""
 
