@@ -1,5 +1,4 @@
 import json
-import math
 import os
 import shutil
 import signal
@@ -14,9 +13,9 @@ import pytest
 import torch
 
 import unipose.train
+from tests.support.small_training import SMALL, arguments
 from tests.training.test_distributed import TORCHRUN
 from unipose.core import heatmap
-from unipose.datasets.synthetic.clips import draw_clips
 from unipose.datasets.synthetic.images import draw_sample
 from unipose.evaluate import main as evaluate
 from unipose.export import main as export
@@ -26,22 +25,6 @@ from unipose.training.build import SAMPLE_CONFIG, build_run, read_data
 from unipose.training.config import read_config
 from unipose.training.dataset import PoseDataset
 from unipose.training.loop import Trainer
-
-SMALL = [
-    "model.input_wh=[64, 64]", "model.wasp_channels=32", "model.decoder_channels=32", "train.workers=0",
-    "train.threads=1", "train.batch_size=8", "train.epochs=2", "train.warmup_epochs=0.1",
-]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("sample")
-    draw_sample(folder, count=40, seed=1, figures=(1,))
-    return folder
-
-
-def arguments(sample, run, *more):
-    return [*SMALL, f"data.train=[{sample}/train.json]", f"data.val={sample}/test.json", f"train.run={run}", *more]
 
 
 def test_a_run_leaves_everything_and_resumes(sample, tmp_path, capsys):
@@ -140,51 +123,6 @@ def test_a_damaged_state_is_one_line(sample, tmp_path, capsys, content):
     assert main([*arguments(sample, run), "--resume"]) == 2
     error = capsys.readouterr().err
     assert error.startswith(f"error: {state} is damaged or holds no weights") and error.count("\n") == 1
-
-
-RUN_FILES = ("config.yaml", "log.jsonl", "curves.png", "predictions.jpg", "last.safetensors", "best.safetensors")
-
-
-@pytest.mark.parametrize("name", RUN_FILES)
-def test_a_run_replaces_no_file_of_somebody_elses(sample, tmp_path, capsys, name):
-    run = tmp_path / "run"
-    run.mkdir()
-    (run / name).write_text("model: {}\n")
-    assert main(arguments(sample, run)) == 2
-    error = capsys.readouterr().err
-    assert f"{name} exists, and UniPose did not make it" in error and error.count("\n") == 1
-    assert [path.name for path in run.iterdir()] == [name] and (run / name).read_text() == "model: {}\n"
-
-
-def test_a_run_does_not_replace_what_it_starts_from(sample, tmp_path, capsys):
-    run = tmp_path / "run"
-    assert main(arguments(sample, run, "train.epochs=1")) == 0
-    (run / "last.pt").unlink()
-    before = {path: path.read_bytes() for path in run.glob("*.*")}
-    for force in ([], ["--force"]):
-        assert main(arguments(sample, run, f"model.start={run}/last.safetensors", *force)) == 2
-        assert "last.safetensors would overwrite what it is made from" in capsys.readouterr().err
-    assert main(["--resume", *arguments(sample, run)]) == 2
-    assert {path: path.read_bytes() for path in run.glob("*.*")} == before
-    assert {path.name for path in before} == set(RUN_FILES)
-    assert main([str(run / "config.yaml"), "train.epochs=1"]) == 0  # its own files are replaced, whatever they lack
-
-
-def test_a_configuration_of_somebody_elses_is_not_replaced_by_what_it_says(sample, tmp_path, capsys):
-    text = f"# mine\nmodel: {{trunk: res2net_s}}\ntrain: {{run: {tmp_path}}}\n"
-    (tmp_path / "config.yaml").write_text(text)
-    for words in ([], ["--force"], ["--resume"]):
-        assert main([str(tmp_path / "config.yaml"), *words]) == 2
-        assert "config.yaml would overwrite what it is made from" in capsys.readouterr().err
-    assert (tmp_path / "config.yaml").read_text() == text
-
-
-def test_the_drawn_set_replaces_no_file_of_somebody_elses(tmp_path, capsys):
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "test.json").write_text("[]")
-    assert main([f"train.run={tmp_path}"]) == 2
-    assert "test.json exists, and UniPose did not make it" in capsys.readouterr().err
-    assert [path.name for path in tmp_path.rglob("*")] == ["data", "test.json"]
 
 
 def losses(run):
@@ -324,57 +262,6 @@ def test_a_validation_set_that_cannot_be_judged_is_refused_before_the_first_step
     assert main(arguments(sample, tmp_path / "run", f"data.val={sample}/no_torso.json")) == 2
     assert "no_torso.json has nobody whom PCK@0.2 can judge" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
-
-
-@pytest.fixture(scope="module")
-def film(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("film")
-    draw_clips(folder, count=5, frames=6, size_wh=(96, 80))
-    return folder
-
-
-LSTM = ["model.lstm_channels=8", "model.lstm_kernel=3", "data.window=3", "train.epochs=1"]
-
-
-def test_a_recurrent_network_is_trained_on_windows_judged_over_clips_and_exported(film, tmp_path, capsys):
-    """From a network of single frames; each sample is a window, each clip of 6 frames has two."""
-    single, recurrent = tmp_path / "single", tmp_path / "recurrent"
-    assert main(arguments(film, single, "train.epochs=1")) == 0
-    start = f"model.start={single}/last.safetensors"
-    assert main(arguments(film, recurrent, *LSTM, start, "train.batch_size=4")) == 0
-    [line] = [json.loads(line) for line in (recurrent / "log.jsonl").read_text().splitlines()]
-    assert math.isfinite(line["loss"]) and "validation" in line
-    _, spec = load_model(recurrent / "last.safetensors")
-    assert (spec.state_channels, spec.provenance["window"]) == (2 * 8 + 14 + 1, 3)
-    model = recurrent / "last.onnx"
-    assert export([str(recurrent / "last.safetensors"), str(model)]) == 0
-    for window in ("0", "1"):
-        report = tmp_path / f"{window}.json"
-        assert evaluate([str(model), f"{film}/test.json", "--window", window, "--json", str(report)]) == 0
-        report = json.loads(report.read_text())
-        assert (report["people"], report["window"]) == (6, int(window))
-    assert evaluate([str(model), f"{film}/test.json", "--flip"]) == 2
-    assert "takes no flip test" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["data.window=3"], "data.window=3 needs a network with memory: set model.lstm_channels"),
-        ([*LSTM, "data.window=7"], "no clip has 7 consecutive frames"),
-        ([*LSTM, "model.lstm_alone=true"], "model.lstm_alone needs model.lstm_channels, and model.start"),
-        ([*LSTM, "train.batch_size=16"], "8 samples do not fill a batch of 16"),
-    ],
-)
-def test_windows_that_do_not_fit_are_refused(film, tmp_path, capsys, words, message):
-    assert main(arguments(film, tmp_path / "run", *words)) == 2
-    assert message in capsys.readouterr().err
-    assert not (tmp_path / "run").exists()
-
-
-def test_photographs_are_no_clips(sample, tmp_path, capsys):
-    assert main(arguments(sample, tmp_path / "run", *LSTM)) == 2
-    assert "clips need images with video_id and frame_id" in capsys.readouterr().err
 
 
 def test_only_one_file_of_configuration(capsys):
