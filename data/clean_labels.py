@@ -13,8 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from destination import Destination
 from source import run_script
 
+from unipose.core.arguments import Parser
 from unipose.core.pose import Pose
 from unipose.core.skeleton import Skeleton
 from unipose.core.types import Bool, Float64, Index
@@ -67,6 +69,7 @@ def _distance(record: Record, pose: Pose, order: Index) -> Float64:
 def prepare(args: argparse.Namespace) -> str:
     original = read_labels(args.labels)
     records = records_of(original)
+    Destination(args.out.parent, args.force).check([args.out], [args.model, *records.files])
     skeleton = records.skeleton
     poses = predict_records(Predictor(open_runtime(args.model), flip=True), records)
     people = {annotation["id"]: annotation for annotation in original.labels.people}
@@ -86,7 +89,7 @@ def prepare(args: argparse.Namespace) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="a set's labels without those that a model contradicts")
+    parser = Parser(description="a set's labels without those that a model contradicts")
     parser.add_argument("model", type=named_model, help=MODEL_HELP)
     parser.add_argument("labels", type=Path, help="COCO-keypoint JSON, as data/prepare_*.py write it")
     parser.add_argument("--out", type=Path, required=True, help="the JSON to write")

@@ -1,14 +1,15 @@
 """ClipSet: clips of one labelled person each, among whom there may be others, written as COCO-keypoint JSON."""
 
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import numpy as np
+from destination import Destination
 from source import Source
 
 from unipose.core.skeleton import Skeleton
 from unipose.core.types import Float64, Int64, Json
-from unipose.datasets.coco_json import document, frame_entry, person_entry, video_entry, write_json
+from unipose.datasets.coco_json import document, frame_entry, person_entry, video_entry
 from unipose.datasets.labels import box_around, outside
 
 
@@ -51,12 +52,12 @@ class ClipSet:
             self.images.append(frame_entry(number, frame, size_wh, self.videos[-1]["id"], i + 1))
             self.people.append(person_entry(number, number, xy, seen, box))
 
-    def write(self, path: Path, skeleton: Skeleton, description: str) -> str:
-        """Write the JSON file -> a summary line. Raises ValueError where no clip was added."""
+    def add_to(self, destination: Destination, name: str, skeleton: Skeleton, description: str) -> str:
+        """Let the destination hold the set as a JSON file -> a summary line. Raises ValueError for no clips."""
         if not self.videos:
-            raise ValueError(f"{self.source.path}: has no clip for {path.name}")
+            raise ValueError(f"{self.source.path}: has no clip for {name}")
         names = [image["file_name"] for image in self.images]
-        image_root = self.source.place_images(self.root.as_posix(), names, path.parent)
-        content = document(skeleton, self.images, self.people, description, image_root, self.videos, complete=False)
-        write_json(path, content)
+        root = destination.add_images(self.source, self.root.as_posix(), names)
+        content = document(skeleton, self.images, self.people, description, root, self.videos, complete=False)
+        path = destination.add_labels(name, content)
         return f"{len(self.videos)} clips, {len(self.images)} frames -> {path}"

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from destination import Destination
 from source import run_script
 
+from unipose.core.arguments import Parser
 from unipose.core.image import read_image
 from unipose.core.types import Float32
 from unipose.datasets.coco_json import write_changed
@@ -43,6 +45,8 @@ def similarity(test: Float32, train: Float32) -> Float32:
 def prepare(args: argparse.Namespace) -> str:
     original = read_labels(args.test)
     test, training = records_of(original), [read_records(path) for path in args.train]
+    inputs = [file for record_set in (test, *training) for file in record_set.files]
+    Destination(args.out.parent, args.force).check([args.out], inputs)
     images = list(test.images)
     if not 0 < args.count < len(images):
         raise ValueError(f"--count must leave some of {len(images)} photographs, got {args.count}")
@@ -58,7 +62,7 @@ def prepare(args: argparse.Namespace) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="a test set without the images most similar to training images")
+    parser = Parser(description="a test set without the images most similar to training images")
     parser.add_argument("test", type=Path, help="COCO-keypoint JSON, as data/prepare_*.py write it")
     parser.add_argument("--train", type=Path, nargs="+", required=True, help="the same of the training sets")
     parser.add_argument("--count", type=int, default=15, help="how many images to leave out (default 15)")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from source import run_script
 
+from unipose.core.arguments import Parser
 from unipose.datasets.synthetic.clips import draw_clips
 from unipose.datasets.synthetic.images import FIGURES, draw_sample
 
@@ -13,14 +14,14 @@ from unipose.datasets.synthetic.images import FIGURES, draw_sample
 def prepare(args: argparse.Namespace) -> str:
     size_wh = (args.width, args.height)
     if args.frames is None:
-        train, test = draw_sample(args.out, args.count, args.seed, size_wh, args.figures)
+        train, test = draw_sample(args.out, args.count, args.seed, size_wh, args.figures, args.force)
         return f"{args.count} images -> {train} and {test}"
-    train, test = draw_clips(args.out, args.count, args.frames, args.seed, size_wh, args.occluders)
+    train, test = draw_clips(args.out, args.count, args.frames, args.seed, size_wh, args.occluders, args.force)
     return f"{args.count} clips of {args.frames} frames -> {train} and {test}"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Draw figures on cluttered backgrounds as COCO-keypoint JSON")
+    parser = Parser(description="Draw figures on cluttered backgrounds as COCO-keypoint JSON")
     parser.add_argument("--out", type=Path, required=True, help="folder for images/, train.json and test.json")
     parser.add_argument("--count", type=int, default=1500, help="images, or clips; the last fifth becomes test.json")
     parser.add_argument(

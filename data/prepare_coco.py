@@ -23,14 +23,15 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from zipfile import is_zipfile
 
+from destination import Destination
 from skeleton_file import read_skeleton, sides
 from source import Source, run_script
 
-from unipose.core.files import read_json, refuse_overwrite
+from unipose.core.arguments import Parser
+from unipose.core.files import read_json
 from unipose.core.sides import keypoint_keys
 from unipose.core.skeleton import SKELETONS, Skeleton
-from unipose.core.types import Json
-from unipose.datasets.coco_json import PEOPLE, document, image_entry, write_json
+from unipose.datasets.coco_json import PEOPLE, document, image_entry
 from unipose.datasets.image_files import ImageFiles, image_root
 from unipose.datasets.label_lists import check_images, info_of, pose_category
 from unipose.datasets.labels import check_people, image_wh
@@ -46,24 +47,6 @@ class Split:
     where: str
     content: Any
     path: Path | None = None
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A file to write, once all are known to be right: its content without the images' root, and its images."""
-
-    path: Path
-    content: Json
-    pictures: Source
-    folder: str
-    summary: str
-
-    def write(self) -> str:
-        """-> a summary line."""
-        names = [image["file_name"] for image in self.content["images"]]
-        root = self.pictures.place_images(self.folder, names, self.path.parent, f"images/{self.path.stem}")
-        write_json(self.path, self.content | {"info": self.content["info"] | {"image_root": root}})
-        return self.summary
 
 
 def is_json(source: Path) -> bool:
@@ -102,8 +85,10 @@ def find_pictures(split: Split, names: Sequence[str], pictures: Source | None) -
     return Source(files.root), ""
 
 
-def convert(split: Split, pictures: Source | None, args: argparse.Namespace, skeleton: Skeleton) -> Prepared:
-    """Check one split. Raises ValueError, which names the file, for another layout."""
+def convert(
+    split: Split, pictures: Source | None, args: argparse.Namespace, skeleton: Skeleton, destination: Destination
+) -> str:
+    """Convert one split -> a summary line. Raises ValueError, which names the file, for another layout."""
     try:
         listed = check_images(split.content)
     except ValueError as error:
@@ -132,26 +117,28 @@ def convert(split: Split, pictures: Source | None, args: argparse.Namespace, ske
             content["categories"] = [{"id": 1, "name": args.category}]
     except ValueError as error:
         raise ValueError(f"{split.where}: {error}") from error
-    path = args.out / f"{split.name}.json"
+    names = [image["file_name"] for image in images]
+    content["info"]["image_root"] = destination.add_images(pictures, folder, names, f"images/{split.name}")
+    path = destination.add_labels(f"{split.name}.json", content)
     labelled = sum(person["num_keypoints"] > 0 for person in people)
     listed_people = f"{len(people)} persons{'' if complete else ', others perhaps not listed'}"
-    summary = f"{split.name}: {len(images)} images, {listed_people}, {labelled} with keypoints -> {path}"
-    return Prepared(path, content, pictures, folder, summary)
+    return f"{split.name}: {len(images)} images, {listed_people}, {labelled} with keypoints -> {path}"
 
 
 def prepare(args: argparse.Namespace) -> str:
     skeleton = read_skeleton(args.skeleton) if args.skeleton else SKELETONS["coco17"]
     labels = None if is_json(args.source) else Source(args.source)
     pictures = Source(args.images) if args.images else labels
-    ready = [convert(split, pictures, args, skeleton) for split in splits(args.source, labels, args.split)]
-    inputs = [path for path in (args.source, args.skeleton) if path]
-    refuse_overwrite([one.path for one in ready], inputs, force=True)
-    lines = [one.write() for one in ready]
+    destination = Destination(args.out, args.force)
+    found = splits(args.source, labels, args.split)
+    lines = [convert(split, pictures, args, skeleton, destination) for split in found]
+    given = [args.skeleton] if args.skeleton else []
+    destination.write([*(labels.files if labels else [args.source]), *given])
     return "\n".join([*lines, *([sides(skeleton)] if args.skeleton else [])])
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="a set in COCO's layout -> COCO-keypoint JSON")
+    parser = Parser(description="a set in COCO's layout -> COCO-keypoint JSON")
     parser.add_argument("source", type=Path, help="zip or folder with person_keypoints_*.json, or any JSON file itself")
     parser.add_argument(
         "--images", type=Path,

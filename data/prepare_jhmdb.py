@@ -14,8 +14,10 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 from clip_set import ClipSet
+from destination import Destination
 from source import Source, run_script
 
+from unipose.core.arguments import Parser
 from unipose.core.skeleton import SKELETONS
 
 SKELETON = SKELETONS["jhmdb15"]  # its keypoints are in the order of pos_img
@@ -59,10 +61,13 @@ def prepare(args: argparse.Namespace) -> str:
         below = folder.relative_to(root)
         frames = [(below / f"{number:05d}.png").as_posix() for number in range(1, len(xy_image) + 1)]
         sets[half].add(folder.name, frames, xy_image, np.full(xy_image.shape[:2], 2))
-    return "\n".join(
-        clip_set.write(args.out / f"{half}.json", SKELETON, f"JHMDB {half}, split {args.split}")
+    destination = Destination(args.out, args.force)
+    summary = "\n".join(
+        clip_set.add_to(destination, f"{half}.json", SKELETON, f"JHMDB {half}, split {args.split}")
         for half, clip_set in sets.items()
     )
+    destination.write(source.files)
+    return summary
 
 
 def find_frames(source: Source, label: str, folders: set[PurePosixPath]) -> PurePosixPath:
@@ -75,7 +80,7 @@ def find_frames(source: Source, label: str, folders: set[PurePosixPath]) -> Pure
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="JHMDB, as downloaded -> COCO-keypoint JSON of clips")
+    parser = Parser(description="JHMDB, as downloaded -> COCO-keypoint JSON of clips")
     parser.add_argument("source", type=Path, help="zip or folder with joint_positions/, Rename_Images/ and splits/")
     parser.add_argument("--split", type=int, choices=(1, 2, 3), default=1)
     parser.add_argument("--out", type=Path, required=True, help="folder for train.json, test.json and images/")

@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
+from destination import Destination
 from source import Source, run_script
 
+from unipose.core.arguments import Parser
 from unipose.core.skeleton import SKELETONS
 from unipose.core.types import Float64, Int64, Json
-from unipose.datasets.coco_json import document, image_entry, person_entry, write_json
+from unipose.datasets.coco_json import document, image_entry, person_entry
 from unipose.datasets.labels import box_around, outside
 
 SKELETON = SKELETONS["lsp14"]  # its keypoints are in the order of joints.mat
@@ -88,18 +90,20 @@ def prepare(args: argparse.Namespace) -> str:
         images.append(image_entry(number, name, size_wh))
         people.append(person_entry(number, number, points, seen, box_around(points[seen > 0], size_wh)))
 
-    image_root = source.place_images(folder, names, args.out)
+    destination = Destination(args.out, args.force)
+    image_root = destination.add_images(source, folder, names)
     halves = {"train": slice(None)} if kind == "LSPET" else {"train": slice(LSP_TRAIN), "test": slice(LSP_TRAIN, None)}
     for half, part in halves.items():
         content = document(SKELETON, images[part], people[part], f"{kind} {half}", image_root, complete=False)
-        write_json(args.out / f"{half}.json", content)
+        destination.add_labels(f"{half}.json", content)
+    destination.write(source.files)
     counts = ", ".join(f"{half}.json {len(images[part])}" for half, part in halves.items())
     labelled = sum(person["num_keypoints"] for person in people)
     return f"{kind}: {counts} images; {labelled} joints, {dropped} more dropped as outside their image -> {args.out}"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="LSP or LSPET, as downloaded -> COCO-keypoint JSON")
+    parser = Parser(description="LSP or LSPET, as downloaded -> COCO-keypoint JSON")
     parser.add_argument("source", type=Path, help="lsp_dataset.zip, lspet_dataset.zip or a folder unpacked from one")
     parser.add_argument("--out", type=Path, required=True, help="folder for train.json, test.json and images/")
     return run_script(prepare, parser, argv)

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from destination import Destination
 from source import Source, run_script
 
+from unipose.core.arguments import Parser
 from unipose.core.metrics import HEAD_BOX_SHARE
 from unipose.core.skeleton import SKELETONS
 from unipose.core.types import Float64, Json
-from unipose.datasets.coco_json import document, image_entry, person_entry, write_json
+from unipose.datasets.coco_json import document, image_entry, person_entry
 
 SKELETON = SKELETONS["mpii16"]  # its keypoints are in MPII's order
 NECK, TOP = SKELETON.keypoints.index("upper_neck"), SKELETON.keypoints.index("head_top")
@@ -79,7 +81,7 @@ def head_sizes(path: Path, people: int) -> Float64:
     return HEAD_BOX_SHARE * diagonals
 
 
-def convert(labels: Source, pictures: Source, split: str, args: argparse.Namespace) -> str:
+def convert(labels: Source, pictures: Source, split: str, destination: Destination, args: argparse.Namespace) -> str:
     """Convert one split -> a summary line."""
     name = labels.find(f"annotations/{split}.json")
     entries = labels.read_json(name)
@@ -104,14 +106,12 @@ def convert(labels: Source, pictures: Source, split: str, args: argparse.Namespa
         record = person_entry(number, image["id"], person.xy_image, 2 * person.labelled, box_xyxy)
         head_size = person.head_size() if from_boxes is None else float(from_boxes[number - 1])
         people.append(record if head_size is None else {**record, "head_size": round(head_size, 6)})
-    image_root = pictures.place_images(folder, list(images), args.out)
+    image_root = destination.add_images(pictures, folder, list(images))
     content = document(SKELETON, list(images.values()), people, f"MPII {split}", image_root, complete=False)
     content["info"]["head_size_source"] = "0.75 x |upper_neck - head_top|" if from_boxes is None else "head boxes"
-    write_json(args.out / f"{split}.json", content)
+    path = destination.add_labels(f"{split}.json", content)
     without = sum("head_size" not in person for person in people)
-    return (
-        f"{split}: {len(images)} images, {len(people)} persons, {without} without head size -> {args.out / split}.json"
-    )
+    return f"{split}: {len(images)} images, {len(people)} persons, {without} without head size -> {path}"
 
 
 def prepare(args: argparse.Namespace) -> str:
@@ -120,11 +120,14 @@ def prepare(args: argparse.Namespace) -> str:
     splits = [split for split in SPLITS if labels.match(f"annotations/{split}.json")]
     if not splits:
         raise ValueError(f"{labels.path}: has neither annotations/train.json nor annotations/valid.json")
-    return "\n".join(convert(labels, pictures, split, args) for split in splits)
+    destination = Destination(args.out, args.force)
+    summary = "\n".join(convert(labels, pictures, split, destination, args) for split in splits)
+    destination.write([*labels.files, *([args.head_boxes] if args.head_boxes else [])])
+    return summary
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="MPII in its usual converted layout -> COCO-keypoint JSON")
+    parser = Parser(description="MPII in its usual converted layout -> COCO-keypoint JSON")
     parser.add_argument("source", type=Path, help="zip or folder with annotations/train.json, annotations/valid.json")
     parser.add_argument("--images", type=Path, help="zip or folder that holds images/ (default: source)")
     parser.add_argument("--head-boxes", type=Path, help="gt_valid.mat, whose head boxes then give valid's head sizes")

@@ -12,8 +12,10 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 from clip_set import ClipSet
+from destination import Destination
 from source import Source, run_script
 
+from unipose.core.arguments import Parser
 from unipose.core.skeleton import SKELETONS
 
 SKELETON = SKELETONS["penn13"]  # its keypoints are in the order of the labels
@@ -38,13 +40,17 @@ def prepare(args: argparse.Namespace) -> str:
         frames = [f"{name}/{number:06d}.jpg" for number in range(1, len(x) + 1)]
         xy_image = np.stack([x, y], axis=2) - args.first_pixel
         halves[half].add(name, frames, xy_image, 2 * (visibility > 0), bbox - args.first_pixel)
-    return "\n".join(
-        clip_set.write(args.out / f"{half}.json", SKELETON, f"Penn Action {half}") for half, clip_set in halves.items()
+    destination = Destination(args.out, args.force)
+    summary = "\n".join(
+        clip_set.add_to(destination, f"{half}.json", SKELETON, f"Penn Action {half}")
+        for half, clip_set in halves.items()
     )
+    destination.write(source.files)
+    return summary
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Penn Action, as downloaded -> COCO-keypoint JSON of clips")
+    parser = Parser(description="Penn Action, as downloaded -> COCO-keypoint JSON of clips")
     parser.add_argument("source", type=Path, help="zip or folder with frames/ and labels/")
     parser.add_argument(
         "--first-pixel", type=int, choices=(0, 1), default=1,

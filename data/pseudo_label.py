@@ -14,15 +14,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from destination import Destination
 from rich.progress import track
 from source import run_script
 
-from unipose.core.files import refuse_overwrite, relative
+from unipose.core.arguments import Parser
+from unipose.core.files import relative, write_atomically
 from unipose.core.geometry import Affine
 from unipose.core.image import encode_image, read_image, warp
 from unipose.core.pose import Pose
+from unipose.core.ranges import within
+from unipose.core.signature import signed
 from unipose.core.types import RGB, Boxes, Json
-from unipose.datasets.coco_json import document, image_entry, person_entry, write_json
+from unipose.datasets.coco_json import SET, document, image_entry, person_entry, write_json
 from unipose.datasets.records import read_records
 from unipose.inference.predictor import Predictor
 from unipose.runtime.engines import open_runtime
@@ -61,18 +65,17 @@ def label(pose: Pose, image: RGB, min_score: float, number: int, image_id: int) 
 
 
 def prepare(args: argparse.Namespace) -> str:
-    path = args.out / "train.json"
-    refuse_overwrite([path], [args.boxes], force=True)
-    if not 0 <= args.min_score <= 1:
-        raise ValueError(f"--min-score is from 0 to 1, got {args.min_score}")
+    within("--min-score", args.min_score, 0, 1)
     record_set = read_records(args.boxes)
     record_set.require_images()
+    path = args.out / "train.json"
+    stretched = {number: args.out / "images" / f"{number}.jpg" for number in record_set.boxes if args.stretched}
+    Destination(args.out, args.force).check([path, *stretched.values()], [args.model, *record_set.files])
     runtime = open_runtime(args.model)
     first, teacher = Predictor(runtime, decoder="quadratic"), Predictor(runtime, flip=True)
     images: list[Json] = []
     people: list[Json] = []
     looked_at = 0
-    root = args.out / "images"
     for image_id, people_of in track(record_set.boxes.items(), "labelling", transient=True):
         boxes = people_of.boxes_xyxy[~people_of.crowd]
         if not len(boxes):
@@ -81,9 +84,8 @@ def prepare(args: argparse.Namespace) -> str:
         image, name = read_image(source), relative(source, args.out)
         if args.stretched:
             image, boxes = restore(first, image, boxes)
-            root.mkdir(parents=True, exist_ok=True)
-            (root / f"{image_id}.jpg").write_bytes(encode_image(image, quality=90))
-            name = f"images/{image_id}.jpg"
+            write_atomically(stretched[image_id], signed(encode_image(image, quality=90), SET), sync=False)
+            name = relative(stretched[image_id], args.out)
         images.append(image_entry(image_id, name, (image.shape[1], image.shape[0])))
         [poses] = teacher.predict([image], [boxes])
         looked_at += len(poses)
@@ -96,7 +98,7 @@ def prepare(args: argparse.Namespace) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="keypoints of people who have boxes alone, as a model sees them")
+    parser = Parser(description="keypoints of people who have boxes alone, as a model sees them")
     parser.add_argument("boxes", type=Path, help="COCO JSON with people's boxes")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to write to")
     parser.add_argument("--model", type=named_model, default="default", help=MODEL_HELP)

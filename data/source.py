@@ -1,4 +1,4 @@
-"""Official data sets as downloaded, zip or folder: find their files, read them, and place their images."""
+"""Official data sets as downloaded, zip or folder: find their files and read them."""
 
 import argparse
 import io
@@ -17,9 +17,10 @@ from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
 from unipose.cli import exit_status
-from unipose.core.files import parse_json, path_of, relative, text_of, write_atomically
+from unipose.core.files import parse_json, text_of
 from unipose.core.types import Float64
 from unipose.datasets.image_files import check_size, spellings
+from unipose.pipelines.options import add_force
 
 
 class Source:
@@ -49,6 +50,21 @@ class Source:
         else:
             raise ValueError(f"{path}: no such zip file or folder")
         self.names = set(self._files)
+        self._read: set[str] = set()
+
+    @property
+    def is_zip(self) -> bool:
+        return self._zip is not None
+
+    @property
+    def files(self) -> list[Path]:
+        """What was read: the zip, or files of the folder."""
+        return [self.path] if self.is_zip else [Path(self._files[name]) for name in self._read]
+
+    def checksum(self, name: str) -> int:
+        """The CRC-32 of a zip's file, without reading it."""
+        assert self._zip
+        return self._zip.getinfo(self._files[_form(name)]).CRC
 
     def match(self, pattern: str) -> list[str]:
         """The files at any depth whose path matches `pattern` from the right (as in PurePath.match), sorted."""
@@ -84,6 +100,7 @@ class Source:
     def read(self, name: str) -> bytes:
         if _form(name) not in self.names:
             raise ValueError(f"{self.path}: {name} is missing")
+        self._read.add(_form(name))
         file = self._files[_form(name)]
         if self._zip is None:
             return Path(file).read_bytes()
@@ -121,18 +138,6 @@ class Source:
         except ValueError as error:
             raise ValueError(f"{self.path}: {name} {error}") from error
 
-    def place_images(self, folder: str, names: Sequence[str], out: Path, root: str = "images") -> str:
-        """Make the images `names` in `folder` available to a JSON file in `out`; returns its `info.image_root`.
-
-        Images in a folder stay where they are; those in a zip are unpacked to `out`/`root`.
-        """
-        if self._zip is None:
-            return relative(self.path / path_of(folder), out)
-        for name in names:
-            content = self.read((PurePosixPath(folder) / name).as_posix())
-            write_atomically(out / path_of(root) / path_of(name), content, sync=False)
-        return root
-
 
 def _form(name: str) -> str:
     return unicodedata.normalize("NFC", name)
@@ -160,6 +165,10 @@ def _leaves(member: zipfile.ZipInfo) -> bool:
 def run_script(
     prepare: Callable[[argparse.Namespace], str], parser: argparse.ArgumentParser, argv: Sequence[str] | None
 ) -> int:
-    """Parse the arguments, prepare the data and print the summary that `prepare` returns -> the exit status."""
+    """Parse the arguments, prepare the data and print the summary that `prepare` returns -> the exit status.
+
+    Every script has --force, for `core.files.refuse_overwrite`.
+    """
+    add_force(parser)
     args = parser.parse_args(argv)
     return exit_status(lambda: print(prepare(args)))

@@ -21,7 +21,7 @@ from unipose import cli
 from unipose.core.model_spec import ModelSpec
 from unipose.core.skeleton import SKELETONS
 from unipose.datasets.records import read_records
-from unipose.datasets.synthetic.images import draw_image
+from unipose.datasets.synthetic.images import draw_image, draw_sample
 from unipose.weights import default_model
 
 ROOT = Path(__file__).parents[1]
@@ -207,3 +207,17 @@ def stream():
     for sender in senders:
         sender.kill()
         sender.communicate()
+
+
+@pytest.fixture
+def outputs(tmp_path):
+    """Where `unipose video` writes."""
+    return tmp_path / "out.mp4", tmp_path / "out.jsonl"
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory):
+    """The folder of a set of 40 figures, whose train.json and test.json name its images."""
+    folder = tmp_path_factory.mktemp("sample")
+    draw_sample(folder, count=40, seed=1, figures=(1,))
+    return folder

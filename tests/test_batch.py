@@ -216,6 +216,8 @@ def test_what_cannot_be_is_told_in_a_line(folder, options, message, capsys):
         ("out/film.mp4.mp4", "exists, and UniPose did not make it"),
         ("out/failed.jsonl", "exists, and UniPose did not make it"),
         ("out/000.png.jpg -> in/001.png", "would overwrite what it is made from"),
+        ("out/000.png.jpg -> model.onnx", "would overwrite what it is made from"),
+        ("out/failed.jsonl -> model.onnx", "would overwrite what it is made from"),
     ],
 )
 def test_nobody_loses_a_file(folder, theirs, message, capsys):
@@ -225,12 +227,16 @@ def test_nobody_loses_a_file(folder, theirs, message, capsys):
     out.mkdir()
     name, _, target = theirs.partition(" -> ")
     path = source.parent / name
+    options = []
     if target:
         path.symlink_to(source.parent / target)
-    else:
+    if target == "model.onnx":
+        (source.parent / target).write_bytes(b"weights")
+        options = ["--model", str(source.parent / target), "--force"]
+    if not target:
         path.write_bytes(b"mine")
     before = {file: file.read_bytes() for file in source.parent.rglob("*") if file.is_file()}
-    assert main([str(source), "--out", str(out)]) == 2
+    assert main([str(source), "--out", str(out), *options]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ") and message in error and error.count("\n") == 1
     assert before == {file: file.read_bytes() for file in source.parent.rglob("*") if file.is_file()}

@@ -92,6 +92,31 @@ def test_without_a_package(photos, tmp_path, package, words, line):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "error"),
+    [
+        (["unipose.train"], 2, "error: train needs PACKAGE, which is not installed: pip install 'unipose[train]'"),
+        (["unipose.video"], 2, "error: video needs PACKAGE, which is not installed: pip install 'unipose[video]'"),
+        (["serve"], 2, "error: serve needs PACKAGE, which is not installed: pip install 'unipose[serve]'"),
+        (
+            ["serve.loadtest.soak"],
+            2,
+            "error: serve needs PACKAGE, which is not installed: pip install 'unipose[serve]'",
+        ),
+        (["theirs", "unipose"], 1, "ModuleNotFoundError: no PACKAGE"),
+    ],
+)
+def test_a_module_without_its_package(tmp_path, words, code, error):
+    """Before anything of its own runs; what is wrong with another's program is not told in our way."""
+    package = {"unipose.train": "torch", "unipose.video": "rich"}.get(words[0], "prometheus_client")
+    (tmp_path / f"{package}.py").write_text(f"raise ModuleNotFoundError('no {package}', name={package!r})")
+    (tmp_path / "theirs.py").write_text(f"import unipose, {package}")
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    done = subprocess.run([sys.executable, "-m", *words], capture_output=True, text=True, env=environment)
+    assert done.returncode == code and done.stderr.endswith(error.replace("PACKAGE", package) + "\n")
+    assert code == 1 or done.stderr.count("\n") == 1
+
+
 def test_a_broken_library_is_told_as_it_says(capsys):
     def broken():
         raise ImportError("libGL.so.1: cannot open shared object file:\n  No such file or directory")
@@ -188,8 +213,9 @@ def test_names_and_configurations_in_a_locale_that_is_not_utf_8(photos, tmp_path
         done = run(["predict", photo, "--out", tmp_path / "out"], env=environment, stdout=subprocess.PIPE)
         out, error = done.communicate()
         assert (done.returncode, error) == (0, b"") and os.fsencode(photo.stem) in out
-        refused = run(["train", config], env=environment)
-        assert b"error: no trunk '" in refused.communicate()[1] and refused.returncode == 2
+        for word, message in ((config, b"error: no trunk '"), (f"train.run={tmp_path}/\u0444", b"ASCII names alone;")):
+            refused = run(["train", word], env=environment)
+            assert message in refused.communicate()[1] and refused.returncode == 2
     assert (tmp_path / "out" / f"{photo.stem}.pose.json").exists()
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from unipose.datasets.synthetic.images import draw_sample
 from unipose.evaluate import main
-from unipose.weights import default_model
+from unipose.weights import default_model, named_model
 
 
 @pytest.fixture(scope="module")
@@ -50,12 +50,16 @@ def test_decoders_compared_and_a_page_with_the_worst_cases(sample, tmp_path):
     [
         (["default", "none.json"], "none.json"),
         (["none.onnx", "SAMPLE"], "no model file none.onnx"),
+        (
+            ["default", "SAMPLE", "--boxes", "none.json"],
+            "no file for --boxes (truth, detector or detections) none.json",
+        ),
         (["default", "SAMPLE", "--metric", "pckh"], "no head_size"),
         (["default", "SAMPLE", "--share", "0.5"], "needs --boxes detector"),
         (["default", "SAMPLE", "--share", "1.5", "--boxes", "detector"], "--share is a number from 0 to 1, got 1.5"),
         (["default", "SAMPLE", "--empty", "."], "needs --boxes detector"),
         (["default", "SAMPLE", "--empty", "configs", "--boxes", "detector"], "no images"),
-        (["default", "SAMPLE", "--boxes", "found.json"], "only --metric ap"),
+        (["default", "SAMPLE", "--boxes", "README.md"], "only --metric ap"),
         (["default", "SAMPLE", "--boxes", "found.json", "--metric", "ap"], "found.json"),
     ],
 )
@@ -89,13 +93,72 @@ def test_the_default_model_knows_people(real_data: Path, tmp_path):
     assert json.loads((tmp_path / "r.json").read_text())["mean"] > 40
 
 
+INPUT, OTHER = "would overwrite what it is made from", "exists, and UniPose did not make it"
+REPORT = ("report.html", "gallery.png", "reliability.png")
+
+
+@pytest.fixture
+def theirs(tmp_path):
+    """A set, a model, boxes of a detector and photos of nobody, and files that UniPose did not make."""
+    draw_sample(tmp_path / "set", count=5, seed=4, figures=(1,))
+    (tmp_path / "model.onnx").write_bytes(default_model().read_bytes())
+    (tmp_path / "finder.onnx").write_bytes(named_model("finder").read_bytes())
+    (tmp_path / "empty").mkdir()
+    cv2.imwrite(str(tmp_path / "empty" / "a.png"), np.zeros((90, 120, 3), np.uint8))
+    for name in ("boxes.json", "theirs.json", *(f"mine/{name}" for name in REPORT)):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("[1]")
+    return tmp_path
+
+
 @pytest.mark.parametrize(
-    ("name", "message"),
-    [("set.json", "would overwrite what it is made from"), ("theirs.json", "exists, and UniPose did not make it")],
+    ("arguments", "message", "force"),
+    [
+        *(
+            (["--json", name], INPUT, force)
+            for name in ("set/train.json", "model.onnx", "set/images/00002.jpg")
+            for force in ([], ["--force"])
+        ),
+        (["--json", "boxes.json", "--boxes", "boxes.json", "--metric", "ap"], INPUT, ["--force"]),
+        (["--json", "finder.onnx", "--boxes", "detector", "--detector-weights", "finder.onnx"], INPUT, ["--force"]),
+        (["--json", "empty/a.png", "--boxes", "detector", "--empty", "empty"], INPUT, ["--force"]),
+        (["--json", "theirs.json"], OTHER, []),
+        (["--json", "new/report.html", "--report", "new"], "would be written twice", ["--force"]),
+        (["--report", "mine"], f"report.html {OTHER}", []),
+        (["--report", "theirs.json"], "theirs.json is no folder", []),
+        *((["--report", "links"], INPUT, force) for force in ([], ["--force"])),
+    ],
 )
-def test_nobody_loses_a_file(tmp_path, capsys, name, message):
-    for file in ("set.json", "theirs.json"):
-        (tmp_path / file).write_text("[1]")
-    assert main(["default", str(tmp_path / "set.json"), "--json", str(tmp_path / name)]) == 2
-    assert message in capsys.readouterr().err
-    assert {path.read_text() for path in tmp_path.iterdir()} == {"[1]"}
+def test_nobody_loses_a_file(theirs, capsys, monkeypatch, arguments, message, force):
+    monkeypatch.chdir(theirs)
+    (theirs / "links").mkdir()
+    (theirs / "links" / "gallery.png").symlink_to(theirs / "model.onnx")
+    before = {path: path.read_bytes() for path in theirs.rglob("*") if path.is_file()}
+    assert main(["model.onnx", "set/train.json", *arguments, *force]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and message in error and error.count("\n") == 1
+    assert {path: path.read_bytes() for path in theirs.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("name", REPORT)
+def test_a_report_replaces_a_report_alone(theirs, capsys, name):
+    """Each of its files, whichever somebody else's has the name of."""
+    folder = theirs / "report"
+    folder.mkdir()
+    (folder / name).write_bytes((theirs / "set" / "images" / "00001.jpg").read_bytes())
+    command = [str(theirs / "model.onnx"), str(theirs / "set" / "train.json"), "--report", str(folder)]
+    assert main(command) == 2
+    assert f"{name} {OTHER}" in capsys.readouterr().err
+    assert [path.name for path in folder.iterdir()] == [name]
+    assert main([*command, "--force"]) == 0
+    assert main(command) == 0  # now it is a report
+    assert sorted(path.name for path in folder.iterdir()) == sorted(REPORT)
+
+
+def test_a_finder_is_reported_without_poses(theirs, capsys):
+    folder = theirs / "report"
+    assert main(["finder", str(theirs / "set" / "train.json"), "--report", str(folder)]) == 0
+    assert [path.name for path in folder.iterdir()] == ["report.html"]
+    page = (folder / "report.html").read_text()
+    assert "box AP of finder-s.onnx" in page and "AP_large" in page and "Worst cases" not in page
+    assert "box AP of finder-s.onnx, 4 people" in capsys.readouterr().out

@@ -12,6 +12,7 @@ from tests.support.ramps import ramp_image
 from unipose.datasets.synthetic.images import draw_sample
 from unipose.inference.detectors.detector import DETECTORS
 from unipose.predict import main
+from unipose.weights import named_model
 
 ONE, FOUR = "000000000785", "000000196141"
 
@@ -132,6 +133,16 @@ def test_a_folder_is_the_images_in_it_but_earlier_results(photos, tmp_path, caps
     (tmp_path / "photo10.jpg").unlink()
     assert main([str(tmp_path), "--out", str(tmp_path / "out")]) == 2
     assert f"{tmp_path} holds no images but earlier results" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--model", "--detector-weights"])
+def test_a_model_is_an_input_too(photos, tmp_path, capsys, option):
+    model, name = tmp_path / "model.onnx", "default" if option == "--model" else "finder"
+    model.write_bytes(named_model(name).read_bytes())
+    (tmp_path / f"{photos[0].stem}.pose.json").symlink_to(model)
+    assert main([str(photos[0]), "--out", str(tmp_path), option, str(model), "--force"]) == 2
+    assert "would overwrite what it is made from" in capsys.readouterr().err
+    assert model.read_bytes() == named_model(name).read_bytes()
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".json"])

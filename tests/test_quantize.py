@@ -55,27 +55,32 @@ def test_a_model_that_becomes_too_bad_is_not_written(images, tmp_path, capsys, m
 
 @pytest.mark.parametrize("force", [[], ["--force"]])
 @pytest.mark.parametrize("spelling", ["m.onnx", "./m.onnx", "soft.onnx", "hard.onnx"])
-def test_its_input_is_not_its_output(tmp_path, capsys, monkeypatch, spelling, force):
+def test_its_input_is_not_its_output(images, tmp_path, capsys, monkeypatch, spelling, force):
     monkeypatch.chdir(tmp_path)
     model = tmp_path / "m.onnx"
     model.write_bytes(default_model().read_bytes())
     (tmp_path / "soft.onnx").symlink_to("m.onnx")
     (tmp_path / "hard.onnx").hardlink_to(model)
-    assert main(["m.onnx", spelling, "--images", "none.json", *force]) == 2
+    assert main(["m.onnx", spelling, "--images", str(images), *force]) == 2
     assert "would overwrite what it is made from" in capsys.readouterr().err
     assert model.read_bytes() == default_model().read_bytes()
 
 
 @pytest.mark.parametrize(
-    ("name", "message"),
-    [("set.json", "would overwrite what it is made from"), ("theirs.onnx", "exists, and UniPose did not make it")],
+    ("name", "force", "message"),
+    [
+        ("train.json", ["--force"], "would overwrite what it is made from"),
+        ("images/00002.jpg", ["--force"], "would overwrite what it is made from"),
+        ("theirs.onnx", [], "exists, and UniPose did not make it"),
+    ],
 )
-def test_nobody_loses_a_file(tmp_path, capsys, name, message):
-    for file in ("set.json", "theirs.onnx"):
-        (tmp_path / file).write_text("mine")
-    assert quantized(tmp_path / "set.json", tmp_path / name) == 2
+def test_nobody_loses_a_file(tmp_path, capsys, name, force, message):
+    train, _ = draw_sample(tmp_path, count=5)
+    (tmp_path / "theirs.onnx").write_text("mine")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
+    assert quantized(train, tmp_path / name, *force) == 2
     assert message in capsys.readouterr().err
-    assert {path.read_text() for path in tmp_path.iterdir()} == {"mine"}
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.*")} == before
 
 
 def test_a_file_that_is_no_set_is_refused(tmp_path, capsys):

@@ -73,6 +73,15 @@ def test_a_table_of_variants_and_nothing_is_trained_twice(tmp_path, capfd, monke
     capfd.readouterr()
 
 
+def test_a_table_of_somebody_elses_stays(tmp_path, capfd):
+    (tmp_path / "v.yaml").write_text("a: []\n")
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study" / "table.md").write_text("# Mine\n")
+    assert main([str(tmp_path / "v.yaml"), *small(tmp_path)]) == 2
+    assert "table.md exists, and UniPose did not make it" in capfd.readouterr().err
+    assert [path.name for path in (tmp_path / "study").iterdir()] == ["table.md"]
+
+
 def test_a_failing_training_stops_the_study(tmp_path, capfd):
     words = [DESIGNS, f"train.run={tmp_path}", "data.train=[none.json]", "data.val=none.json", "--seeds", "1"]
     assert main(words) == 2

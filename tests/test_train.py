@@ -1,5 +1,4 @@
 import json
-import math
 import os
 import shutil
 import signal
@@ -8,15 +7,16 @@ import sys
 import time
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
 import unipose.train
+from tests.support.small_training import SMALL, arguments
 from tests.training.test_distributed import TORCHRUN
 from unipose.core import heatmap
 from unipose.core.person_box import POINTS
-from unipose.datasets.synthetic.clips import draw_clips
 from unipose.datasets.synthetic.images import draw_sample
 from unipose.evaluate import main as evaluate
 from unipose.export import main as export
@@ -27,22 +27,6 @@ from unipose.training.build import SAMPLE_CONFIG, build_run, read_data
 from unipose.training.config import read_config
 from unipose.training.dataset import PoseDataset
 from unipose.training.loop import Trainer
-
-SMALL = [
-    "model.input_wh=[64, 64]", "model.wasp_channels=32", "model.decoder_channels=32", "train.workers=0",
-    "train.threads=1", "train.batch_size=8", "train.epochs=2", "train.warmup_epochs=0.1",
-]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("sample")
-    draw_sample(folder, count=40, seed=1, figures=(1,))
-    return folder
-
-
-def arguments(sample, run, *more):
-    return [*SMALL, f"data.train=[{sample}/train.json]", f"data.val={sample}/test.json", f"train.run={run}", *more]
 
 
 def test_a_run_leaves_everything_and_resumes(sample, tmp_path, capsys):
@@ -57,7 +41,7 @@ def test_a_run_leaves_everything_and_resumes(sample, tmp_path, capsys):
     _, spec = load_model(straight / "best.safetensors")
     assert spec.provenance["data"][0]["people"] == 32 and spec.provenance["seed"] == 0
     assert not list(straight.glob("*.part"))
-    [start] = json.loads((straight / "environment.json").read_text())
+    [start] = map(json.loads, (straight / "environment.jsonl").read_text().splitlines())
     assert (start["epoch"], start["torch"], len(start["commit"] or "")) in [(1, torch.__version__, n) for n in (0, 40)]
 
     assert main(arguments(sample, straight)) == 2
@@ -247,6 +231,32 @@ def test_a_small_network_can_learn_a_few_images_by_heart(sample, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} >= {"predictions.jpg", "curves.png", "log.jsonl", "tensorboard"}
 
 
+FINDER = ["model.kind=finder", "train.loss=boxes", "train.lr=3e-3", "train.clip_norm=10"]
+
+
+def test_a_small_finder_can_learn_a_few_images_by_heart(tmp_path, capsys):
+    """With one figure, several and none, in pictures of another shape than the input."""
+    train, _ = draw_sample(tmp_path, count=10, size_wh=(150, 100))
+    still = ["augment.scale=[1, 1]", "augment.shift=0", "augment.flip=0", "train.ema_decay=0", "train.epochs=40"]
+    words = [*FINDER, *still, "train.validate_every=20", f"data.train=[{train}]", f"data.val={train}"]
+    assert main([*SMALL, *words, f"train.run={tmp_path}/run"]) == 0
+    lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert lines[-1]["loss"] < 0.3 * lines[0]["loss"]
+    assert lines[-1]["metric"] == "box AP" and lines[-1]["AP50"] > 90 and lines[-1]["validation"] > 50
+    assert cv2.imread(str(tmp_path / "run" / "predictions.jpg")).shape == (2 * 224, 4 * 224, 3)
+    report = tmp_path / "report.json"
+    assert evaluate([str(tmp_path / "run" / "last.safetensors"), str(train), "--json", str(report)]) == 0
+    assert json.loads(report.read_text())["mean"] == pytest.approx(lines[-1]["validation"], abs=0.01)
+
+
+@pytest.mark.slow
+def test_a_finder_learns_to_find_drawn_figures(tmp_path):
+    """From scratch, in pictures that it has not seen, from about nothing to nine of ten."""
+    assert main([*FINDER, f"train.run={tmp_path}"]) == 0
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert lines[-1]["AP50"] > 85 and lines[-1]["validation"] > 35
+
+
 def test_a_loss_that_is_not_finite_names_the_images(sample, tmp_path, capsys, monkeypatch):
     gaussians = heatmap.gaussians
     monkeypatch.setattr(heatmap, "gaussians", lambda *arguments: gaussians(*arguments) * np.float32(np.nan))
@@ -264,6 +274,7 @@ def test_a_loss_that_is_not_finite_names_the_images(sample, tmp_path, capsys, mo
         ("model.input_wh=[66, 64]", "multiple of the heatmap stride"),
         ("data.train=[none.json]", "none.json"),
         ("data.val=none.json", "none.json"),
+        ("data.train=null", "test.json judges a training on data.train=, which is missing"),
         ("train.joint_weights={left_wirst: 2}", "did you mean 'left_wrist'"),
     ],
 )
@@ -282,57 +293,6 @@ def test_a_validation_set_that_cannot_be_judged_is_refused_before_the_first_step
     assert main(arguments(sample, tmp_path / "run", f"data.val={sample}/no_torso.json")) == 2
     assert "no_torso.json has nobody whom PCK@0.2 can judge" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
-
-
-@pytest.fixture(scope="module")
-def film(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("film")
-    draw_clips(folder, count=5, frames=6, size_wh=(96, 80))
-    return folder
-
-
-LSTM = ["model.lstm_channels=8", "model.lstm_kernel=3", "data.window=3", "train.epochs=1"]
-
-
-def test_a_recurrent_network_is_trained_on_windows_judged_over_clips_and_exported(film, tmp_path, capsys):
-    """From a network of single frames; each sample is a window, each clip of 6 frames has two."""
-    single, recurrent = tmp_path / "single", tmp_path / "recurrent"
-    assert main(arguments(film, single, "train.epochs=1")) == 0
-    start = f"model.start={single}/last.safetensors"
-    assert main(arguments(film, recurrent, *LSTM, start, "train.batch_size=4")) == 0
-    [line] = [json.loads(line) for line in (recurrent / "log.jsonl").read_text().splitlines()]
-    assert math.isfinite(line["loss"]) and "validation" in line
-    _, spec = load_model(recurrent / "last.safetensors")
-    assert (spec.state_channels, spec.provenance["window"]) == (2 * 8 + 14 + 1, 3)
-    model = recurrent / "last.onnx"
-    assert export([str(recurrent / "last.safetensors"), str(model)]) == 0
-    for window in ("0", "1"):
-        report = tmp_path / f"{window}.json"
-        assert evaluate([str(model), f"{film}/test.json", "--window", window, "--json", str(report)]) == 0
-        report = json.loads(report.read_text())
-        assert (report["people"], report["window"]) == (6, int(window))
-    assert evaluate([str(model), f"{film}/test.json", "--flip"]) == 2
-    assert "takes no flip test" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["data.window=3"], "data.window=3 needs a network with memory: set model.lstm_channels"),
-        ([*LSTM, "data.window=7"], "no clip has 7 consecutive frames"),
-        ([*LSTM, "model.lstm_alone=true"], "model.lstm_alone needs model.lstm_channels, and model.start"),
-        ([*LSTM, "train.batch_size=16"], "8 samples do not fill a batch of 16"),
-    ],
-)
-def test_windows_that_do_not_fit_are_refused(film, tmp_path, capsys, words, message):
-    assert main(arguments(film, tmp_path / "run", *words)) == 2
-    assert message in capsys.readouterr().err
-    assert not (tmp_path / "run").exists()
-
-
-def test_photographs_are_no_clips(sample, tmp_path, capsys):
-    assert main(arguments(sample, tmp_path / "run", *LSTM)) == 2
-    assert "clips need images with video_id and frame_id" in capsys.readouterr().err
 
 
 def test_only_one_file_of_configuration(capsys):

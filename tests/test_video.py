@@ -1,4 +1,3 @@
-import json
 import os
 import re
 import signal
@@ -9,32 +8,17 @@ from contextlib import suppress
 from fractions import Fraction
 from functools import partial
 from itertools import islice
-from pathlib import Path
 
 import av
 import cv2
 import numpy as np
 import pytest
 
+from tests.support.video_command import ANYBODY, lines, run
 from tests.support.video_files import number_of, numbered, repeated, times, write_video
 from unipose.core.image import read_image
 from unipose.tracking.pose_tracker import PoseTracker
 from unipose.video import main
-
-ANYBODY = ["--detector", "whole", "--min-score", "0"]  # these pictures show nobody
-
-
-def lines(path):
-    return [json.loads(line) for line in path.read_text().splitlines()]
-
-
-@pytest.fixture
-def outputs(tmp_path):
-    return tmp_path / "out.mp4", tmp_path / "out.jsonl"
-
-
-def run(source, outputs, *options):
-    return main([str(source), "-o", str(outputs[0]), "--json", str(outputs[1]), *ANYBODY, *options])
 
 
 def test_a_file_with_sound_and_uneven_times(tmp_path, outputs, capsys):
@@ -107,14 +91,6 @@ def clip(source, frames, path):
     return path
 
 
-def test_a_truncated_file_leaves_what_could_be_read(tmp_path, outputs, capsys):
-    source = write_video(tmp_path / "in.mkv", 60, size_wh=(320, 240))
-    source.write_bytes(source.read_bytes()[: int(source.stat().st_size * 0.6)])
-    assert run(source, outputs) == 1
-    assert "breaks off after" in capsys.readouterr().err
-    assert 10 < len(times(outputs[0])) == len(lines(outputs[1])) < 60
-
-
 def test_of_a_stream_the_latest_frame_is_looked_at(tmp_path, outputs, stream, monkeypatch, capsys):
     patient = PoseTracker.__call__
 
@@ -182,233 +158,6 @@ def test_a_terminal_sees_speed_and_time_left(tmp_path):
 def pictures(path):
     with av.open(str(path)) as container:
         return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
-
-
-@pytest.mark.parametrize("part", ["read", "follow", "write"])
-def test_an_error_anywhere_surfaces_soon(tmp_path, outputs, part, monkeypatch, capsys):
-    source = write_video(tmp_path / "in.mp4", 60)
-
-    def broken(*_):
-        raise OSError(28, "No space left on device")
-
-    if part == "follow":
-        monkeypatch.setattr("unipose.tracking.pose_tracker.PoseTracker.__call__", broken)
-    elif part == "write":
-        monkeypatch.setattr("unipose.video_io.writer.VideoWriter.write", broken)
-    else:
-        monkeypatch.setattr("unipose.video_io.decoding.pixels", broken)
-    began = time.monotonic()
-    assert run(source, outputs) == 2
-    assert time.monotonic() - began < 10
-    assert "No space left on device" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ([], "say what to write: -o OUT.mp4, --json OUT.jsonl, or both"),
-        (["--json", "{folder}/out.jsonl", "--max-people", "0"], "from 1 up, got 0"),
-        (["-o", "{folder}/out.gif"], "a video is written as"),
-        (["--json", "{folder}/out.jsonl", "--batch", "0"], "from 1 up, got 0"),
-        (["--json", "{folder}/out.jsonl", "--detect-every", "0"], "from 1 up, got 0"),
-        (
-            ["--json", "{folder}/none/out.jsonl"],
-            "none/out.jsonl: there is no folder {folder}/none; make it first",
-        ),
-        (["--json", "{folder}/out.jsonl", "--model", "none.onnx"], "no model file none.onnx"),
-        (["--json", "{folder}/out.jsonl", "--detector", "onnx"], "needs weights"),
-    ],
-)
-def test_what_cannot_be_is_told_in_a_line(tmp_path, options, message, capsys):
-    source = write_video(tmp_path / "in.mp4", 4)
-    before = source.read_bytes()
-    assert main([str(source), *(option.format(source=source, folder=tmp_path) for option in options)]) == 2
-    error = capsys.readouterr().err
-    assert error.startswith("error: ") and message.format(folder=tmp_path) in error and error.count("\n") == 1
-    assert source.read_bytes() == before
-
-
-RIGHT = {
-    "--rate": ("a number as 25, 29.97 or 30000/1001", "a rate is from 1/3600 to 1000 frames per second"),
-    "--batch": ("a whole number", "--batch is a number from 1 up"),
-    "--detect-every": ("a whole number", "--detect-every is a number from 1 up"),
-    "--max-people": ("a whole number", "--max-people is a number from 1 up"),
-    "--memory": ("a number", "--memory is a number from 0 up"),
-    "--patience": ("a number", "--patience is a number from 0 up"),
-    "--min-score": ("a number", "--min-score, of a person, is a number from 0 to 1"),
-    "--detector-threshold": ("a number", "the detector's threshold, a score, is a number from 0 to 1"),
-}
-
-
-@pytest.mark.parametrize("value", ["abc", "", "1/0", "-5", "nan", "1e999999999x"])
-@pytest.mark.parametrize("option", RIGHT)
-def test_a_number_that_cannot_be_is_told_what_would_be(tmp_path, option, value, capsys):
-    source = tmp_path / "in"
-    source.mkdir()
-    cv2.imwrite(str(source / "0.png"), numbered(0))
-    try:
-        code = main([str(source), "--json", str(tmp_path / "out.jsonl"), option, value])
-    except SystemExit as ended:
-        code = ended.code
-    error = capsys.readouterr().err
-    assert code == 2 and error.startswith("error: ") and error.count("\n") == 1
-    wanted, accepted = RIGHT[option]
-    assert f"argument {option}: {wanted} is wanted, got {value}" in error or f"{accepted}, got {value}" in error
-    assert not (tmp_path / "out.jsonl").exists()
-
-
-@pytest.mark.parametrize("rate", ["0", "1e999999999", "1001", "1/3601", "inf"])
-def test_a_rate_that_cannot_be_is_told_what_would_be(tmp_path, rate, capsys):
-    test_a_number_that_cannot_be_is_told_what_would_be(tmp_path, "--rate", rate, capsys)
-
-
-def test_a_video_has_no_other_rate(tmp_path, outputs, capsys):
-    assert run(write_video(tmp_path / "in.mp4", 4), outputs, "--rate", "10") == 2
-    assert "in.mp4 has times of its own: a rate is for images without" in capsys.readouterr().err
-    assert not any(output.exists() for output in outputs)
-
-
-@pytest.mark.parametrize("batch", ["1", "4", "7", "100"])
-@pytest.mark.parametrize("share", [0.5, 0.62, 0.8])
-def test_every_frame_of_a_file_that_was_cut_off_is_written(tmp_path, outputs, batch, share, capsys):
-    source = write_video(tmp_path / "in.mkv", 60, size_wh=(320, 240), sound=True)
-    source.write_bytes(source.read_bytes()[: int(source.stat().st_size * share)])
-    with av.open(str(source)) as container:
-        count = sum(1 for _ in container.decode(video=0))
-    assert run(source, outputs, "--batch", batch) == 1
-    error = capsys.readouterr().err
-    assert error.count("\n") == 1 and "breaks off after" in error and f"{count} frames written" in error
-    assert len(times(outputs[0])) == len(lines(outputs[1])) == count < 60
-
-
-def test_frames_that_cannot_be_read_are_left_out_and_told(tmp_path, outputs, capsys):
-    source = tmp_path / "in"
-    source.mkdir()
-    for i in range(1, 12):
-        cv2.imwrite(str(source / f"{i}.png"), numbered(i))
-    (source / "4.png").write_bytes((source / "4.png").read_bytes()[:60])
-    assert run(source, outputs, "--rate", "10") == 1
-    error = capsys.readouterr().err
-    assert (
-        error.count("\n") == 1 and "1 of 11 images could not be read" in error and f"{source / '4.png'} is a" in error
-    )
-    assert [line["frame"] for line in lines(outputs[1])] == [0, 1, 2, *range(4, 11)]
-    assert np.allclose(times(outputs[0]), [line["time"] for line in lines(outputs[1])])
-
-
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm"])
-def test_sound_that_does_not_fit_is_left_out_with_a_warning(tmp_path, suffix, caplog):
-    source = write_video(tmp_path / "in.mov", 10, sound=True, sound_codec="pcm_alaw")
-    assert main([str(source), "-o", str(tmp_path / f"out{suffix}"), *ANYBODY]) == 0
-    assert f"{source}: its sound is left out: pcm_alaw does not fit into" in caplog.text
-    assert len(times(tmp_path / f"out{suffix}")) == 10
-
-
-def test_a_warning_is_a_line(tmp_path):
-    source = write_video(tmp_path / "in.mov", 3, sound=True, sound_codec="pcm_alaw")
-    command = [sys.executable, "-m", "unipose.video", str(source), "-o", str(tmp_path / "out.mp4"), *ANYBODY]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stderr.splitlines()
-    assert said[0] == (
-        f"warning: {source}: its sound is left out: pcm_alaw does not fit into mp4; .mkv holds more"
-    ) and said[1].startswith(f"{source}: 3 frames written") and len(said) == 2  # fmt: skip
-
-
-@pytest.mark.parametrize("kind", ["no frames", "sound", "noise"])
-def test_a_source_without_frames_leaves_no_files(tmp_path, outputs, kind, capsys):
-    source = tmp_path / "in.mp4"
-    if kind == "noise":
-        source.write_bytes(b"no video")
-    else:
-        with av.open(str(source), "w") as out:
-            if kind == "no frames":
-                stream = out.add_stream("libx264", rate=25)
-                stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-            else:
-                out.add_stream("aac", rate=16_000, layout="mono")
-            out.start_encoding()
-    assert run(source, outputs) in (1, 2)
-    error = capsys.readouterr().err
-    assert error.startswith(f"error: {source}") and error.count("\n") == 1
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4"]
-
-
-FULL = """
-import resource, sys
-resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
-from unipose import video
-sys.exit(video.main(sys.argv[1:]))
-"""
-
-
-@pytest.mark.parametrize("what", ["video", "lines"])
-def test_a_full_disk_is_told_and_leaves_whole_lines_and_no_half_video(tmp_path, outputs, what):
-    source = write_video(tmp_path / "in.mp4", 200)
-    wanted = ["-o", str(outputs[0])] if what == "video" else ["--json", str(outputs[1])]
-    command = [sys.executable, "-c", FULL, str(source), *wanted, *ANYBODY]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (2, f"error: {wanted[1]} cannot be written: File too large\n")
-    if what == "video":
-        assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
-    else:
-        assert 2000 < outputs[1].stat().st_size <= 5000 and len(lines(outputs[1])) >= 1
-
-
-@pytest.fixture
-def theirs(tmp_path, monkeypatch):
-    """A folder, the working one, with a video that is the input, links to it, and other files of somebody's."""
-    monkeypatch.chdir(tmp_path)
-    write_video(tmp_path / "in.mp4", 4)
-    (tmp_path / "soft.mp4").symlink_to("in.mp4")
-    (tmp_path / "hard.mp4").hardlink_to(tmp_path / "in.mp4")
-    write_video(tmp_path / "holiday.mp4", 5)
-    (tmp_path / "frames").mkdir()
-    cv2.imwrite("frames/0.png", numbered(0))
-    for name in ("notes.txt", "data.json", "table.csv"):
-        (tmp_path / name).write_text('{"mine": 1}\n')
-    return {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-
-
-INPUT, OTHER = "would overwrite what it is made from", "exists, and UniPose did not make it"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message", "force"),
-    [
-        *(
-            (["in.mp4", option, name], INPUT, force)
-            for option in ("-o", "--json")
-            for name in ("in.mp4", "./in.mp4", "frames/../in.mp4", "soft.mp4", "hard.mp4")
-            for force in ([], ["--force"])
-        ),
-        (["soft.mp4", "-o", "in.mp4"], INPUT, []),
-        (["frames", "--json", "frames/0.png"], INPUT, ["--force"]),
-        (["in.mp4", "-o", "holiday.mp4"], OTHER, []),
-        (["in.mp4", "--json", "holiday.mp4"], OTHER, []),
-        (["in.mp4", "--json", "notes.txt"], OTHER, []),
-        (["in.mp4", "--json", "data.json"], OTHER, []),
-        (["in.mp4", "--json", "table.csv", "--format", "csv"], OTHER, []),
-        (["in.mp4", "-o", "new.mp4", "--json", "./new.mp4"], "would be written twice", ["--force"]),
-        (["in.mp4", "--json", "frames"], "frames is a folder", ["--force"]),
-    ],
-)
-def test_nobody_loses_a_file(theirs, tmp_path, arguments, message, force, capsys):
-    assert main([*arguments, *force]) == 2
-    error = capsys.readouterr().err
-    assert error.startswith("error: ") and message in error and error.count("\n") == 1
-    assert theirs == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-
-
-def test_results_and_what_is_forced_are_replaced(theirs, tmp_path):
-    command = ["in.mp4", "-o", "holiday.mp4", "--json", "notes.txt", *ANYBODY]
-    assert main([*command, "--force"]) == 0
-    assert len(times(Path("holiday.mp4"))) == len(lines(Path("notes.txt"))) == 4
-    for form in ("csv", "openpose", "coco", "native"):
-        assert main([*command, "--format", form]) == 0
-
-
-def test_a_missing_source_is_told(tmp_path, capsys):
-    assert main([str(tmp_path / "none.mp4"), "--json", str(tmp_path / "out.jsonl")]) == 2
-    assert "no file or folder" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -9,7 +9,9 @@ What is named here is loaded when it is first used, and none of it needs PyTorch
 """
 
 import os
+import sys
 from importlib import import_module
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # from 1.29 on ONNX Runtime reports its use over the network
@@ -43,6 +45,18 @@ def __getattr__(name: str) -> object:
         value: object = vars(import_module(_HOMES[name]))[name]
     globals()[name] = value
     return value
+
+
+def _end_module(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    from unipose.cli import end_module
+
+    end_module(_own[0], error, traceback)
+
+
+# Of `python -m unipose.VERB` the imports come before what tells errors in a line.
+_own = [word for word in sys.orig_argv if word.partition(".")[0] in ("unipose", "serve") and sys.argv[:1] == ["-m"]]
+if _own:
+    sys.excepthook = _end_module
 
 
 def __dir__() -> list[str]:

@@ -116,8 +116,9 @@ def run(options: BatchOptions, console: Console, outcome: Outcome, force: bool =
     missing = [name for name in names if not options.is_done(name)]
     outcome.before = len(names) - len(missing)
     results = (path for name in missing for path in options.results(name))
-    refuse_overwrite(results, [options.source / name for name in names], options.is_result, force)
-    refuse_overwrite([options.out / FAILED], [], lists_failures, force)
+    inputs = [*(options.source / name for name in names), *options.predictor.files]
+    refuse_overwrite(results, inputs, options.is_result, force)
+    refuse_overwrite([options.out / FAILED], inputs, lists_failures, force)
     open_tracker(options.predictor.load(), options.video)  # told here what would stop every worker
     with prepared_folder(options.out) as failures:
         if not missing:

@@ -5,8 +5,10 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from importlib import import_module
 from textwrap import shorten
+from types import TracebackType
 
 from unipose import __version__
 from unipose.core.extras import naming_extras
@@ -51,10 +53,27 @@ def _main(argv: list[str]) -> int:
         return 0
     if verb not in VERBS:
         return refuse(ValueError(f"no verb {verb!r}; choose one of {', '.join(VERBS)}"))
-    with naming_extras(verb, VERB_EXTRAS.get(verb, "train")):
+    with _naming_extras(verb):
         module = import_module("serve.__main__" if verb == "serve" else f"unipose.{verb}")
     code: int = module.main(rest)
     return code
+
+
+def _naming_extras(verb: str) -> AbstractContextManager[None]:
+    return naming_extras(verb, VERB_EXTRAS.get(verb, "train"))
+
+
+def end_module(name: str, error: BaseException, traceback: TracebackType | None) -> None:
+    """End `python -m NAME` by an error that nothing in it caught, as of its own imports. For `sys.excepthook`."""
+    if not isinstance(error, ImportError):
+        sys.__excepthook__(type(error), error, traceback)
+        return
+
+    def end() -> None:
+        with _naming_extras(name.removeprefix("unipose.").partition(".")[0]):
+            raise error
+
+    sys.exit(exit_status(end))
 
 
 def exit_status(action: Callable[[], int | None]) -> int:

@@ -15,6 +15,7 @@ from unipose.core.arguments import Parser
 from unipose.core.files import read_json, refuse_overwrite, write_atomically
 from unipose.core.heatmap import DECODERS
 from unipose.core.types import Json
+from unipose.datasets.records import read_records
 from unipose.evaluation import report
 from unipose.evaluation.evaluator import EvaluationOptions, evaluate
 from unipose.evaluation.summary import METRICS
@@ -60,7 +61,7 @@ def _parser() -> Parser:
     parser.add_argument("--json", type=Path, help="write the numbers here too")
     parser.add_argument(
         "--report", type=Path, metavar="DIR",
-        help="write report.html, gallery.png of the worst cases and reliability.png",
+        help="write report.html and, of people in annotated boxes, gallery.png of the worst and reliability.png",
     )  # fmt: skip
     add_force(parser)
     return parser
@@ -68,11 +69,13 @@ def _parser() -> Parser:
 
 def _run(arguments: argparse.Namespace) -> None:
     options = read_options(EvaluationOptions, arguments)
-    if arguments.report and options.detections:
-        raise ValueError(f"with boxes of a detection file there is no --report: {options.boxes}")
-    if arguments.json:
-        refuse_overwrite([arguments.json], [arguments.model, arguments.data], _is_report, arguments.force)
-    evaluation = evaluate(arguments.model, arguments.data, options, _progress)
+    record_set = read_records(arguments.data)
+    inputs = [arguments.model, *record_set.files, *options.files]
+    numbers = [arguments.json] if arguments.json else []
+    pages = report.files(arguments.report) if arguments.report else []
+    own = dict.fromkeys(pages, report.is_own) | dict.fromkeys(numbers, _is_report)
+    refuse_overwrite([*numbers, *pages], inputs, lambda path: own[path](path), arguments.force)
+    evaluation = evaluate(arguments.model, record_set, options, _progress)
     if arguments.json:
         write_atomically(arguments.json, (json.dumps(evaluation.report, indent=1) + "\n").encode())
     if arguments.report:

@@ -61,7 +61,8 @@ def predict(
         options = replace(options, detector="whole")
     images = [path for given in images for path in _images_of(given)]
     places = _places(images, out)
-    refuse_overwrite((path for place in places.values() for path in results_of(place)), images, is_result, force)
+    results = (path for place in places.values() for path in results_of(place))
+    refuse_overwrite(results, [*images, *options.files], is_result, force)
     predictor = options.load()
     out.mkdir(parents=True, exist_ok=True)
     failed = 0

@@ -44,8 +44,9 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(arguments: argparse.Namespace) -> None:
     model, out, images, count = arguments.model, arguments.out, arguments.images, arguments.count
-    refuse_overwrite([out], [model, images], is_model_file, arguments.force)
-    print("\n".join(quantize(model, out, read_records(images).records, count)))
+    record_set = read_records(images)
+    refuse_overwrite([out], [model, *record_set.files], is_model_file, arguments.force)
+    print("\n".join(quantize(model, out, record_set.records, count)))
     print(f"{out}: {out.stat().st_size / 2**20:.1f} MB")
 
 

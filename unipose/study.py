@@ -17,15 +17,17 @@ from rich.console import Console
 from unipose.benchmark.throughput import measure_in_turn, step_rate
 from unipose.cli import exit_status
 from unipose.core.arguments import Parser
-from unipose.core.files import write_atomically
+from unipose.core.files import refuse_overwrite, write_atomically
 from unipose.core.ranges import within
 from unipose.modeling.checkpoint import build_network, load_model
 from unipose.modeling.flops import count_macs, count_parameters
+from unipose.pipelines.options import add_force
 from unipose.training import distributed
 from unipose.training.build import build_run, configure, read_data
 from unipose.training.config import Config, read_yaml
 
 COLUMNS = ("variant", "{metric}, mean", "standard deviation", "runs", "parameters M", "GMAC", "training images/s")
+TABLE = "table.md"
 BATCHES = 12  # in each round of timing the variants' training steps
 Variants = dict[str, list[str]]
 
@@ -36,8 +38,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("config", nargs="*", help="as `unipose train` takes them; what is common to the variants")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=1, help="trainings at once; mind train.threads, of each of them")
+    add_force(parser)
     a = parser.parse_intermixed_args(argv)
-    return exit_status(lambda: print(study(read_variants(a.variants), a.config, a.seeds, a.jobs)))
+    return exit_status(lambda: print(study(read_variants(a.variants), a.config, a.seeds, a.jobs, a.force)))
 
 
 def read_variants(path: Path) -> Variants:
@@ -49,16 +52,17 @@ def read_variants(path: Path) -> Variants:
         raise ValueError(f'{path} must say, for each variant, name: ["section.key=value", ...]: {why}') from error
 
 
-def study(variants: Variants, arguments: list[str], seeds: int, processes: int = 1) -> str:
+def study(variants: Variants, arguments: list[str], seeds: int, processes: int = 1, force: bool = False) -> str:
     """Train every variant with every seed, in processes of their own, and return the table, also written to table.md.
 
     All variants are trained with one seed before the next, so that an interrupted study has compared them all. A run
     that is complete is not repeated, an interrupted one goes on. At the end the variants' training steps are timed in
-    turn. Raises ValueError if a training fails.
+    turn. `force`: a table.md of other origin is replaced. Raises ValueError if a training fails.
     """
     within("--seeds", seeds, 1)
     within("--jobs", processes, 1)
     root = configure(arguments).train.run
+    refuse_overwrite([root / TABLE], [], is_table, force)
     runs = {
         (name, seed): [*arguments, *overrides, f"train.seed={seed}", f"train.run={_run_folder(root, name, seed)}"]
         for seed in range(seeds)
@@ -78,8 +82,13 @@ def study(variants: Variants, arguments: list[str], seeds: int, processes: int =
     speeds = _speeds({name: configs[name, 0] for name in variants})
     lines = {name: [_read_log(configs[name, seed].train.run)[-1] for seed in range(seeds)] for name in variants}
     table = _table(lines, {name: _size(configs[name, 0].train.run) for name in variants}, speeds)
-    write_atomically(root / "table.md", table.encode())
+    write_atomically(root / TABLE, table.encode())
     return table
+
+
+def is_table(path: Path) -> bool:
+    """Whether a file is an earlier study's table."""
+    return path.read_bytes().startswith(f"| {COLUMNS[0]} | ".encode())
 
 
 def _train(config: Config, arguments: list[str]) -> None:

@@ -4,6 +4,7 @@ import argparse
 import logging
 import signal
 import sys
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -52,15 +53,19 @@ def _parser() -> Parser:
     return parser
 
 
-def check_outputs(source: str, output: VideoOutput, force: bool) -> None:
-    """Raises ValueError where writing would cost somebody a file, or its folder is missing."""
+def check_outputs(source: str, files: Sequence[Path], output: VideoOutput, force: bool) -> None:
+    """Raises ValueError where writing would cost somebody a file, or its folder is missing.
+
+    `files`: those that are read beside the source.
+    """
     given = Path(source)
     inputs = images_in(given) if given.is_dir() else [given]
     outputs = [path for path in (output.video, output.lines) if isinstance(path, Path)]
     for path in outputs:
         if not path.parent.is_dir():
             raise ValueError(f"{path}: there is no folder {path.parent}; make it first")
-    refuse_overwrite(outputs, inputs, lambda path: (is_result if path == output.video else holds_poses)(path), force)
+    own = {output.video: is_result, output.lines: holds_poses}
+    refuse_overwrite(outputs, [*inputs, *files], lambda path: own[path](path), force)
 
 
 def _run(arguments: argparse.Namespace, console: Console) -> int:
@@ -71,14 +76,12 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.rate is not None:
         check_rate(arguments.rate)
     lines = sys.stdout if arguments.json == "-" else Path(arguments.json) if arguments.json else None
-    check_outputs(source, VideoOutput(out, lines), arguments.force)
-    options, written = read_options(VideoOptions, arguments), VideoProgress()
+    options, model = read_options(VideoOptions, arguments), read_options(PredictorOptions, arguments)
+    check_outputs(source, model.files, VideoOutput(out, lines), arguments.force)
+    written = VideoProgress()
     try:
-        predictor = read_options(PredictorOptions, arguments).load()
+        predictor = model.load()
         with open_video(source, arguments.rate, arguments.patience) as video:
-            for path in (out, lines):
-                if isinstance(path, Path):
-                    path.parent.mkdir(parents=True, exist_ok=True)
             track_video(predictor, video, VideoOutput(out, lines), options, console, written)
     except BrokenPipeError:  # of the standard output
         raise

@@ -11,6 +11,7 @@ from serve.loadtest.service_process import Usage
 # Growth from the second fifth of the time to the last fifth counts where it exceeds both.
 GROWTH_RATIO, GROWTH_MB = 1.15, 50.0
 WARM_UP_SECONDS = 60.0  # in a shorter test memory always grows
+COLUMNS = ("seconds", "rss_mb", "peak_mb", "files", "threads")
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _WIDTH = 60
 
@@ -44,10 +45,15 @@ def sparkline(name: str, values: Sequence[float]) -> str:
     return f"{name:10}  {bars}  {numbers}"
 
 
+def is_curve(path: Path) -> bool:
+    """Whether a file is an earlier one of `write_csv`."""
+    return path.read_bytes().startswith(",".join(COLUMNS).encode())
+
+
 def write_csv(path: Path, samples: Sequence[Sample]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file)
-        rows.writerow(["seconds", "rss_mb", "peak_mb", "files", "threads"])
+        rows.writerow(COLUMNS)
         for sample in samples:
             use = sample.usage
             rows.writerow([round(sample.seconds, 2), round(use.rss, 1), round(use.peak, 1), use.files, use.threads])

@@ -12,11 +12,12 @@ from random import Random
 from time import monotonic
 
 from serve.loadtest.http_client import Connection, encode_request
-from serve.loadtest.memory_curve import Sample, write_csv
+from serve.loadtest.memory_curve import Sample, is_curve, write_csv
 from serve.loadtest.scenarios import BUSY, Scenario, Scenarios
 from serve.loadtest.service_process import ServiceProcess, running
 from serve.loadtest.soak_report import SoakReport
 from unipose.cli import exit_status
+from unipose.core.files import refuse_overwrite
 
 # The service's settings unless others are given: low limits, which the clients reach.
 DEFAULTS = ("--max-bytes", "2000000", "--body-seconds", "2", "--header-seconds", "2", "--log-level", "warning")
@@ -32,6 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments, options = _parser().parse_known_args(argv)
 
     def run() -> int:
+        if arguments.csv:
+            refuse_overwrite([arguments.csv], [], is_curve, arguments.force)
         with running([*DEFAULTS, *options]) as process:
             print(f"{arguments.clients} clients for {arguments.minutes:g} minutes\n", flush=True)
             report = asyncio.run(soak(process, 60 * arguments.minutes, arguments.clients))
@@ -137,6 +140,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--minutes", type=_minutes, default=10.0, help="how long (10)")
     parser.add_argument("--clients", type=_clients, default=8, help="how many at a time (8)")
     parser.add_argument("--csv", type=Path, help="a file for memory, open files and threads over time")
+    parser.add_argument("--force", action="store_true", help="let --csv replace a file that is no earlier one")
     return parser
 
 

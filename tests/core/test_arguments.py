@@ -27,7 +27,7 @@ def test_numbers_are_read(option, text, value):
     assert isnan(parser().parse_args(["--share", "nan"]).share)  # whether it is accepted, others say
 
 
-@pytest.mark.parametrize("text", ["abc", "", "1/0", "0/0", "1/x", "1,5", "0x10", "/", "1//2"])
+@pytest.mark.parametrize("text", ["abc", "1/0", "0/0", "1/x", "1,5", "0x10", "/", "1//2"])
 @pytest.mark.parametrize(
     ("option", "wanted"),
     [("count", "a whole number"), ("share", "a number"), ("rate", "a number as 25, 29.97 or 30000/1001")],
@@ -39,6 +39,19 @@ def test_what_is_no_number_is_told_what_would_be(option, wanted, text, capsys):
     assert capsys.readouterr().err == (
         f"error: argument --{option}: {wanted} is wanted, got {text}; unipose verb --help says more\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (["--kind", ""], "--kind"), (["--kind="], "--kind"), (["--count", "3", "--share", ""], "--share"),
+        ([""], "an argument"), (["x.jpg", "--count", "3", "x.jpg", ""], "an argument"),
+    ],
+)  # fmt: skip
+def test_an_argument_is_not_empty(words, what, capsys):
+    with pytest.raises(SystemExit):
+        parser().parse_args(words)
+    assert capsys.readouterr().err == f"error: {what} is empty; unipose verb --help says more\n"
 
 
 @pytest.mark.parametrize("text", ["1e999999999", "-1e999999999", "inf", "nan", "1e999999999/3"])

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,19 @@ def test_on_a_full_disk_nothing_new_is_left(tmp_path, before):
     assert [file.read_bytes() for file in tmp_path.iterdir()] == ([before] if before else [])
 
 
+def test_what_is_no_file_is_written_to_and_stays(tmp_path):
+    """As /dev/null must, under whatever name; a pipe is read by somebody."""
+    nowhere, pipe = tmp_path / "null", tmp_path / "pipe"
+    nowhere.symlink_to("/dev/null")
+    os.mkfifo(pipe)
+    write_atomically(nowhere, b"gone")
+    with ThreadPoolExecutor() as pool:
+        read = pool.submit(pipe.read_bytes)
+        write_atomically(pipe, b"through")
+        assert read.result() == b"through"
+    assert nowhere.is_symlink() and pipe.is_fifo() and len(list(tmp_path.iterdir())) == 2
+
+
 def test_sha256_of_the_example_in_fips_180_2(tmp_path):
     (tmp_path / "abc").write_bytes(b"abc")
     assert sha256(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
@@ -113,6 +127,12 @@ def test_a_folder_is_no_file_and_two_results_are_not_one(photo):
         refuse_overwrite([Path("sub")], [])
     with pytest.raises(ValueError, match="would be written twice"):
         refuse_overwrite([Path("x.mp4"), Path("sub/../x.mp4")], [])
+
+
+@pytest.mark.parametrize("name", ["photo.jpg/x.json", "photo.jpg/new/x.json", "soft.jpg/x.json"])
+def test_a_place_in_a_file_is_none(photo, name):
+    with pytest.raises(NotADirectoryError, match=f"{name} cannot be written: .*photo.jpg is no folder"):
+        refuse_overwrite([Path("new/x.json"), Path(name)], [])
 
 
 def test_models_of_ours_are_known(photo):

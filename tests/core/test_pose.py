@@ -1,3 +1,6 @@
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -23,6 +26,18 @@ def test_native_has_every_keypoint_by_name(name):
     assert [(k["x"], k["y"]) for k in native["keypoints"][:2]] == [(0, 1), (2, 3)]
     assert "track_id" not in native
     assert pose(name, 7).to_native(SKELETONS[name])["track_id"] == 7
+
+
+def test_numbers_of_numpy_become_json():
+    numbers = replace(pose("coco17", np.int64(7)), probability=np.float32(0.5))
+    entries = [
+        numbers.to_coco(np.int64(3), np.int32(2)),
+        numbers.to_native(SKELETONS["coco17"]),
+        numbers.to_openpose(SKELETONS["coco17"]),
+    ]
+    coco, native, openpose = json.loads(json.dumps(entries))
+    assert (coco["image_id"], coco["category_id"], coco["track_id"], coco["score"]) == (3, 2, 7, 0.5)
+    assert (native["track_id"], native["score"], openpose["person_id"]) == (7, 0.5, [7])
 
 
 def test_coco_result():

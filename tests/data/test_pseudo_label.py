@@ -68,4 +68,4 @@ def test_people_with_boxes_get_keypoints(tmp_path, capsys, stretched):
 def test_a_share_is_no_score(tmp_path, capsys):
     arguments = [str(tmp_path / "a.json"), "--out", str(tmp_path), "--min-score", "40"]
     assert pseudo_label.main(arguments) == 2
-    assert "--min-score is from 0 to 1, got 40" in capsys.readouterr().err
+    assert "--min-score is a number from 0 to 1, got 40" in capsys.readouterr().err

@@ -7,6 +7,7 @@ import unicodedata
 import zipfile
 
 import pytest
+from destination import Destination
 from PIL import Image
 from source import Source
 
@@ -56,7 +57,9 @@ def test_files_are_found_by_their_names_however_they_are_written(tmp_path, form,
     for spelling in ("Jos\u00e9 [1] 100%.png", unicodedata.normalize("NFD", "Jos\u00e9 [1] 100%.png")):
         own = source.name_of(folder, spelling)
         assert source.image_size(f"{folder}/{own}", (6, 4)) == (6, 4)
-        root = source.place_images(folder, [own], tmp_path / "out")
+        destination = Destination(tmp_path / "out", force=False)
+        root = destination.add_images(source, folder, [own])
+        destination.write([])
         assert (tmp_path / "out" / root / own).is_file() or pack is unzipped
 
 
@@ -76,7 +79,7 @@ def test_the_way_to_images_is_the_real_one(tmp_path):
     folder = unzipped(tmp_path / "set", {"images/a.png": PICTURE})
     (tmp_path / "deep" / "er").mkdir(parents=True)
     (tmp_path / "out").symlink_to(tmp_path / "deep" / "er")
-    root = Source(folder).place_images("images", ["a.png"], tmp_path / "out")
+    root = Destination(tmp_path / "out", force=False).add_images(Source(folder), "images", ["a.png"])
     assert (tmp_path / "out" / root / "a.png").is_file() and not os.path.isabs(root)
 
 

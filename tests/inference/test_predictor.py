@@ -1,3 +1,5 @@
+import copy
+import pickle
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -19,6 +21,12 @@ from unipose.tracking.pose_tracker import PoseTracker
 SIZE = (310, 230)
 IMAGE, JOINTS = ramp_image(SIZE), ramp_joints(SIZE)
 BOX = np.array([90.0, 20.0, 290.0, 200.0])
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_it_is_opened_anew_rather_than_copied(ramp_reader, copied):
+    with pytest.raises(TypeError, match=r"not copied or pickled; each process calls load\(\)"):
+        copied(Predictor(ramp_reader))
 
 
 @pytest.mark.parametrize("box", [BOX, BOX + [-80, 0, 0, 0], (0, 0, *SIZE), (-50, -40, 500, 400)])

@@ -1,7 +1,15 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from unipose.pipelines.video import BATCH_BYTES, batches
+from tests.support.ramps import RampReader
+from tests.support.video_files import write_video
+from unipose.core.skeleton import Skeleton
+from unipose.inference.predictor import Predictor
+from unipose.pipelines.options import VideoOptions
+from unipose.pipelines.video import BATCH_BYTES, VideoOutput, batches, track_video
+from unipose.video_io.reader import open_video
 from unipose.video_io.video import Frame
 
 
@@ -42,3 +50,15 @@ def test_a_full_batch_does_not_wait_for_the_next_frame():
 
     first = next(batches(frames(), 2))
     assert len(first) == 2 and asked == [0, 1]
+
+
+def test_a_format_that_cannot_hold_the_skeleton_is_refused_before_anything_is_written(spec, tmp_path):
+    hand = Skeleton("hand", ("thumb", "palm"), (0, 1), ((0, 1),), (0.1, 0.1), (0, 1))
+    predictor = Predictor(RampReader(replace(spec, skeleton=hand)))
+    output = VideoOutput(tmp_path / "out.mp4", tmp_path / "out.jsonl")
+    with (
+        open_video(str(write_video(tmp_path / "in.mp4", 3))) as video,
+        pytest.raises(ValueError, match="skeleton hand has neither a neck nor two shoulders"),
+    ):
+        track_video(predictor, video, output, VideoOptions(format="openpose"))
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]

@@ -56,3 +56,8 @@ def first(**changes) -> Callable[[dict], object]:
             del one[key]
 
     return spoil
+
+
+def category(**changes) -> Callable[[dict], object]:
+    """Changes of the first category."""
+    return lambda content: content["categories"][0].update(changes)

@@ -177,6 +177,12 @@ def test_who_cannot_be_made_out_is_neither_asked_for_nor_punished(judged, boxes,
     assert all((asked & cells(box)).any() for box in wanted)
 
 
+def test_within_the_box_of_somebody_who_is_asked_for_a_crowd_is_judged(judged):
+    around = [10.0, 5, 150, 115]
+    counted, _ = judged([FRONT, around], [False, True])
+    assert np.array_equal(counted, cells(FRONT) | ~cells(around)) and not counted.all()
+
+
 @pytest.mark.parametrize("crowd", [[False], [True]])
 def test_where_people_may_lack_a_box_the_finder_is_judged_within_boxes_alone(judged, crowd):
     counted, asked = judged([FRONT], crowd, complete=False)

@@ -12,7 +12,7 @@ from unipose.core.image import read_image
 from unipose.core.skeleton import SKELETONS
 from unipose.datasets.records import Annotated, RecordSet
 from unipose.evaluation.summary import annotated
-from unipose.training.run_log import RunLog, box_pictures, curves, pose_pictures
+from unipose.training.run_log import RunLog, box_pictures, curves, pose_pictures, require_spelling
 
 LINES = [
     {"epoch": 1, "loss": 3.0, "lr": 0.1, "images_per_s": 9.0, "metric": "PCK@0.2", "validation": 20.5},
@@ -36,8 +36,14 @@ def test_each_start_of_a_training_says_what_it_ran_on(tmp_path):
     log = RunLog(tmp_path)
     for epoch, device in ((1, "a"), (4, "b"), (4, "c"), (7, "a")):  # the second was interrupted in its first epoch
         log.write_environment(epoch, {"device": device})
-    starts = json.loads((tmp_path / "environment.json").read_text())
+    starts = [json.loads(line) for line in (tmp_path / "environment.jsonl").read_text().splitlines()]
     assert [(start["epoch"], start["device"]) for start in starts] == [(1, "a"), (4, "c"), (7, "a")]
+
+
+def test_tensorboard_spells_the_folders_name_or_it_is_refused(tmp_path):
+    require_spelling(tmp_path / "L\u00e4ufe")
+    with pytest.raises(ValueError, match=r"in this locale TensorBoard writes to folders of ASCII names alone"):
+        require_spelling(tmp_path / "L\udcc3\udca4ufe")  # as Python has it in an ASCII locale
 
 
 def test_curves_name_their_metric():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests.support.video_files import number_of, numbered, times, write_video
+from unipose.core.signature import signature
 from unipose.video_io.writer import ENCODERS, VideoWriter, is_result
 
 RATE, UNIT = Fraction(25), Fraction(1, 12_800)
@@ -184,5 +185,5 @@ def test_its_videos_are_known_and_others_are_not(tmp_path, suffix):
     write(tmp_path / f"ours{suffix}", [numbered(i) for i in range(3)], [0, 512, 1024])
     assert is_result(tmp_path / f"ours{suffix}")
     assert not is_result(write_video(tmp_path / "theirs.mp4", 3))
-    (tmp_path / "notes.mp4").write_text("unipose overlay")
+    (tmp_path / "notes.mp4").write_text(signature("overlay"))
     assert not is_result(tmp_path / "notes.mp4")

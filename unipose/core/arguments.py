@@ -1,18 +1,28 @@
 """Command lines' arguments."""
 
 import argparse
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any, NoReturn
 
 
 class Parser(argparse.ArgumentParser):
-    """Tells what is wrong with the arguments in one line, as every other error is told."""
+    """Tells what is wrong with the arguments in one line, as every other error is told; an empty one is wrong."""
 
     def __init__(self, **options: Any):
         super().__init__(**options)
         for kind, what in _WANTED.items():
             self.register("type", kind, _reader(_fraction if kind is Fraction else kind, what))
+
+    def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> tuple[Any, list[str]]:  # type: ignore[override]
+        words = sys.argv[1:] if args is None else list(args)
+        for before, word in pairwise(["", *words]):
+            name, equals, value = word.partition("=")
+            if not word or (name.startswith("--") and equals and not value):
+                self.error(f"{(name or before) if (name or before).startswith('-') else 'an argument'} is empty")
+        return super().parse_known_args(words, namespace)
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"error: {message}; {self.prog} --help says more\n")

@@ -47,8 +47,8 @@ class BoxTarget:
 def encode(boxes_xyxy: Boxes, ignored: Bool, size_wh: tuple[int, int]) -> BoxTarget:
     """Boxes (N, 4) in cells of a map of this size -> the target.
 
-    Where a box is `ignored` (N,), as of people who cannot be made out, finding somebody is neither asked nor punished.
-    A cell that several boxes claim belongs to the smallest.
+    Where a box is `ignored` (N,), as of people who cannot be made out, finding somebody is neither asked nor punished,
+    but within the boxes of the others. A cell that several boxes claim belongs to the smallest.
     """
     width, height = size_wh
     x, y = np.arange(width, dtype=np.float32) + 0.5, np.arange(height, dtype=np.float32)[:, None] + 0.5

@@ -139,7 +139,7 @@ def refuse_overwrite(
 
 def _require_writable(path: Path) -> None:
     """Raises OSError where the nearest folder above that there is takes no new file; told before hours of work."""
-    folder = next(parent for parent in path.parents if parent.exists())
+    folder = next(parent for parent in path.resolve().parents if parent.exists())
     if not folder.is_dir():
         raise NotADirectoryError(f"{path} cannot be written: {folder} is no folder")
     if not os.access(folder, os.W_OK | os.X_OK):

@@ -46,7 +46,7 @@ class Pose:
     @property
     def person_score(self) -> float:
         """`probability`, or where that is not known the keypoints' `best_mean`."""
-        return best_mean(self.score) if self.probability is None else self.probability
+        return best_mean(self.score) if self.probability is None else float(self.probability)
 
     @cached_property
     def confident(self) -> Bool:
@@ -90,19 +90,22 @@ class Pose:
                 for name, (x, y), score in zip(skeleton.keypoints, self.xy_image, self.score, strict=True)
             ],
         }
-        return pose if self.track_id is None else {**pose, "track_id": self.track_id}
+        return pose | self._track()
 
     def to_coco(self, image_id: int, category_id: int = 1) -> Json:
         """One entry of a COCO keypoint result file; keypoints are [x, y, score] * K."""
         flat = np.column_stack([self.xy_image, self.score]).ravel()
         entry: Json = {
-            "image_id": image_id,
-            "category_id": category_id,
+            "image_id": int(image_id),
+            "category_id": int(category_id),
             "keypoints": [round(float(value), 4) for value in flat],
             "score": self.person_score,
             "bbox": _rounded(to_xywh(_rounded(self.box_xyxy))),
         }
-        return entry if self.track_id is None else {**entry, "track_id": self.track_id}
+        return entry | self._track()
+
+    def _track(self) -> Json:
+        return {} if self.track_id is None else {"track_id": int(self.track_id)}
 
     def to_openpose(self, skeleton: Skeleton) -> Json:
         """One entry of OpenPose's `people`: x, y, score in BODY_18 order, zeros for joints the skeleton does not have.
@@ -119,7 +122,7 @@ class Pose:
             left, right = rows["left_shoulder"], rows["right_shoulder"]
             rows["neck"] = ((left[0] + right[0]) / 2, (left[1] + right[1]) / 2, min(left[2], right[2]))
         flat = [round(value, 4) for name in OPENPOSE_18 for value in rows.get(name, (0.0, 0.0, 0.0))]
-        return {"person_id": [-1 if self.track_id is None else self.track_id], "pose_keypoints_2d": flat}
+        return {"person_id": [self._track().get("track_id", -1)], "pose_keypoints_2d": flat}
 
 
 _LIMB_ORDER = tuple(f"{side}_{joint}" for side in ("right", "left") for joint in ("shoulder", "elbow", "wrist"))

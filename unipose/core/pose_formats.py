@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from unipose.core.model_spec import ModelSpec
 from unipose.core.pose import Pose
 from unipose.core.skeleton import SKELETONS, Skeleton
@@ -29,6 +31,11 @@ class PoseFormat:
     document: Document | None = None
     header: str | None = None
     keys: tuple[str, ...] = ()
+
+    def check(self, skeleton: Skeleton) -> None:
+        """Raises ValueError for a skeleton that the format cannot hold, before there is somebody with it."""
+        count = len(skeleton.keypoints)
+        self.lines(0, 0.0, [Pose(np.zeros((count, 2)), np.zeros(count), np.zeros(4))], skeleton)
 
 
 def native_document(poses: Sequence[Pose], image_wh: tuple[int, int], spec: ModelSpec) -> Json:

@@ -8,6 +8,7 @@ sets: an image has a `video_id` and a `frame_id`, the file a list of `videos`.
 """
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,14 @@ import numpy as np
 
 from unipose.core.boxes import to_xywh
 from unipose.core.files import relative, write_atomically
+from unipose.core.signature import is_signed
 from unipose.core.skeleton import SKELETONS, Skeleton
 from unipose.core.types import Float, Int, Json
 from unipose.datasets.label_file import LabelFile
 from unipose.datasets.label_lists import check_images, once
 from unipose.datasets.labels import check_people
 
+SET = "set"  # of images, by their signature
 PEOPLE = {True: "all", False: "some"}  # `info.people`, by whether everybody is listed
 
 
@@ -104,6 +107,14 @@ def write_changed(path: Path, original: LabelFile, **changes: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     info = original.info | {"image_root": relative(original.root, path.parent)}
     write_json(path, original.content | changes | {"info": info})
+
+
+def is_prepared(path: Path) -> bool:
+    """Whether a file is a set as `document` makes it, or an image that was made for one."""
+    return (
+        is_signed(path, SET)
+        or re.search(rb'"unipose_skeleton": |"people": "(all|some)"', path.read_bytes()) is not None
+    )
 
 
 def write_json(path: Path, content: Json) -> None:

@@ -89,6 +89,11 @@ class RecordSet:
             if not path.is_file():
                 raise FileNotFoundError(f"{self.path} names the image {path}, which does not exist")
 
+    @property
+    def files(self) -> list[Path]:
+        """What it is read from."""
+        return [self.path, *self.images.values()]
+
     def onto(self, skeleton: Skeleton) -> "RecordSet":
         """The same people with another skeleton's keypoints, matched by name; those that the set lacks are unlabelled.
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from unipose.core.files import sha256, text_of
+from unipose.core.files import require_file, sha256, text_of
 from unipose.core.folders import images_in
 from unipose.core.heatmap import DECODERS
 from unipose.core.metrics import auroc
 from unipose.core.pose import Pose
 from unipose.core.ranges import within
 from unipose.core.types import Json
-from unipose.datasets.records import RecordSet, read_records
+from unipose.datasets.records import RecordSet
 from unipose.evaluation.box_ap import box_ap, find_people
 from unipose.evaluation.people import match
 from unipose.evaluation.predictions import (
@@ -30,14 +30,14 @@ from unipose.inference.detectors.detector import Detector, open_detector
 from unipose.inference.detectors.finder import Finder
 from unipose.inference.predictor import Predictor
 from unipose.runtime.engines import Runtime, open_runtime
-from unipose.weights import weights_beside
+from unipose.weights import weights_beside, weights_files
 
 THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5)  # of the person score
 
 
 @dataclass(frozen=True)
 class EvaluationOptions:
-    """What is judged, and how. Raises ValueError where the options contradict each other.
+    """What is judged, and how. Raises ValueError where options contradict each other, OSError without a file of boxes.
 
     `metric`: a row of `summary.METRICS`; None is the set's own. `boxes`: "truth" for the annotated ones, "detector", or
     the path of a COCO detection file. `window`: frames after which a recurrent model's states are reset. With boxes of
@@ -66,6 +66,14 @@ class EvaluationOptions:
             raise ValueError(f"--share needs --boxes detector, got {self.boxes}")
         if self.empty and self.boxes != "detector":
             raise ValueError(f"--empty needs --boxes detector, got {self.boxes}")
+        if self.detections:
+            require_file(self.detections, f"file for --boxes ({', '.join(BOXES)} or detections)")
+
+    @property
+    def files(self) -> list[Path]:
+        """What is read besides the model and the set. Raises ValueError for an `empty` without images."""
+        files = [*([self.detections] if self.detections else []), *weights_files(self.detector_weights)]
+        return [*files, *(images_in(self.empty) if self.empty else [])]
 
     @property
     def detections(self) -> Path | None:
@@ -75,9 +83,8 @@ class EvaluationOptions:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """`report`: the numbers, in percent, and what they were made with, as JSON. `poses`: one per record of the set.
-
-    With boxes of a detection file there are no `poses`: its people are not the records.
+    """`report`: the numbers, in percent, and what they were made with, as JSON. `poses`: one per record of the set, or
+    none where the people who were found are not its records.
     """
 
     report: Json
@@ -86,16 +93,16 @@ class Evaluation:
 
 
 def evaluate(
-    model: Path, data: Path, options: EvaluationOptions | None = None, progress: Progress = iter
+    model: Path, record_set: RecordSet, options: EvaluationOptions | None = None, progress: Progress = iter
 ) -> Evaluation:
-    """Judge a model file on a COCO-keypoint JSON. Raises ValueError and OSError for what cannot be judged."""
+    """Judge a model file on a set. Raises ValueError and OSError for what cannot be judged."""
     options = options or EvaluationOptions()
-    record_set = read_records(data)
     runtime = open_runtime(model, options.engine, options.device)
     if runtime.spec.kind == "finder":
         numbers = box_ap(find_people(Finder(runtime, threshold=0.01), record_set), record_set)
-        summary = {"metric": "box AP", "people": sum(map(len, record_set.boxes.values())), "mean": numbers["AP"]}
-        return Evaluation(describe(summary | {"coco": numbers}, runtime, model, data, options), record_set, [])
+        people = sum(int((~people.crowd).sum()) for people in record_set.boxes.values())
+        summary = {"metric": "box AP", "people": people, "mean": numbers["AP"], "coco": numbers}
+        return Evaluation(describe(summary, runtime, model, record_set, options), record_set, [])
     metric = options.metric or default_metric(record_set)
     if options.detections and metric != "ap":
         raise ValueError(f"with boxes of a detection file only --metric ap can be judged: {options.boxes}")
@@ -123,10 +130,10 @@ def evaluate(
     if options.compare:
         ways = [(name, flip) for name in DECODERS for flip in (False, True)]
         summary["decoders"] = {f"{name}{', flip' * flip}": judge(flip, name)[0]["mean"] for name, flip in ways}
-    return Evaluation(describe(summary, runtime, model, data, options), record_set, poses)
+    return Evaluation(describe(summary, runtime, model, record_set, options), record_set, poses)
 
 
-def describe(summary: Json, runtime: Runtime, model: Path, data: Path, options: EvaluationOptions) -> Json:
+def describe(summary: Json, runtime: Runtime, model: Path, record_set: RecordSet, options: EvaluationOptions) -> Json:
     """The numbers, and what they were made with."""
     return {
         **summary,
@@ -137,7 +144,7 @@ def describe(summary: Json, runtime: Runtime, model: Path, data: Path, options: 
         "decoder": options.decoder,
         "engine": runtime.engine,
         "model": {**runtime.spec.to_identity(), "file": text_of(model.name), "sha256": sha256(model)},
-        "data": {"file": text_of(data), "sha256": sha256(data)},
+        "data": {"file": text_of(record_set.path), "sha256": sha256(record_set.path)},
     }
 
 

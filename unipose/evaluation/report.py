@@ -14,6 +14,7 @@ from unipose.core.draw import contact_sheet, draw_poses
 from unipose.core.files import write_atomically
 from unipose.core.image import encode_image, read_image
 from unipose.core.pose import Pose
+from unipose.core.signature import is_signed, signature, signed
 from unipose.core.types import RGB
 from unipose.datasets.records import RecordSet
 from unipose.evaluation.evaluator import Evaluation
@@ -22,6 +23,7 @@ from unipose.evaluation.summary import annotated, errors
 Report = Mapping[str, Any]  # what `unipose evaluate` writes as JSON
 Table = list[tuple[str, str]]
 
+KIND = "report"  # of files, by their signature
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 table { border-collapse: collapse; margin: 1rem 0; } td, th { padding: .15rem .8rem; border-bottom: 1px solid #ccc8; }
@@ -30,15 +32,25 @@ img { max-width: 100%; } code { overflow-wrap: anywhere; } :root { color-scheme:
 """
 
 
+def files(folder: Path) -> list[Path]:
+    """What `write_report` may write."""
+    return [folder / name for name in ("report.html", "gallery.png", "reliability.png")]
+
+
+def is_own(path: Path) -> bool:
+    """Whether a file is part of an earlier report."""
+    return is_signed(path, KIND)
+
+
 def write_report(folder: Path, evaluation: Evaluation) -> None:
-    """report.html, which holds everything, and its pictures: gallery.png and, where there is one, reliability.png."""
-    worst = encode_image(gallery(evaluation.record_set, evaluation.poses), ".png")
-    write_atomically(folder / "gallery.png", worst)
+    """report.html, which holds everything, and its pictures, where there are such: gallery.png and reliability.png."""
+    page, *places = files(folder)
+    worst = encode_image(gallery(evaluation.record_set, evaluation.poses), ".png") if evaluation.poses else None
     plot = reliability_plot(evaluation.report) if "reliability" in evaluation.report else None
-    if plot:
-        write_atomically(folder / "reliability.png", plot)
-    page = to_html(evaluation.report, worst, plot)
-    write_atomically(folder / "report.html", page.encode(errors="backslashreplace"))
+    for place, picture in zip(places, (worst, plot), strict=True):
+        if picture:
+            write_atomically(place, signed(picture, KIND))
+    write_atomically(page, to_html(evaluation.report, worst, plot).encode(errors="backslashreplace"))
 
 
 def gallery(record_set: RecordSet, poses: Sequence[Pose], count: int = 24) -> RGB:
@@ -68,7 +80,7 @@ def reliability_plot(report: Report) -> bytes:
     return png.getvalue()
 
 
-def to_html(report: Report, worst: bytes, reliability: bytes | None = None) -> str:
+def to_html(report: Report, worst: bytes | None = None, reliability: bytes | None = None) -> str:
     """One page without scripts or foreign hosts. `worst`, `reliability`: the gallery's PNG file and the plot's."""
     title = f"{report['metric']} of {report['model']['file']}"
     how = {
@@ -85,10 +97,12 @@ def to_html(report: Report, worst: bytes, reliability: bytes | None = None) -> s
     parts = [_table(list(how.items())), *(f"<h2>{escape(name)}</h2>{_table(rows)}" for name, rows in tables(report))]
     if reliability:
         parts.append(_picture("how many keypoints are right, by their score", reliability))
+    if worst:
+        parts.append("<h2>Worst cases</h2><p>Annotation left, pose right; worst first.</p>")
+        parts.append(_picture("the people with the largest errors", worst))
     return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title><style>{STYLE}</style>'
-        f"<h1>{escape(title)}</h1>{''.join(parts)}<h2>Worst cases</h2><p>Annotation left, pose right; worst first.</p>"
-        f"{_picture('the people with the largest errors', worst)}</html>\n"
+        f'<!doctype html><!-- {signature(KIND)} --><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
+        f"<style>{STYLE}</style><h1>{escape(title)}</h1>{''.join(parts)}</html>\n"
     )
 
 

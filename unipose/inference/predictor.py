@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import cast, overload
+from typing import NoReturn, cast, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -73,6 +73,9 @@ class Predictor:
         self.decoder = decoder
         self.min_score = min_score
         self.input_to_heatmap = heatmap.from_input(self.spec.input_wh, self.spec.stride)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Predictor holds an opened model, which is not copied or pickled; each process calls load()")
 
     @overload
     def __call__(  # type: ignore[overload-overlap]  # a str is a sequence of str as well

@@ -12,12 +12,11 @@ from unipose.core.image import encode_image, open_image
 from unipose.core.pose import Pose
 from unipose.core.pose_formats import holds_poses, native_document
 from unipose.core.ranges import within
+from unipose.core.signature import is_signed, signed
 from unipose.core.types import RGB
 from unipose.inference.predictor import MAX_PEOPLE, Predictor
 
 log = logging.getLogger(__name__)
-
-MARK = b"unipose overlay"  # the JPEG comment by which a picture of ours is known
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ def predict_image(predictor: Predictor, path: Path, out: Path, options: ImageOpt
     answer = native_document(poses, (image.shape[1], image.shape[0]), predictor.spec)
     picture_file, document = results_of(out)
     write_atomically(document, json.dumps({"image": path.name, **answer}, indent=1).encode(), sync=False)
-    write_atomically(picture_file, marked(picture), sync=False)
+    write_atomically(picture_file, signed(picture, "overlay"), sync=False)
     return poses
 
 
@@ -68,15 +67,6 @@ def results_of(out: Path) -> tuple[Path, Path]:
     return out.with_name(f"{out.name}.jpg"), out.with_name(f"{out.name}.json")
 
 
-def marked(jpeg: bytes) -> bytes:
-    """A JPEG with MARK as a comment, after its first segment."""
-    end = 4 + int.from_bytes(jpeg[4:6], "big")
-    return jpeg[:end] + b"\xff\xfe" + (len(MARK) + 2).to_bytes(2, "big") + MARK + jpeg[end:]
-
-
 def is_result(path: Path) -> bool:
     """Whether a file is a picture or poses as `predict_image` writes them."""
-    if path.suffix == ".json":
-        return holds_poses(path)
-    with path.open("rb") as file:
-        return MARK in file.read(64)
+    return holds_poses(path) if path.suffix == ".json" else is_signed(path, "overlay")

@@ -12,7 +12,7 @@ from unipose.core.ranges import within
 from unipose.inference.detectors.detector import DETECTORS, WEIGHTS
 from unipose.inference.predictor import Predictor, load
 from unipose.runtime.engines import ENGINES
-from unipose.weights import MODEL_HELP, named_model
+from unipose.weights import MODEL_HELP, named_model, weights_files
 
 T = TypeVar("T")
 
@@ -33,6 +33,11 @@ class PredictorOptions:
 
     def __post_init__(self) -> None:
         within("--min-score, of a person,", self.min_score, 0, 1)
+
+    @property
+    def files(self) -> list[Path]:
+        """What is read besides the images: inputs, which no output may replace."""
+        return [self.model, *weights_files(self.detector_weights)]
 
     def load(self, threads: int = 0) -> Predictor:
         """Raises what `inference.predictor.load` raises."""

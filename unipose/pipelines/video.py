@@ -58,7 +58,8 @@ class VideoProgress:
 
 
 def open_tracker(predictor: Predictor, options: VideoOptions) -> PoseTracker:
-    """Raises ValueError for options that cannot be."""
+    """Raises ValueError for options that cannot be, a format that cannot hold the model's skeleton too."""
+    choose(POSE_FORMATS, options.format, "format").check(predictor.spec.skeleton)
     return PoseTracker(
         predictor, smoothing=DEFAULT_SMOOTHING if options.smooth else None, detect_every=options.detect_every,
         max_people=options.max_people, memory=options.memory,
@@ -100,7 +101,7 @@ def _open_output(
     output: VideoOutput, options: VideoOptions, video: Video, skeleton: Skeleton, written: VideoProgress
 ) -> Iterator[Callable[[FramePoses], None]]:
     """A function that writes a frame into the video and the lines; leaving the context completes both."""
-    form = choose(POSE_FORMATS, options.format, "format")
+    form = POSE_FORMATS[options.format]
     with ExitStack() as stack:
         writer: VideoWriter | None = None
         if output.video:

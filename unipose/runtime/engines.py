@@ -245,7 +245,7 @@ def open_runtime(
     require_file(path, "model file")
     if path.suffix not in _DEFAULT:
         raise ValueError(f"{path} is no model file by its name, which ends in {' or '.join(_DEFAULT)}")
-    engine = engine or _DEFAULT[path.suffix]
+    engine = _DEFAULT[path.suffix] if engine is None else engine
     choose(ENGINES, engine, "engine")
     if _READS.get(engine, path.suffix) != path.suffix:
         raise ValueError(f"{engine} reads {_READS[engine]} files, not {path.name}; `unipose export` converts")

@@ -64,9 +64,14 @@ def configure(arguments: Sequence[str]) -> Config:
 
 
 def read_data(data: DataConfig, sample_dir: Path, console: Console) -> tuple[list[RecordSet], RecordSet | None]:
-    """The training sets and the validation set; if none is named the sample set, drawn into `sample_dir`."""
+    """The training sets and the validation set; if none is named the sample set, drawn into `sample_dir`.
+
+    Raises ValueError for a validation set alone.
+    """
     paths, val = data.train, data.val
-    if not paths:
+    if paths is None:
+        if val:
+            raise ValueError(f"data.val={val} judges a training on data.train=, which is missing")
         if not (sample_dir / "train.json").exists():
             console.print(f"drawing the sample set into {sample_dir}")
             draw_sample(sample_dir)

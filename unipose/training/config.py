@@ -17,7 +17,15 @@ from unipose.training.loss import LOSSES
 from unipose.training.optim import OPTIMIZERS, SCHEDULES
 from unipose.training.precision import PRECISIONS
 
-InYaml = BeforeValidator(lambda name: path_of(name) if isinstance(name, str) else name)
+
+def _path(name: Any) -> Any:
+    """A file's name as YAML has it -> as the system does. Raises ValueError for an empty one."""
+    if name == "":
+        raise ValueError("a name is wanted")
+    return path_of(name) if isinstance(name, str) else name
+
+
+InYaml = BeforeValidator(_path)
 FileName = Annotated[str, InYaml]
 FilePath = Annotated[Path, InYaml]
 Natural = Annotated[int, Field(ge=0)]
@@ -70,9 +78,9 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class DataConfig:
-    """COCO-keypoint JSON files, as data/prepare_*.py write them; none: the drawn sample set."""
+    """COCO-keypoint JSON files, as data/prepare_*.py write them; without `train`, the drawn sample set."""
 
-    train: tuple[FilePath, ...] = ()
+    train: Annotated[tuple[FilePath, ...], Field(min_length=1)] | None = None
     val: FilePath | None = None
     skeleton: str | None = None
     """Of the network, a row of `SKELETONS`, whose keypoints the sets have by name; None: the one that all sets have."""
@@ -164,6 +172,12 @@ class Config:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
 
+    @property
+    def files(self) -> list[Path]:
+        """What it names to start from; `model.pretrained` may be no file."""
+        weights = [Path(name) for name in (self.model.pretrained, self.model.start) if name]
+        return [*(self.data.train or ()), *([self.data.val] if self.data.val else []), *weights]
+
 
 def read_yaml(path: Path) -> Any:
     """What a YAML file holds, in UTF-8 or what its byte-order mark says. Raises ValueError, which names the file."""
@@ -193,6 +207,8 @@ def read_config(
         section, dot, name = key.partition(".")
         if not (equals and dot):
             raise ValueError(f"an override is section.key=value, got {override!r}")
+        if not value:
+            raise ValueError(f"{override} says nothing: where a key may be left out, null does it")
         parts.append(("", {section: {name: _yaml(value, override)}}))
     for where, values in parts:
         if not isinstance(values, dict):

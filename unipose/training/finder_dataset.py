@@ -48,9 +48,9 @@ class FinderDataset(EpochDataset):
     A sample is a random view of image i or, with the probability `mosaic`, four views of half the size, of image i and
     three others. Without `view` and `appearance` nothing is random: image i as the finder sees it.
 
-    A crowd, and a person of whom too little is seen or who is too small, is neither asked for nor punished. In an image
-    that is not `complete` finding somebody is judged within the boxes of its people alone, so that such sets teach
-    what people look like, and complete ones where nobody is.
+    A crowd, and a person of whom too little is seen or who is too small, is neither asked for nor punished, but within
+    the boxes of those who are asked for. In an image that is not `complete` finding somebody is judged within these
+    boxes alone, so that such sets teach what people look like, and complete ones where nobody is.
     """
 
     frames = 1

@@ -10,7 +10,9 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
+from unipose.core.files import is_model_file
 from unipose.core.model_spec import ModelSpec
+from unipose.core.signature import is_signed
 from unipose.datasets.records import RecordSet
 from unipose.evaluation.box_ap import box_ap, find_people
 from unipose.evaluation.predictions import predict_records
@@ -24,7 +26,20 @@ from unipose.training.dataset import PoseDataset
 from unipose.training.finder_dataset import FinderDataset
 from unipose.training.loop import NonFiniteLoss, Trainer
 from unipose.training.resume import check_data
-from unipose.training.run_log import LogLine, RunLog, box_pictures, pose_pictures
+from unipose.training.run_log import KIND, LogLine, RunLog, box_pictures, pose_pictures
+
+
+def files(folder: Path) -> list[Path]:
+    """What a run writes in its folder, apart from tensorboard/, which only grows."""
+    logs = ("config.yaml", "environment.jsonl", "log.jsonl", "curves.png", "predictions.jpg")
+    return [folder / name for name in (*logs, "last.safetensors", "best.safetensors", "last.pt")]
+
+
+def is_file_of_run(path: Path) -> bool:
+    """Whether a file was written by a run; of last.pt, which says that there is one, it is not known."""
+    if path.suffix == ".jsonl":
+        return path.read_bytes().startswith(b'{"epoch": ')
+    return is_model_file(path) or is_signed(path, KIND)
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,26 @@ from unipose.core.draw import COLOURS, MIN_SCORE, PEOPLE, contact_sheet, draw_bo
 from unipose.core.files import write_atomically
 from unipose.core.image import encode_image, read_image
 from unipose.core.pose import Pose
+from unipose.core.signature import signed
 from unipose.core.types import RGB, Json
 from unipose.datasets.records import RecordSet
 
 LogLine = dict[str, Any]
 """What log.jsonl says of an epoch."""
 
+KIND = "run"  # of files, by their signature
 PICTURES = 16  # in predictions.jpg
+
+
+def require_spelling(folder: Path) -> None:
+    """Raises ValueError for a run's folder that TensorBoard, which spells names in UTF-8, cannot write to."""
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"{folder}: in this locale TensorBoard writes to folders of ASCII names alone; choose another train.run=, "
+            "or a UTF-8 locale, as LC_ALL=C.UTF-8"
+        ) from error
 
 
 class RunLog:
@@ -32,7 +46,9 @@ class RunLog:
     def write(self, lines: Sequence[LogLine]) -> None:
         text = "".join(json.dumps(line) + "\n" for line in lines)
         write_atomically(self.folder / "log.jsonl", text.encode())
-        write_atomically(self.folder / "curves.png", lambda part: curves(lines).savefig(part, format="png", dpi=110))
+        png = BytesIO()
+        curves(lines).savefig(png, format="png", dpi=110)
+        write_atomically(self.folder / "curves.png", signed(png.getvalue(), KIND))
         # One file per epoch: purge_step hides what an interrupted run may have written of this epoch or later ones.
         with SummaryWriter(str(self.folder / "tensorboard"), purge_step=lines[-1]["epoch"]) as board:
             for name in ("loss", "lr", "validation", "images_per_s"):
@@ -40,15 +56,16 @@ class RunLog:
                     board.add_scalar(name, lines[-1][name], lines[-1]["epoch"])
 
     def write_environment(self, epoch: int, environment: Json) -> None:
-        """environment.json: a list of what the training ran on, from each `epoch` on at which it was started."""
-        path = self.folder / "environment.json"
-        before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-        starts = [start for start in before if start["epoch"] < epoch] + [{"epoch": epoch, **environment}]
-        write_atomically(path, (json.dumps(starts, indent=1) + "\n").encode())
+        """environment.jsonl: what the training ran on, from each `epoch` on at which it was started."""
+        path = self.folder / "environment.jsonl"
+        before = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        lines = [line for line in before if json.loads(line)["epoch"] < epoch]
+        lines.append(json.dumps({"epoch": epoch, **environment}))
+        write_atomically(path, "".join(f"{line}\n" for line in lines).encode())
 
     def write_predictions(self, pictures: Sequence[RGB]) -> None:
         """predictions.jpg: pictures of the validation set, in a grid."""
-        write_atomically(self.folder / "predictions.jpg", encode_image(contact_sheet(pictures)))
+        write_atomically(self.folder / "predictions.jpg", signed(encode_image(contact_sheet(pictures)), KIND))
 
 
 def pose_pictures(record_set: RecordSet, poses: Sequence[Pose], count: int = PICTURES) -> list[RGB]:

@@ -12,11 +12,11 @@ import cv2
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 
+from unipose.core.signature import signature
 from unipose.core.types import RGB
 from unipose.video_io.audio import AudioCopier
 from unipose.video_io.container import open_container
 
-MARK = "unipose overlay"  # the comment in its metadata by which a video of ours is known
 _LONGEST_UNIT = Fraction(1, 1000)  # seconds
 # The video encoder of each file suffix and its options: fast, of good visual quality.
 _H264 = ("libx264", {"preset": "veryfast", "crf": "20"})
@@ -49,7 +49,7 @@ class VideoWriter:
         self._stream: av.VideoStream | None = None
         with self._writing():
             self._out = av.open(str(self._part), "w")
-            self._out.metadata["comment"] = MARK
+            self._out.metadata["comment"] = signature("overlay")
         self._audio = AudioCopier(audio, self._out) if audio else None
 
     def write(self, image: RGB, pts: int, pixel_aspect: Fraction = Fraction(1)) -> None:
@@ -156,6 +156,6 @@ def is_result(path: Path) -> bool:
     """Whether a file is a video that a VideoWriter wrote."""
     try:
         with open_container(str(path)) as container:
-            return MARK in container.metadata.values()
+            return signature("overlay") in container.metadata.values()
     except ValueError:
         return False

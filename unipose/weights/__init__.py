@@ -24,6 +24,11 @@ def weights_beside(detector: str, given: str | None, model: Path) -> str | None:
     return given or (str(finder_for(model)) if detector == "finder" else None)
 
 
+def weights_files(given: str | None) -> list[Path]:
+    """The files that a detector's weights may name: FILE, or NAME:FILE."""
+    return [Path(name) for name in ((given or "").partition(":")[2], given) if name]
+
+
 def default_model() -> Path:
     """The ONNX file of the default model."""
     return named_model("default")

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from serve.loadtest.memory_curve import Sample, memory_growth, sparkline
+from serve.loadtest.memory_curve import Sample, is_curve, memory_growth, sparkline, write_csv
 from serve.loadtest.scenarios import Scenario
 from serve.loadtest.service_process import Usage, running
 from serve.loadtest.soak import main, soak
@@ -44,6 +44,16 @@ def test_the_service_stays_sound(model, tmp_path, capsys):
     rows = list(csv.DictReader(table.read_text().splitlines()))
     assert float(rows[0]["rss_mb"]) > 20
     assert len(rows) > 10
+
+
+def test_a_csv_of_somebody_elses_stays(tmp_path, capsys):
+    table = tmp_path / "usage.csv"
+    table.write_text("name,money\n")
+    assert main(["--minutes", "0.01", "--csv", str(table)]) == 2
+    assert "usage.csv exists, and UniPose did not make it" in capsys.readouterr().err
+    assert table.read_text() == "name,money\n"
+    write_csv(table, [])
+    assert is_curve(table)  # which may be replaced
 
 
 def test_a_death_is_a_fault(model):

@@ -16,6 +16,7 @@ from unipose.datasets.synthetic.images import (
     dull_colour,
     label,
     limb_colour,
+    refuse_others,
     write_jpeg,
 )
 
@@ -125,6 +126,10 @@ class Occluder:
         return np.asarray(self._shape + self._joint_xy + self._velocity * (second - self._second), np.float64)
 
 
+def frame_name(video: str, index: int) -> str:
+    return f"{video}/{index + 1:06d}.jpg"
+
+
 def draw_clips(
     out_dir: Path,
     count: int = 100,
@@ -132,21 +137,24 @@ def draw_clips(
     seed: int = 0,
     size_wh: tuple[int, int] = (192, 160),
     occluders: float = 3.0,
+    force: bool = False,
 ) -> tuple[Path, Path]:
     """Write `count` clips as JPEG images with their labels -> train.json (four fifths) and test.json (the last fifth).
 
     The same arguments give the same files; a clip does not depend on `count`.
-    Raises ValueError for fewer than 5 clips, fewer than 1 frame, or a side below 64 pixels.
+    Raises ValueError for fewer than 5 clips, fewer than 1 frame, a side below 64 pixels or where, unless by `force`,
+    other files would be replaced.
     """
     if count < 5 or frames < 1 or min(size_wh) < 64:
         raise ValueError(f"needs at least 5 clips of 1 frame of 64x64 pixels, got {count} of {frames} of {size_wh}")
     videos = [video_entry(number, f"{number:04d}") for number in range(1, count + 1)]
+    refuse_others(out_dir, [frame_name(video["name"], i) for video in videos for i in range(frames)], force)
     images: list[Json] = []
     people: list[Json] = []
     for video in videos:
         clip = draw_clip(np.random.default_rng((seed, video["id"])), frames, size_wh, occluders=occluders)
         for i, image in enumerate(clip.images):
-            name, number = f"{video['name']}/{i + 1:06d}.jpg", len(images) + 1
+            name, number = frame_name(video["name"], i), len(images) + 1
             write_jpeg(out_dir / "images" / name, image)
             images.append(frame_entry(number, name, size_wh, video["id"], i + 1))
             people.append(person_entry(number, number, clip.xy_image[i], clip.visibility[i], clip.boxes_xyxy[i]))

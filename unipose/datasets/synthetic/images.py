@@ -8,11 +8,12 @@ import cv2
 import numpy as np
 
 from unipose.core.boxes import enclosing_box
-from unipose.core.files import write_atomically
+from unipose.core.files import refuse_overwrite, write_atomically
 from unipose.core.image import encode_image
+from unipose.core.signature import signed
 from unipose.core.skeleton import SKELETONS
 from unipose.core.types import RGB, Boxes, Float, Float64, Int, Int64, Json, UInt8
-from unipose.datasets.coco_json import document, image_entry, person_entry, write_json
+from unipose.datasets.coco_json import SET, document, image_entry, is_prepared, person_entry, write_json
 from unipose.datasets.synthetic.figure import SHIRT, TROUSERS, Canvas, Colour, Figure, cloth, skin
 
 SKELETON = SKELETONS["lsp14"]
@@ -38,22 +39,24 @@ def draw_sample(
     seed: int = 0,
     size_wh: tuple[int, int] = (192, 160),
     figures: Sequence[int] = FIGURES,
+    force: bool = False,
 ) -> tuple[Path, Path]:
     """Write `count` JPEG images and their labels -> train.json (four fifths) and test.json (the last fifth).
 
     Images show so many `figures`, one number after another, over and over. The same arguments give the same files; an
     image depends only on `seed`, its own number, its size and its number of figures. Raises ValueError for fewer than 5
-    images, a side below 64 pixels, or where nobody would be drawn.
+    images, a side below 64 pixels, where nobody would be drawn or, unless by `force`, other files be replaced.
     """
     if count < 5 or min(size_wh) < 64:
         raise ValueError(f"the sample needs at least 5 images of at least 64x64 pixels, got {count} of {size_wh}")
     if not any(figures) or min(figures) < 0:
         raise ValueError(f"images show a number of figures, some of them at least one, got {figures}")
+    names = [f"{number:05d}.jpg" for number in range(1, count + 1)]
+    refuse_others(out_dir, names, force)
     images: list[Json] = []
     people: list[Json] = []
-    for number in range(1, count + 1):
+    for number, name in enumerate(names, 1):
         drawing = draw_image(np.random.default_rng((seed, number)), size_wh, figures[(number - 1) % len(figures)])
-        name = f"{number:05d}.jpg"
         write_jpeg(out_dir / "images" / name, drawing.image)
         images.append(image_entry(number, name, size_wh))
         for xy_image, visibility, box_xyxy in zip(*drawing[1:], strict=True):
@@ -69,8 +72,14 @@ def draw_sample(
     return out_dir / "train.json", out_dir / "test.json"
 
 
+def refuse_others(out_dir: Path, names: Sequence[str], force: bool) -> None:
+    """Raises ValueError where files that are no part of a set would be replaced, unless by `force`."""
+    outputs = [*(out_dir / "images" / name for name in names), out_dir / "train.json", out_dir / "test.json"]
+    refuse_overwrite(outputs, [], is_prepared, force)
+
+
 def write_jpeg(path: Path, image: UInt8) -> None:
-    write_atomically(path, encode_image(image, quality=90), sync=False)
+    write_atomically(path, signed(encode_image(image, quality=90), SET), sync=False)
 
 
 def draw_image(rng: np.random.Generator, size_wh: tuple[int, int], figures: int = 1) -> Drawing:
