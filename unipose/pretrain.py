@@ -23,7 +23,7 @@ from unipose.core.files import refuse_overwrite
 from unipose.core.ranges import within
 from unipose.modeling.checkpoint import save_weights
 from unipose.modeling.classifier import Classifier
-from unipose.modeling.trunk import ZOO, Trunk
+from unipose.modeling.trunk import ZOO
 from unipose.pipelines.options import add_force, read_options
 from unipose.runtime.torch_device import torch_device
 from unipose.training.optim import OPTIMIZERS, Average, lr_factor, parameter_groups
@@ -157,8 +157,7 @@ def pretrain(o: PretrainOptions, images: ImageSet, console: Console) -> float:
     """Train a trunk, print a line per epoch, and write the averaged weights -> their accuracy on val, in percent."""
     torch.manual_seed(o.seed)
     device = torch_device(o.device)
-    row = ZOO[o.trunk]
-    network = Classifier(Trunk(row, row.strides[-1]), images.classes, o.dropout)
+    network = Classifier(ZOO[o.trunk], images.classes, o.dropout)
     network = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     load = partial(DataLoader, batch_size=o.batch_size, num_workers=o.workers)
     loader, val_loader = load(images.train, shuffle=True, drop_last=True), load(images.val)
