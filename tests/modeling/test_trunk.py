@@ -37,6 +37,7 @@ PUBLISHED = {
     "res2net50_48w_2s": 25.29, "res2net50_14w_8s": 25.06, "res2net101_26w_4s": 45.21, "res2net50_v1b_26w_4s": 25.72,
     "res2net101_v1b_26w_4s": 45.23, "res2next50": 24.67, "cifar_wrn_16_8": 10.96, "cifar_wrn_28_10": 36.48,
     "cifar_wrn_40_4": 8.95, "cifar_resnext29_8x64d": 34.43, "cifar_resnext29_16x64d": 68.16,
+    "cifar_resnetv2_20_original": 0.27, "cifar_wrn_28_10_dropout": 36.48,
     **{f"cifar_resnetv2_110_{unit}": 1.73 for unit in UNITS}, **{f"cifar_resnetv2_164_{unit}": 1.70 for unit in UNITS},
 }  # fmt: skip
 
@@ -72,8 +73,19 @@ def test_schemes_join_units_at_equal_parameters(scheme: str, units: list[int]) -
 @pytest.mark.parametrize("prefix", ["ho_", "cifar_ho_"])
 def test_every_scheme_has_a_net_of_each_width(prefix: str) -> None:
     rows = [row for name, row in ZOO.items() if name.startswith(prefix)]
-    assert [row.scheme for row in rows] == list(TABLEAUX)
+    assert {row.scheme for row in rows} == set(TABLEAUX)
     assert {row.order for row in rows} == {"relu_after_step"}
+
+
+def test_all_schemes_but_one_have_a_net_of_74_layers_of_equal_parameters() -> None:
+    trunks = [weightless(name, 4) for name in CIFAR if name.endswith("_74")]
+    assert len(trunks) == len(TABLEAUX) - 1 and len({parameters(trunk) for trunk in trunks}) == 1
+
+
+@pytest.mark.parametrize(("ending", "share"), [("", 0.0), ("_dropout", 0.3)])
+def test_wide_nets_come_with_and_without_dropout(ending: str, share: float) -> None:
+    dropouts = [m.p for m in weightless(f"cifar_wrn_28_10{ending}", 4).modules() if isinstance(m, nn.Dropout)]
+    assert dropouts == [share] * 12
 
 
 @pytest.mark.parametrize(

@@ -129,17 +129,31 @@ ZOO = {
         for scheme, depth in STEPS.items()
     },
     # For images of 32x32, as classifiers alone: the pose network needs low features at stride 4.
-    **{f"cifar_resnetv2_110_{unit}": cifar(Basic(), 18, unit, shortcut="pad") for unit in UNITS},
+    **{
+        f"cifar_resnetv2_{6 * depth + 2}_{unit}": cifar(Basic(), depth, unit, shortcut="pad")
+        for depth in (3, 6, 18)
+        for unit in UNITS
+    },
     **{f"cifar_resnetv2_164_{unit}": cifar(Bottleneck(), 18, unit) for unit in UNITS},
     **{
-        f"cifar_wrn_{6 * depth + 4}_{k}": cifar(Basic(dropout=0.3), depth, "full_preact", 16 * k)
-        for depth, k in ((2, 8), (4, 10), (6, 4))
+        f"cifar_wrn_{6 * depth + 4}_{k}{name}": cifar(Basic(dropout), depth, "full_preact", 16 * k)
+        for depth, k in ((1, 2), (2, 8), (4, 10), (6, 4))
+        for name, dropout in (("", 0.0), ("_dropout", 0.3))
     },
+    "cifar_resnext20_8x16d": cifar(Bottleneck(groups=8, base_width=16), 2, "original"),
     "cifar_resnext29_8x64d": cifar(Bottleneck(groups=8), 3, "original", 64, 64),
     "cifar_resnext29_16x64d": cifar(Bottleneck(groups=16), 3, "original", 64, 64),
+    "cifar_res2net29_24w_4s": cifar(Res2(24, 4), 3, "original"),
+    "cifar_res2next29_8c_25w_4s": cifar(Res2(25, 4, groups=8), 3, "original", 64, 64),
     **{
         f"cifar_ho_{scheme}_{6 * depth + 2}": cifar(Basic(), depth, "relu_after_step", scheme=scheme, shortcut="pad")
         for scheme, depth in STEPS.items()
+    },
+    # At equal parameters, for all methods whose slopes divide twelve.
+    **{
+        f"cifar_ho_{scheme}_74": cifar(Basic(), 12, "relu_after_step", scheme=scheme, shortcut="pad")
+        for scheme, method in TABLEAUX.items()
+        if 12 % method.slopes == 0
     },
 }
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -56,6 +57,11 @@ class Trainer:
         self.scaler = GradScaler(self.device.type, enabled=self.precision is torch.float16)
         mean, std = (torch.tensor(rgb).view(3, 1, 1) for rgb in (self.mean, self.std))
         self._scale, self._offset = (1 / (255 * std)).to(self.device), (mean / std).to(self.device)
+
+    @property
+    def result(self) -> nn.Module:
+        """The network with the weights that are evaluated and saved."""
+        return self.average.module if self.average else self.unwrapped
 
     def train_epoch(self, batches: Iterable[Batch], on_batch: Callable[[float, int], None]) -> float:
         """Train on all batches, `on_batch(loss, own images)` after each -> the mean loss. Raises NonFiniteLoss."""
@@ -121,3 +127,18 @@ class Trainer:
 
     def _to_device(self, tensor: Tensor) -> Tensor:
         return tensor.to(self.device, non_blocking=True)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that a training needs to go on as if it had not stopped, but its randomness."""
+        return {name: part.state_dict() for name, part in self._parts().items()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Raises KeyError, RuntimeError or ValueError for the state of another training."""
+        for name, part in self._parts().items():
+            part.load_state_dict(state[name])
+
+    def _parts(self) -> dict[str, Any]:
+        parts = {
+            "network": self.unwrapped, "optimizer": self.optimizer, "schedule": self.scheduler, "average": self.average,
+        }  # fmt: skip
+        return {name: part for name, part in parts.items() if part is not None} | {"scaler": self.scaler}

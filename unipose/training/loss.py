@@ -1,4 +1,4 @@
-"""Losses between a network's raw maps and what they should be: of keypoints, whose targets are Gaussians, and of boxes.
+"""Losses between a network's output and what it should be: keypoints, whose targets are Gaussians, boxes, or classes.
 
 Keypoints' maps are (..., K, h, w), with the batch in front, or batch and time; a loss gives one number for each.
 """
@@ -72,3 +72,11 @@ LOSSES: dict[str, Loss] = {
     "mse": of_keypoints(mse, "none"),
     "boxes": Loss(box_terms, "none", "finder"),
 }
+
+
+def _class_terms(logits: Tensor, target: Tensor, weight: Tensor) -> Terms:
+    return ((F.cross_entropy(logits.float(), target, reduction="sum"), weight.sum()),)
+
+
+CLASSES = Loss(_class_terms, "none", "classifier")
+"""Cross-entropy of logits (B, classes) with targets of the same shape, which sum to 1; the mean over the images."""
