@@ -55,6 +55,8 @@ def test_a_run_leaves_everything_and_resumes(sample, tmp_path, capsys):
     _, spec = load_model(straight / "best.safetensors")
     assert spec.provenance["data"][0]["people"] == 32 and spec.provenance["seed"] == 0
     assert not list(straight.glob("*.part"))
+    [start] = json.loads((straight / "environment.json").read_text())
+    assert (start["epoch"], start["torch"], len(start["commit"] or "")) in [(1, torch.__version__, n) for n in (0, 40)]
 
     assert main(arguments(sample, straight)) == 2
     assert "already holds a run" in capsys.readouterr().err
@@ -66,6 +68,18 @@ def test_a_run_leaves_everything_and_resumes(sample, tmp_path, capsys):
     assert f"{straight} was begun with other settings: " in error and error.count("\n") == 1
     assert 'train.loss="mse", and it was "cross_entropy"' in error and "train.lr=0.1, and it was 0.002" in error
     assert kept == {path: path.read_bytes() for path in straight.glob("*.*")}
+
+
+def test_deterministic_runs_are_equal(sample, tmp_path):
+    runs = [tmp_path / "a", tmp_path / "b"]
+    try:
+        for run in runs:
+            assert main(arguments(sample, run, "train.epochs=1", "train.deterministic=true")) == 0
+            assert torch.are_deterministic_algorithms_enabled() and not torch.backends.cudnn.benchmark
+    finally:
+        torch.use_deterministic_algorithms(False)
+    first, second = (load_model(run / "last.safetensors")[0].state_dict() for run in runs)
+    assert all(torch.equal(first[name], second[name]) for name in first)
 
 
 def test_a_run_goes_on_elsewhere_but_not_on_other_data(sample, tmp_path, capsys):

@@ -111,6 +111,7 @@ def compare(
     if o.threads:
         torch.set_num_threads(o.threads)
     device = torch_device(o.device)
+    torch.backends.cudnn.benchmark = device.type == "cuda"  # all batches have one size
     train = train.subset(o.images)
     last: dict[str, list[LogLine]] = {name: [] for name in variants}
     table = ""

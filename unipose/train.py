@@ -15,7 +15,9 @@ from unipose.evaluation.summary import annotated, default_metric, summarise
 from unipose.training import distributed
 from unipose.training.build import build_run, configure, read_data
 from unipose.training.config import Config, to_dict
+from unipose.training.environment import environment
 from unipose.training.resume import check_config
+from unipose.training.run_log import RunLog
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -66,6 +68,7 @@ def train(config: Config, resume: bool = False) -> None:
             run.restore()
         if distributed.rank() == 0:
             write_atomically(t.run / "config.yaml", yaml.safe_dump(to_dict(config), sort_keys=False).encode())
+            RunLog(t.run).write_environment(len(run.lines) + 1, environment(device))
         with progress_bar(console) as bar:
             steps = len(run.batch_sampler)
             task = bar.add_task("", total=steps * t.epochs, completed=steps * len(run.lines), epoch=0, note="")

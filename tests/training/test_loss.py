@@ -3,7 +3,7 @@ import torch
 
 from unipose.core import heatmap
 from unipose.modeling.unipose import ACTIVATIONS
-from unipose.training.loss import LOSSES, ROBUST, cross_entropy, mse, robust
+from unipose.training.loss import CLASSES, LOSSES, ROBUST, cross_entropy, mse, robust
 
 KEYPOINT_LOSSES = {name: loss for name, loss in LOSSES.items() if loss.kind == "pose"}
 TARGET = torch.from_numpy(
@@ -20,7 +20,8 @@ def test_mse_by_hand():
 @pytest.mark.parametrize("loss", KEYPOINT_LOSSES.values(), ids=KEYPOINT_LOSSES)
 def test_perfect_maps_cost_nothing_and_give_the_target_back(loss):
     maps = TARGET.clone() if loss.activation == "none" else TARGET.clamp_min(1e-30).log()
-    [(cost, count)] = loss.terms(maps, TARGET, torch.tensor([[0.5, 1]]))
+    weight = torch.tensor([[0.5, 1]])
+    [cost], [count] = loss.sums(maps, TARGET, weight), loss.counts(TARGET, weight)
     assert float(cost) == pytest.approx(0, abs=2e-5) and float(count) == 1.5
     activated = ACTIVATIONS[loss.activation](2.0)(maps)
     assert torch.allclose(activated, TARGET, atol=0.02)
@@ -68,3 +69,13 @@ def test_half_precision_maps_are_summed_in_float32(function):
 def test_windows_are_judged_frame_by_frame(loss):
     maps, target = torch.randn(2, 3, 4, 6, 5), torch.rand(2, 3, 4, 6, 5)
     assert torch.equal(loss(maps, target).flatten(0, 1), loss(maps.flatten(0, 1), target.flatten(0, 1)))
+
+
+def test_classes_cost_the_mean_cross_entropy_of_their_images():
+    """Also of mixed targets: half a cat."""
+    logits, weight = torch.tensor([[2.0, 0, 0], [0, 1, 0]]), torch.ones(2, 1)
+    target = torch.tensor([[1.0, 0, 0], [0, 0.5, 0.5]])
+    logs = logits.log_softmax(dim=1)
+    expected = -logs[0, 0] - (logs[1, 1] + logs[1, 2]) / 2
+    [cost], [count] = CLASSES.sums(logits, target, weight), CLASSES.counts(target, weight)
+    assert float(cost) == pytest.approx(float(expected)) and count == 2

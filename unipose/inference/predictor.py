@@ -1,7 +1,8 @@
 """Predictor: images to poses in three steps, prepare, run and read, batched over people and images."""
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import cast, overload
 
@@ -17,7 +18,6 @@ from unipose.core.image_input import Image, is_many, to_rgb, to_rgbs
 from unipose.core.metrics import pose_oks
 from unipose.core.pose import Pose
 from unipose.core.ranges import within
-from unipose.core.skeleton import Skeleton
 from unipose.core.types import RGB, Boxes, Float32, Float64
 from unipose.inference.crop_box import crop_boxes, longer_sides
 from unipose.inference.detectors.detector import Detector, WholeImage, open_detector
@@ -188,7 +188,7 @@ class Predictor:
                 least = rule.threshold if least is None else least
         # Not-a-number is no low score: it is a fault that must be seen.
         poses = sorted((p for p in poses if not p.person_score < (least or 0.0)), key=lambda p: -p.person_score)
-        return without_duplicates(poses, self.spec.skeleton, DUPLICATE_OKS)
+        return without_duplicates(poses, partial(pose_oks, skeleton=self.spec.skeleton), DUPLICATE_OKS)
 
     def prepare(self, image: RGB, box_xyxy: ArrayLike, margin: float) -> tuple[Float32, Affine]:
         """-> the model's input (3, H, W) for the box grown by `margin`, and the affine from image to input."""
@@ -259,11 +259,11 @@ def load(
     return Predictor(runtime, opened, flip, max_batch, decoder, min_score)
 
 
-def without_duplicates(poses: Sequence[Pose], skeleton: Skeleton, max_oks: float) -> list[Pose]:
+def without_duplicates(poses: Sequence[Pose], oks: Callable[[Pose, Pose], float], max_oks: float) -> list[Pose]:
     """OKS-NMS: poses, the best first -> those whose OKS with every better one that is kept is at most `max_oks`."""
     kept: list[Pose] = []
     for pose in poses:
-        if all(pose_oks(other, pose, skeleton) <= max_oks for other in kept):
+        if all(oks(other, pose) <= max_oks for other in kept):
             kept.append(pose)
     return kept
 

@@ -15,6 +15,7 @@ from unipose.modeling.classifier import Classifier
 from unipose.modeling.trunk import ZOO
 from unipose.training.class_images import SmallImages
 from unipose.training.classifier import accuracy, class_trainer
+from unipose.training.environment import environment
 from unipose.training.loop import NonFiniteLoss, Trainer
 from unipose.training.optim import parameter_groups
 from unipose.training.run_log import LogLine, RunLog
@@ -127,4 +128,6 @@ def open_run(
         state = load_state(folder / "last.pt")
         trainer.load_state_dict(state)
         run.lines = state["lines"]
+    if len(run.lines) < settings.epochs:
+        RunLog(folder).write_environment(len(run.lines) + 1, environment(device))
     return run

@@ -10,10 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from unipose.training.box_loss import box_terms
-
-Terms = tuple[tuple[Tensor, Tensor], ...]
-"""Sums over the samples of a process, each with what the sum over all processes is divided by, if that is above 1."""
+from unipose.training.box_loss import box_counts, box_sums
 
 
 def mse(maps: Tensor, target: Tensor) -> Tensor:
@@ -45,38 +42,42 @@ def robust(maps: Tensor, target: Tensor) -> Tensor:
     return (1 - torch.exp(-ROBUST * cross_entropy(maps, target))) / ROBUST
 
 
+Sums = tuple[Tensor, ...]
+
+
 @dataclass(frozen=True)
 class Loss:
-    """A loss: terms(maps, target, weight), as batches have the latter two, are added up; for models of a `kind`.
+    """A loss of models of a `kind`: sums(maps, target, weight) over a batch, as it has the latter two.
 
+    Each sum is divided by one of counts(target, weight), both added up over all samples of a step; then they are added.
     `activation`: the row of `modeling.unipose.ACTIVATIONS` that turns raw maps trained with it into deployed ones.
     """
 
-    terms: Callable[[Tensor, Tensor, Tensor], Terms]
+    sums: Callable[[Tensor, Tensor, Tensor], Sums]
+    counts: Callable[[Tensor, Tensor], Sums]
     activation: str
     kind: str = "pose"
 
 
-def of_keypoints(function: Callable[[Tensor, Tensor], Tensor], activation: str) -> Loss:
-    """The weighted mean of a function (..., K, h, w) twice -> (..., K)."""
+def class_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
+    """Logits (B, classes) and how much of each class an image is, which sums to 1, in the same shape -> (B, 1)."""
+    return F.cross_entropy(logits.float(), target, reduction="none")[:, None]
 
-    def terms(maps: Tensor, target: Tensor, weight: Tensor) -> Terms:
-        return (((function(maps, target) * weight).sum(), weight.sum()),)
 
-    return Loss(terms, activation)
+def weighted_mean(function: Callable[[Tensor, Tensor], Tensor], activation: str, kind: str = "pose") -> Loss:
+    """The mean of a function of output and target that gives what has the shape of a batch's weights, as (..., K)."""
+
+    def sums(maps: Tensor, target: Tensor, weight: Tensor) -> Sums:
+        return ((function(maps, target) * weight).sum(),)
+
+    return Loss(sums, lambda target, weight: (weight.sum(),), activation, kind)
 
 
 LOSSES: dict[str, Loss] = {
-    "cross_entropy": of_keypoints(cross_entropy, "softmax"),
-    "robust": of_keypoints(robust, "softmax"),
-    "mse": of_keypoints(mse, "none"),
-    "boxes": Loss(box_terms, "none", "finder"),
+    "cross_entropy": weighted_mean(cross_entropy, "softmax"),
+    "robust": weighted_mean(robust, "softmax"),
+    "mse": weighted_mean(mse, "none"),
+    "boxes": Loss(box_sums, box_counts, "none", "finder"),
 }
 
-
-def _class_terms(logits: Tensor, target: Tensor, weight: Tensor) -> Terms:
-    return ((F.cross_entropy(logits.float(), target, reduction="sum"), weight.sum()),)
-
-
-CLASSES = Loss(_class_terms, "none", "classifier")
-"""Cross-entropy of logits (B, classes) with targets of the same shape, which sum to 1; the mean over the images."""
+CLASSES = weighted_mean(class_cross_entropy, "none", "classifier")
