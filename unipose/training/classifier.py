@@ -9,7 +9,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from unipose.modeling.classifier import Classifier
 from unipose.training.dataset import Batch
-from unipose.training.loop import Trainer
+from unipose.training.loop import READ_EVERY, Trainer
 from unipose.training.loss import CLASSES
 from unipose.training.optim import Average
 from unipose.training.precision import autocast_dtype
@@ -35,7 +35,7 @@ def class_trainer(
         precision=autocast_dtype("auto", device),
         joint_weights=torch.ones(1, device=device),
         clip_norm=math.inf,
-        read_every=20 if device.type == "cuda" else 1,
+        read_every=READ_EVERY if device.type == "cuda" else 1,
     )
 
 

@@ -17,6 +17,8 @@ from unipose.training.dataset import Batch
 from unipose.training.loss import Loss
 from unipose.training.optim import Average
 
+READ_EVERY = 20  # batches, of a GPU's losses: about a second
+
 
 class NonFiniteLoss(RuntimeError):
     """The loss became NaN or infinite on the samples `indices`."""
