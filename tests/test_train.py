@@ -15,10 +15,12 @@ import torch
 import unipose.train
 from tests.training.test_distributed import TORCHRUN
 from unipose.core import heatmap
+from unipose.core.person_box import POINTS
 from unipose.datasets.synthetic.clips import draw_clips
 from unipose.datasets.synthetic.images import draw_sample
 from unipose.evaluate import main as evaluate
 from unipose.export import main as export
+from unipose.inference.predictor import load
 from unipose.modeling.checkpoint import load_model
 from unipose.train import main
 from unipose.training.build import SAMPLE_CONFIG, build_run, read_data
@@ -80,6 +82,21 @@ def test_deterministic_runs_are_equal(sample, tmp_path):
         torch.use_deterministic_algorithms(False)
     first, second = (load_model(run / "last.safetensors")[0].state_dict() for run in runs)
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_network_with_box_maps_says_where_the_person_is(sample, tmp_path, capsys):
+    """Its own box, trained for and decoded, in place of the one around the keypoints."""
+    run = tmp_path / "run"
+    words = ["model.box_maps=true", "train.epochs=1", "augment.rotation=0", "augment.scale=[0.5,1]"]
+    assert main(arguments(sample, run, *words)) == 0
+    _, spec = load_model(run / "last.safetensors")
+    assert spec.skeleton.keypoints[-5:] == POINTS and len(spec.skeleton.keypoints) == 14 + 5
+    photo, words = sample / "images" / "00001.jpg", ["--boxes", "detector", "--detector", "box_maps"]
+    looks = {name: load(run / "last.safetensors", detector=name)(photo)[0] for name in ("whole", "box_maps")}
+    assert not np.allclose(looks["whole"].box_xyxy, looks["box_maps"].box_xyxy)
+    assert evaluate([str(run / "last.safetensors"), str(sample / "test.json"), *words]) == 0
+    assert evaluate(["default", str(sample / "test.json"), *words]) == 2
+    assert "unipose-s has no box maps: train it with model.box_maps=true" in capsys.readouterr().err
 
 
 def test_a_run_goes_on_elsewhere_but_not_on_other_data(sample, tmp_path, capsys):

@@ -114,6 +114,9 @@ def build_run(
     skeleton = MAPS
     if not finder:
         training, skeleton = common_skeleton(config.data, training, validation)
+        if config.model.box_maps:
+            training = [records.with_box() for records in training]
+            skeleton = training[0].skeleton
     torch.manual_seed(t.seed)
     if t.threads:
         torch.set_num_threads(t.threads)

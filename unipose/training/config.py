@@ -51,6 +51,8 @@ class ModelConfig:
     decoder_stride: Literal[4, 8] = 4
     decoder_channels: Count = 256
     dropout: Share = 0.5
+    box_maps: bool = False
+    """Five more maps, of the person's box: its centre and corners, of the joints' sigma; `--detector box_maps`."""
     lstm_channels: Natural = 0
     """Of UniPose-LSTM's recurrent state (the paper's convolutions have 128); 0: UniPose, for single frames."""
     lstm_kernel: Count = 11

@@ -11,7 +11,7 @@ from unipose import __version__
 from unipose.core.hardware import cores
 from unipose.core.types import Json
 
-LIBRARIES = ("torch", "torchvision", "numpy", "opencv-python-headless", "albumentations", "pycocotools")
+LIBRARIES = ("torchvision", "numpy", "opencv-python-headless", "albumentations", "pycocotools")
 
 
 def environment(device: torch.device) -> Json:
@@ -20,6 +20,7 @@ def environment(device: torch.device) -> Json:
         "unipose": __version__,
         **commit_of(Path(__file__).parent),
         "python": platform.python_version(),
+        "torch": torch.__version__,
         **{library: version(library) for library in LIBRARIES},
         "cuda": torch.version.cuda if device.type == "cuda" else None,
         "system": platform.platform(),
