@@ -1,3 +1,4 @@
+import io
 import pickle
 import tarfile
 
@@ -10,6 +11,19 @@ from torchvision import datasets
 from unipose.training.class_images import SmallImages, class_batch, crop_and_flip, mixup, open_sets, read_small
 
 RNG = np.random.default_rng
+
+
+def archive_of_noise() -> bytes:
+    """An archive of a file that cannot be packed much smaller."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz") as tar:
+        member = tarfile.TarInfo("cifar-10-batches-py/data_batch_1")
+        member.size = 90_000
+        tar.addfile(member, io.BytesIO(RNG(0).bytes(member.size)))
+    return stream.getvalue()
+
+
+WHOLE = archive_of_noise()
 
 
 def pixels(count: int, seed: int = 0) -> np.ndarray:
@@ -71,7 +85,9 @@ def test_what_holds_no_classes_is_refused(tmp_path):
         read_small(tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"", b"no archive", b"\x1f\x8b\x08"])
+@pytest.mark.parametrize(
+    "content", [b"", b"no archive", b"\x1f\x8b\x08", WHOLE[:300], WHOLE[:300] + bytes(300), WHOLE[:-8] + bytes(8)]
+)
 def test_a_damaged_archive_is_named(tmp_path, content):
     (tmp_path / "cifar-10-python.tar.gz").write_bytes(content)
     with pytest.raises(ValueError, match=r"cifar-10-python.tar.gz is damaged"):

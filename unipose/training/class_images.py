@@ -1,8 +1,10 @@
 """Images of classes: CIFAR's files, folders with a folder per class, or drawn ones; and batches of them."""
 
 import tarfile
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from gzip import BadGzipFile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -36,7 +38,7 @@ def open_sets(path: Path) -> tuple[Any, Any]:
                 try:
                     with tarfile.open(archive) as tar:
                         tar.extractall(unpacked, filter="data")
-                except (tarfile.TarError, EOFError, OSError) as error:
+                except (tarfile.TarError, EOFError, BadGzipFile, zlib.error) as error:
                     raise ValueError(f"{archive} is damaged: {error}") from error
                 return _open_cifar(kind, Path(unpacked), archive)
     parts = [path / "train", next((path / name for name in ("val", "test") if (path / name).is_dir()), path / "val")]
