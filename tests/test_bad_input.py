@@ -56,6 +56,7 @@ INPUTS = {  # suffix of the file that a command expects in the place of BAD
     ".yaml": {
         "train": ["train", "BAD", "train.run=OUT"],
         "study": ["study", "BAD", *TINY],
+        "cifar": ["cifar", "BAD", "--run", "OUT"],
         "study, config": ["study", "VARIANTS", "BAD", "train.run=OUT"],
         "bench train": ["bench", "train", "BAD"],
     },
@@ -63,6 +64,7 @@ INPUTS = {  # suffix of the file that a command expects in the place of BAD
         "batch": ["batch", "BAD", *TO],
         "predict": ["predict", "BAD", *TO],
         "pretrain": ["pretrain", "BAD", "--trunk", "res2net_s", "--out", "OUT/t.safetensors"],
+        "cifar": ["cifar", "TRUNKS", "BAD", "--run", "OUT"],
         "evaluate, empty": ["evaluate", "default", "SET", "--boxes", "detector", "--empty", "BAD"],
     },
 }
@@ -95,8 +97,10 @@ CASES = [(suffix, name) for suffix, commands in INPUTS.items() for name in comma
 @pytest.mark.parametrize(("suffix", "name"), CASES, ids=lambda value: value.replace(" ", "-"))
 def test_a_file_that_cannot_be_used(refused_command, tmp_path, suffix, name, kind):
     bad = bad_path(tmp_path, kind, suffix)
-    (tmp_path / "variants.yaml").write_text("a: [train.lr=0.1]")
-    words = [word if word != "VARIANTS" else tmp_path / "variants.yaml" for word in INPUTS[suffix][name]]
+    made = {"VARIANTS": "a: [train.lr=0.1]", "TRUNKS": "a: {trunk: cifar_wrn_10_2}"}
+    for what, text in made.items():
+        (tmp_path / f"{what}.yaml").write_text(text)
+    words = [tmp_path / f"{word}.yaml" if word in made else word for word in INPUTS[suffix][name]]
     assert str(bad) in refused_command(words, bad)
 
 

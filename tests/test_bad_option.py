@@ -7,6 +7,7 @@ from tests.support.commands import POSE, POSE_PT, TINY, TO
 PREDICT, VIDEO = ["predict", "PHOTO", *TO], ["video", "PHOTOS", "--json", "OUT.jsonl"]
 PRETRAIN = ["pretrain", "CLASSES", "--trunk", "res2net_s", "--out", "OUT/t.safetensors"]
 STUDY = ["study", "VARIANTS", *TINY]
+CIFAR = ["cifar", "TRUNKS", "--run", "OUT"]
 VALUES = [  # a command, one of its options, and what it may not be
     (PREDICT, "--max-people", "0 -1 x nan 1.5"),
     (PREDICT, "--min-score", "2 -1 nan x"),
@@ -33,6 +34,11 @@ VALUES = [  # a command, one of its options, and what it may not be
     (["quantize", POSE, "OUT/m.onnx", "--images", "SET"], "--count", "0 -1 x"),
     (STUDY, "--seeds", "0 -1 x"),
     (STUDY, "--jobs", "0 -1 x"),
+    (CIFAR, "--seeds", "0 -1 x"),
+    (CIFAR, "--epochs", "0 -1 x"),
+    (CIFAR, "--images", "0 -1 x"),
+    (CIFAR, "--threads", "-1 x"),
+    (CIFAR, "--device", "tpu"),
     (PRETRAIN, "--epochs", "0 -1 x"),
     (PRETRAIN, "--batch-size", "0 -1 x"),
     (PRETRAIN, "--lr", "0 -1 nan x"),
@@ -72,7 +78,8 @@ VALUES = [  # a command, one of its options, and what it may not be
 )
 def test_an_option_that_cannot_be(world, refused_command, tmp_path, words, option, value):
     (tmp_path / "variants.yaml").write_text("a: [train.lr=0.1]")
-    made = {"CLASSES": world.classes(), "VARIANTS": tmp_path / "variants.yaml"}
+    (tmp_path / "trunks.yaml").write_text("a: {trunk: cifar_wrn_10_2}")
+    made = {"CLASSES": world.classes(), "VARIANTS": tmp_path / "variants.yaml", "TRUNKS": tmp_path / "trunks.yaml"}
     error = refused_command([*(made.get(word, word) for word in words), f"{option}={value}"])
     assert option.split("-")[-1] in error and value in error
 

@@ -26,6 +26,7 @@ VERBS = {
     "serve": "a web page and an API that find joints",
     "train": "train a network; without arguments, on a drawn sample set",
     "pretrain": "train a trunk as a classifier first, on an image folder or CIFAR",
+    "cifar": "error table of trunks as classifiers, on CIFAR-10 or drawn classes",
     "evaluate": "PCK, PCKh or OKS AP of a model file on a data set",
     "calibrate": "a trained model whose scores say how often keypoints are right",
     "export": "a trained model as ONNX, compared with PyTorch before it is written",

@@ -42,7 +42,7 @@ def table_row(
             macs, maps = count_macs(network, size_wh)
             output = f"{maps.shape[3]}x{maps.shape[2]}"
         else:
-            network = Classifier(Trunk(row, row.strides[-1], multi_grid=(1,)), SMALL_CLASSES)
+            network = Classifier(row, SMALL_CLASSES)
             macs, logits = count_macs(network, SMALL_WH)
             output = f"{logits.shape[1]} classes"
     own, whole = count_parameters(network.trunk), count_parameters(network)

@@ -9,8 +9,7 @@ from time import perf_counter
 import torch
 from rich.console import Console
 from rich.progress import track
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader, Dataset
 from torchvision import datasets
@@ -23,14 +22,17 @@ from unipose.core.files import refuse_overwrite
 from unipose.core.ranges import within
 from unipose.modeling.checkpoint import save_weights
 from unipose.modeling.classifier import Classifier
-from unipose.modeling.trunk import ZOO, Trunk
+from unipose.modeling.trunk import ZOO
 from unipose.pipelines.options import add_force, read_options
 from unipose.runtime.torch_device import torch_device
+from unipose.training.class_images import class_batch, mixup, open_sets
+from unipose.training.classifier import accuracy, class_trainer
+from unipose.training.dataset import Batch
+from unipose.training.loop import NonFiniteLoss
 from unipose.training.optim import OPTIMIZERS, Average, lr_factor, parameter_groups
-from unipose.training.precision import has_bf16
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-Images = Dataset[tuple[Tensor, int]]
+Images = Dataset[tuple[Tensor, int]]  # uint8 (3, H, W), and its class
 
 
 @dataclass(frozen=True)
@@ -115,26 +117,17 @@ def is_result(path: Path) -> bool:
 
 
 def read_images(path: Path, size: int | None) -> ImageSet:
-    """Read an image folder, or one with cifar-10-batches-py or cifar-100-python. Raises ValueError for any other."""
+    """The images of `class_images.open_sets`, as squares. Raises ValueError as it does."""
     within("--size", size, 1)
-    for folder, kind in (("cifar-10-batches-py", datasets.CIFAR10), ("cifar-100-python", datasets.CIFAR100)):
-        if (path / folder).is_dir():
-            try:
-                sets = [kind(str(path), train, transform(size or 32, train, crop=False)) for train in (True, False)]
-            except RuntimeError as error:
-                raise ValueError(f"{path / folder} is damaged: {error}") from error
-            return ImageSet(sets[0], sets[1], len(sets[0].classes))
-    parts = [path / part for part in ("train", "val")]
-    if not all(part.is_dir() for part in parts):
-        raise ValueError(f"{path} has neither train/ and val/ with a folder per class, nor CIFAR's python files")
-    train, val = (datasets.ImageFolder(str(p), transform(size or 128, p.name == "train", crop=True)) for p in parts)
-    if train.classes != val.classes:
-        raise ValueError(f"{path}: train and val must have the same classes")
+    train, val = open_sets(path)
+    photographs = isinstance(train, datasets.ImageFolder)
+    size = size or (128 if photographs else 32)
+    train.transform, val.transform = (transform(size, part, photographs) for part in (True, False))
     return ImageSet(train, val, len(train.classes))
 
 
 def transform(size: int, train: bool, crop: bool) -> Callable[[object], Tensor]:
-    """Image -> normalised tensor (3, size, size), in training with a random crop and mirroring.
+    """Image -> uint8 (3, size, size), in training with a random crop and mirroring.
 
     Photographs are cropped if `crop`; CIFAR's small images are padded by an eighth before.
     """
@@ -143,13 +136,9 @@ def transform(size: int, train: bool, crop: bool) -> Callable[[object], Tensor]:
         resize = v2.RandomResizedCrop(size, scale=(0.35, 1.0), antialias=True)
     elif train:
         resize = v2.Compose([v2.Resize(size, antialias=True), v2.RandomCrop(size, padding=size // 8)])
-    steps = [
-        v2.ToImage(),
-        resize,
-        *([v2.RandomHorizontalFlip()] if train else []),
-        v2.ToDtype(torch.float32, scale=True),
-    ]
-    ready: Callable[[object], Tensor] = v2.Compose([*steps, v2.Normalize(MEAN, STD)])
+    ready: Callable[[object], Tensor] = v2.Compose(
+        [v2.ToImage(), resize, *([v2.RandomHorizontalFlip()] if train else [])]
+    )
     return ready
 
 
@@ -157,59 +146,40 @@ def pretrain(o: PretrainOptions, images: ImageSet, console: Console) -> float:
     """Train a trunk, print a line per epoch, and write the averaged weights -> their accuracy on val, in percent."""
     torch.manual_seed(o.seed)
     device = torch_device(o.device)
-    row = ZOO[o.trunk]
-    network = Classifier(Trunk(row, row.strides[-1]), images.classes, o.dropout)
+    network = Classifier(ZOO[o.trunk], images.classes, o.dropout)
     network = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     load = partial(DataLoader, batch_size=o.batch_size, num_workers=o.workers)
-    loader, val_loader = load(images.train, shuffle=True, drop_last=True), load(images.val)
+    mixed, plain = (partial(collate, classes=images.classes, mixed=alpha) for alpha in (o.mixup, 0.0))
+    loader = load(images.train, shuffle=True, drop_last=True, collate_fn=mixed)
+    val_loader = load(images.val, collate_fn=plain)
     if not len(loader):
         raise ValueError(f"the training images do not fill a batch of {o.batch_size}: lower --batch-size")
     optimizer = OPTIMIZERS[o.optimizer](parameter_groups(network, o.weight_decay), o.lr, 0.9, device.type == "cuda")
     total = o.epochs * len(loader)
     scheduler = LambdaLR(optimizer, partial(lr_factor, schedule="cosine", warmup=max(1, total // 20), total=total))
-    average = Average(network, 0.999)
+    trainer = class_trainer(network, optimizer, scheduler, Average(network, 0.999), MEAN, STD)
     percent = 0.0
-    for epoch in range(o.epochs):
-        network.train()
-        began, losses = perf_counter(), []
-        for image, label in track(loader, f"epoch {epoch + 1}", console=console, disable=not console.is_terminal):
-            target = functional.one_hot(label.to(device), images.classes).float()
-            loss = mixup_loss(network, image.to(device), target, o.mixup)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            scheduler.step()
-            average.update(network)
-            losses.append(loss.detach())
+    for epoch in range(1, o.epochs + 1):
+        began = perf_counter()
+        batches = track(loader, f"epoch {epoch}", console=console, disable=not console.is_terminal)
+        try:
+            loss = trainer.train_epoch(batches, lambda loss, images: None)
+        except NonFiniteLoss as error:
+            raise ValueError("the loss is not a number; try a lower --lr") from error
         speed = len(loader) * o.batch_size / (perf_counter() - began)
-        mean = float(torch.stack(losses).mean())
-        if mean != mean:
-            raise ValueError("the loss is not a number; try a lower --lr")
-        percent = accuracy(average.module, val_loader, device)
+        percent = accuracy(trainer, val_loader)
         console.print(
-            f"epoch {epoch + 1}  loss {mean:.4f}  accuracy {percent:.2f} %  images_per_s {speed:.1f}", highlight=False
+            f"epoch {epoch}  loss {loss:.4f}  accuracy {percent:.2f} %  images_per_s {speed:.1f}", highlight=False
         )
-        save_weights(o.out, average.module.state_dict(), {"trunk": o.trunk, "accuracy": f"{percent:.2f}"})
+        save_weights(o.out, trainer.result.state_dict(), {"trunk": o.trunk, "accuracy": f"{percent:.2f}"})
     return percent
 
 
-def mixup_loss(network: nn.Module, images: Tensor, target: Tensor, mixup: float) -> Tensor:
-    """The loss of a batch mixed with itself in another order (mixup: Zhang et al., ICLR 2018)."""
-    if mixup:
-        share = float(torch.distributions.Beta(mixup, mixup).sample())
-        order = torch.randperm(len(images), device=images.device)
-        images, target = images.lerp(images[order], share), target.lerp(target[order], share)
-    with torch.autocast(images.device.type, torch.bfloat16, enabled=has_bf16(images.device)):
-        logits = network(images.contiguous(memory_format=torch.channels_last))
-    return functional.cross_entropy(logits.float(), target)
-
-
-@torch.inference_mode()
-def accuracy(network: nn.Module, loader: DataLoader[tuple[Tensor, int]], device: torch.device) -> float:
-    """Percent of the images that are classified correctly."""
-    network.eval()
-    right = [network(image.to(device)).argmax(dim=1).cpu() == label for image, label in loader]
-    return 100 * float(torch.cat(right).float().mean())
+def collate(samples: list[tuple[Tensor, int]], classes: int, mixed: float) -> Batch:
+    """Images with their classes -> a batch, which is mixed with itself if `mixed`, mixup's alpha, is above 0."""
+    images = torch.stack([image.as_subclass(Tensor) for image, _ in samples]).movedim(1, -1).contiguous()
+    batch = class_batch(images, torch.tensor([label for _, label in samples]), classes)
+    return mixup(batch, mixed) if mixed else batch
 
 
 if __name__ == "__main__":

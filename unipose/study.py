@@ -1,14 +1,11 @@
 """`unipose study variants.yaml [config.yaml] [section.key=value ...]`: variants of one training, side by side."""
 
-import json
-import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from statistics import mean, median, stdev
-from typing import Any
+from statistics import median
 
 import torch
 from pydantic import TypeAdapter
@@ -25,8 +22,10 @@ from unipose.pipelines.options import add_force
 from unipose.training import distributed
 from unipose.training.build import build_run, configure, read_data
 from unipose.training.config import Config, read_yaml
+from unipose.training.run_log import LogLine, RunLog
+from unipose.training.variants import SCORE, markdown, run_folder, score_cells
 
-COLUMNS = ("variant", "{metric}, mean", "standard deviation", "runs", "parameters M", "GMAC", "training images/s")
+COLUMNS = ("variant", *SCORE, "parameters M", "GMAC", "training images/s")
 TABLE = "table.md"
 BATCHES = 12  # in each round of timing the variants' training steps
 Variants = dict[str, list[str]]
@@ -64,7 +63,7 @@ def study(variants: Variants, arguments: list[str], seeds: int, processes: int =
     root = configure(arguments).train.run
     refuse_overwrite([root / TABLE], [], is_table, force)
     runs = {
-        (name, seed): [*arguments, *overrides, f"train.seed={seed}", f"train.run={_run_folder(root, name, seed)}"]
+        (name, seed): [*arguments, *overrides, f"train.seed={seed}", f"train.run={run_folder(root, name, seed)}"]
         for seed in range(seeds)
         for name, overrides in variants.items()
     }
@@ -80,7 +79,7 @@ def study(variants: Variants, arguments: list[str], seeds: int, processes: int =
             pool.shutdown(cancel_futures=True)
             raise
     speeds = _speeds({name: configs[name, 0] for name in variants})
-    lines = {name: [_read_log(configs[name, seed].train.run)[-1] for seed in range(seeds)] for name in variants}
+    lines = {name: [RunLog(configs[name, seed].train.run).read()[-1] for seed in range(seeds)] for name in variants}
     table = _table(lines, {name: _size(configs[name, 0].train.run) for name in variants}, speeds)
     write_atomically(root / TABLE, table.encode())
     return table
@@ -93,7 +92,7 @@ def is_table(path: Path) -> bool:
 
 def _train(config: Config, arguments: list[str]) -> None:
     folder = config.train.run
-    if len(_read_log(folder)) >= config.train.epochs:
+    if len(RunLog(folder).read()) >= config.train.epochs:
         return
     resume = ["--resume"] if (folder / "last.pt").exists() else []
     if subprocess.run([sys.executable, "-m", "unipose.train", *arguments, *resume]).returncode:
@@ -112,24 +111,14 @@ def _speeds(configs: dict[str, Config]) -> dict[str, float]:
     return {name: median(values) for name, values in speeds.items()}
 
 
-def _table(
-    lines: dict[str, list[dict[str, Any]]], sizes: dict[str, tuple[float, float]], speeds: dict[str, float]
-) -> str:
+def _table(lines: dict[str, list[LogLine]], sizes: dict[str, tuple[float, float]], speeds: dict[str, float]) -> str:
     """The study as Markdown; `lines`: of each variant the last line of each seed's log."""
-    rows, metric = [], ""
-    for name, last in lines.items():
-        metric = last[0]["metric"]
-        scores = [line["validation"] for line in last]
-        spread = f"{stdev(scores):.2f}" if len(scores) > 1 else "one run"
-        parameters, macs = sizes[name]
-        score = f"{mean(scores):.2f} | {spread} | {len(scores)}"
-        rows.append(f"| {name} | {score} | {parameters:.2f} | {macs:.2f} | {speeds[name]:.0f} |")
-    head = f"| {' | '.join(COLUMNS)} |\n|{' --- |' * len(COLUMNS)}\n"
-    return head.format(metric=metric) + "\n".join(rows) + "\n"
-
-
-def _run_folder(root: Path, name: str, seed: int) -> Path:
-    return root / f"{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')}-{seed}"
+    metric = next(iter(lines.values()))[0]["metric"]
+    rows = [
+        [name, *score_cells(last), *(f"{size:.2f}" for size in sizes[name]), f"{speeds[name]:.0f}"]
+        for name, last in lines.items()
+    ]
+    return markdown([column.format(metric=metric) for column in COLUMNS], rows)
 
 
 def _size(folder: Path) -> tuple[float, float]:
@@ -139,11 +128,6 @@ def _size(folder: Path) -> tuple[float, float]:
         network = build_network(spec)
     macs, _ = count_macs(network, spec.input_wh)
     return count_parameters(network) / 1e6, macs / 1e9
-
-
-def _read_log(folder: Path) -> list[dict[str, Any]]:
-    path = folder / "log.jsonl"
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
 
 if __name__ == "__main__":

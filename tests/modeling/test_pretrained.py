@@ -110,10 +110,11 @@ def test_the_oldest_files_have_no_counters() -> None:
 
 def test_networks_trained_here_give_their_trunk() -> None:
     trunk = Trunk(ZOO["res2net_s"])
-    for network in (trunk, Classifier(trunk, 10), UniPose(trunk, 14)):
+    classifier = Classifier(ZOO["res2net_s"], 10)
+    for network, own in ((trunk, trunk), (classifier, classifier.trunk), (UniPose(trunk, 14), trunk)):
         mapped = map_weights("res2net_s", network.state_dict())
         assert mapped.keys() == trunk.state_dict().keys()
-        assert all(torch.equal(mapped[key], value) for key, value in trunk.state_dict().items())
+        assert all(torch.equal(mapped[key], value) for key, value in own.state_dict().items())
 
 
 @pytest.mark.parametrize(
@@ -139,7 +140,7 @@ def test_weights_of_another_net_are_refused(name: str, state_of: str, complaint:
 
 
 def test_another_trunk_trained_here_is_refused() -> None:
-    state = Classifier(Trunk(ZOO["resnet18"]), 10).state_dict()
+    state = Classifier(ZOO["resnet18"], 10).state_dict()
     complaint = r"not of resnet34. Tensors missing 80 \(trunk.stages.0.2.branches.0.0.weight, "
     with pytest.raises(ValueError, match=complaint):
         map_weights("resnet34", state)

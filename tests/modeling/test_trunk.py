@@ -10,7 +10,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from unipose.modeling.blocks import Basic, Bottleneck, Branch, Res2
-from unipose.modeling.residual import ORDERS, UNITS, Residual
+from unipose.modeling.residual import ORDERS, UNITS
 from unipose.modeling.runge_kutta import TABLEAUX
 from unipose.modeling.trunk import ZOO, Row, Trunk
 
@@ -37,6 +37,7 @@ PUBLISHED = {
     "res2net50_48w_2s": 25.29, "res2net50_14w_8s": 25.06, "res2net101_26w_4s": 45.21, "res2net50_v1b_26w_4s": 25.72,
     "res2net101_v1b_26w_4s": 45.23, "res2next50": 24.67, "cifar_wrn_16_8": 10.96, "cifar_wrn_28_10": 36.48,
     "cifar_wrn_40_4": 8.95, "cifar_resnext29_8x64d": 34.43, "cifar_resnext29_16x64d": 68.16,
+    "cifar_resnetv2_20_original": 0.27, "cifar_wrn_28_10_dropout": 36.48,
     **{f"cifar_resnetv2_110_{unit}": 1.73 for unit in UNITS}, **{f"cifar_resnetv2_164_{unit}": 1.70 for unit in UNITS},
 }  # fmt: skip
 
@@ -72,8 +73,19 @@ def test_schemes_join_units_at_equal_parameters(scheme: str, units: list[int]) -
 @pytest.mark.parametrize("prefix", ["ho_", "cifar_ho_"])
 def test_every_scheme_has_a_net_of_each_width(prefix: str) -> None:
     rows = [row for name, row in ZOO.items() if name.startswith(prefix)]
-    assert [row.scheme for row in rows] == list(TABLEAUX)
+    assert {row.scheme for row in rows} == set(TABLEAUX)
     assert {row.order for row in rows} == {"relu_after_step"}
+
+
+def test_all_schemes_but_one_have_a_net_of_74_layers_of_equal_parameters() -> None:
+    trunks = [weightless(name, 4) for name in CIFAR if name.endswith("_74")]
+    assert len(trunks) == len(TABLEAUX) - 1 and len({parameters(trunk) for trunk in trunks}) == 1
+
+
+@pytest.mark.parametrize(("ending", "share"), [("", 0.0), ("_dropout", 0.3)])
+def test_wide_nets_come_with_and_without_dropout(ending: str, share: float) -> None:
+    dropouts = [m.p for m in weightless(f"cifar_wrn_28_10{ending}", 4).modules() if isinstance(m, nn.Dropout)]
+    assert dropouts == [share] * 12
 
 
 @pytest.mark.parametrize(
@@ -125,7 +137,8 @@ def test_dilation(
 def tiny(row: Row) -> Row:
     """One narrow unit per stage, on all axes the same."""
     slopes, stages = TABLEAUX[row.scheme].slopes, len(row.planes)
-    return replace(row, depths=(slopes,) * stages, planes=(16, 16, 16, 32)[:stages], stem_channels=8)
+    # A branch that starts at zero would hide a slope that nothing reads.
+    return replace(row, depths=(slopes,) * stages, planes=(16, 16, 16, 32)[:stages], stem_channels=8, zero_init=False)
 
 
 def images(row: Row, batch: int = 2) -> torch.Tensor:
@@ -136,8 +149,7 @@ def images(row: Row, batch: int = 2) -> torch.Tensor:
 def trained(row: Row, output_stride: int) -> Trunk:
     """A trunk after one step, in which every parameter learned and after which every output is finite."""
     torch.manual_seed(0)
-    # A branch that starts at zero would hide a slope that nothing reads.
-    trunk = Trunk(row, output_stride, zero_init=False).train()
+    trunk = Trunk(row, output_stride).train()
     for module in trunk.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = 1.0  # the running statistics are then those of the step
@@ -215,13 +227,37 @@ def test_every_axis_goes_with_every_other(branch: Branch, order: str, scheme: st
     assert [name for name, p in trunk.named_parameters() if p.grad is None or not p.grad.isfinite().all()] == []
 
 
-def test_zero_init_can_be_turned_off() -> None:
-    def ends(trunk: Trunk) -> set[float]:
-        units = [m for m in trunk.modules() if isinstance(m, Residual)]
-        return {value for unit in units for value in unit.branches[0].get_submodule("5").weight.unique().tolist()}
+@pytest.mark.parametrize(
+    ("name", "scales"),
+    [
+        ("resnet18", {0.0, 1.0}),
+        *((f"resnetv2_18_{unit}", {1.0}) for unit in UNITS),
+        *((name, {1.0}) for name in CIFAR if "110" in name or "ho_euler" in name),
+    ],
+)
+def test_which_norms_start_at_zero(name: str, scales: set[float]) -> None:
+    """Rows that are compared all start alike."""
+    norms = [m for m in Trunk(ZOO[name], ZOO[name].strides[-1]).modules() if isinstance(m, nn.BatchNorm2d)]
+    assert {value for norm in norms for value in norm.weight.tolist()} == scales
 
-    assert ends(Trunk(ZOO["resnet18"])) == {0.0}
-    assert ends(Trunk(ZOO["resnet18"], zero_init=False)) == {1.0}
+
+@pytest.mark.parametrize(
+    ("name", "activated"),
+    [
+        ("cifar_resnetv2_110_relu_only_preact", True),
+        ("cifar_resnetv2_110_full_preact", True),
+        ("resnetv2_18_full_preact", False),  # as timm's
+        ("cifar_ho_rk4_26", False),
+    ],
+)
+def test_a_pre_activated_net_splits_its_activated_stem(name: str, activated: bool) -> None:
+    """Both paths of the first unit begin with norm and ReLU, or with the ReLU (He et al. 2016, appendix)."""
+    trunk = Trunk(ZOO[name], 4).eval()
+    first = trunk.stages[0][0]
+    for parameter in first.branches.parameters():
+        nn.init.zeros_(parameter)
+    x = trunk.stem(torch.randn(1, 3, 16, 16))
+    assert torch.equal(first(x), first.before[0](x)) == activated
 
 
 @pytest.mark.parametrize(

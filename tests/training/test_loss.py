@@ -3,7 +3,7 @@ import torch
 
 from unipose.core import heatmap
 from unipose.modeling.unipose import ACTIVATIONS
-from unipose.training.loss import LOSSES, ROBUST, cross_entropy, mse, robust
+from unipose.training.loss import CLASSES, LOSSES, ROBUST, cross_entropy, mse, robust
 
 KEYPOINT_LOSSES = {name: loss for name, loss in LOSSES.items() if loss.kind == "pose"}
 TARGET = torch.from_numpy(
@@ -69,3 +69,13 @@ def test_half_precision_maps_are_summed_in_float32(function):
 def test_windows_are_judged_frame_by_frame(loss):
     maps, target = torch.randn(2, 3, 4, 6, 5), torch.rand(2, 3, 4, 6, 5)
     assert torch.equal(loss(maps, target).flatten(0, 1), loss(maps.flatten(0, 1), target.flatten(0, 1)))
+
+
+def test_classes_cost_the_mean_cross_entropy_of_their_images():
+    """Also of mixed targets: half a cat."""
+    logits, weight = torch.tensor([[2.0, 0, 0], [0, 1, 0]]), torch.ones(2, 1)
+    target = torch.tensor([[1.0, 0, 0], [0, 0.5, 0.5]])
+    logs = logits.log_softmax(dim=1)
+    expected = -logs[0, 0] - (logs[1, 1] + logs[1, 2]) / 2
+    [cost], [count] = CLASSES.sums(logits, target, weight), CLASSES.counts(target, weight)
+    assert float(cost) == pytest.approx(float(expected)) and count == 2

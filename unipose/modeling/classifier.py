@@ -2,20 +2,20 @@
 
 from torch import Tensor, nn
 
-from unipose.modeling.trunk import Trunk
+from unipose.modeling.trunk import Row, Trunk
 
 
 class Classifier(nn.Module):
-    """Images (B, 3, H, W) -> logits (B, classes): the mean of the trunk's high features, dropout, one linear layer.
+    """Images (B, 3, H, W) -> logits (B, classes): the mean of a trunk's high features, dropout, one linear layer.
 
-    Classifiers are trained without dilation: build the trunk with the last output stride of its row.
+    The trunk has the last output stride of its row, and no dilation anywhere: a classifier keeps no resolution.
     """
 
-    def __init__(self, trunk: Trunk, classes: int, dropout: float = 0.0) -> None:
+    def __init__(self, row: Row, classes: int, dropout: float = 0.0) -> None:
         super().__init__()
-        self.trunk = trunk
+        self.trunk = Trunk(row, row.strides[-1], multi_grid=(1,))
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(trunk.high_channels, classes)
+        self.head = nn.Linear(self.trunk.high_channels, classes)
 
     def forward(self, images: Tensor) -> Tensor:
         _, high = self.trunk(images)

@@ -80,27 +80,29 @@ class Residual(nn.Module):
     """A residual unit: one Runge-Kutta step, each of whose slopes has a branch of its own; Euler's is the usual unit.
 
     With shortcut S: k_1 = f_1(x), k_j = f_j(S(x) + sum_i a_ji k_i), output = after(S(x) + sum_i b_i k_i); only f_1
-    strides and changes channels (Luo et al., arXiv 2103.15244).
+    strides and changes channels (Luo et al., arXiv 2103.15244). A shortcut that changes nothing adds x as it is, or
+    with `activated` as the branch sees it, where the order shares that.
     """
 
-    def __init__(self, branch: Branch, order: Order, tableau: Tableau, shortcut: str, place: Place) -> None:
+    def __init__(
+        self, branch: Branch, order: Order, tableau: Tableau, shortcut: str, place: Place, activated: bool = False
+    ) -> None:
         super().__init__()
         channels = place.planes * branch.expansion
         inner = Place(channels, place.planes, stride=1, dilation=place.dilation, first=False)
         places = [place] + [inner] * (tableau.slopes - 1)
-        self.shared = order.shared
         # The slopes' weights at the point of each slope, then in the step.
         self.rows = [[float(weight) for weight in row] for row in (*tableau.a, tableau.b)]
         self.before = nn.ModuleList(nn.Sequential(*layers(order.before, p.in_channels)) for p in places)
         self.branches = nn.ModuleList(nn.Sequential(*branch.build(p), *layers(order.last, channels)) for p in places)
-        self.shortcut = None
-        if place.stride != 1 or place.in_channels != channels:
-            self.shortcut = SHORTCUTS[shortcut](place, channels, order.projection)
+        changes = place.stride != 1 or place.in_channels != channels
+        self.shared = order.shared and (changes or activated)
+        self.shortcut = SHORTCUTS[shortcut](place, channels, order.projection) if changes else nn.Identity()
         self.after = nn.Sequential(*layers(order.after, channels))
 
     def forward(self, x: Tensor) -> Tensor:
         ready = self.before[0](x)
-        start = x if self.shortcut is None else self.shortcut(ready if self.shared else x)
+        start = self.shortcut(ready if self.shared else x)
         slopes = [self.branches[0](ready)]
         for weights, before, branch in zip(self.rows[1:-1], self.before[1:], self.branches[1:], strict=True):
             slopes.append(branch(before(advance(start, weights, slopes))))

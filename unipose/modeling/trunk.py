@@ -16,7 +16,11 @@ class Row:
     """One network: its kind of branch, branches and planes per stage, and the names of its other parts.
 
     `depths` counts branches: a Runge-Kutta method (`scheme`) of p slopes makes depth / p units of a stage, with as many
-    parameters in all. Raises ValueError for a depth that is no multiple of p.
+    parameters in all. With `zero_init` units whose branch ends in a norm start as their shortcut (Goyal et al. 2017):
+    of the five units of He et al. 2016 only two end so, and rows that compare units have it off, as the paper had. With
+    `activated_start` both paths of a pre-activated net's first unit begin after its first norm and ReLU (He et al.
+    2016, appendix); timm's ResNetV2 adds the stem's raw output there. Raises ValueError for a depth that is no multiple
+    of p.
     """
 
     branch: Branch
@@ -27,6 +31,8 @@ class Row:
     shortcut: str = "projection"
     stem: str = "7x7"
     stem_channels: int = 64
+    zero_init: bool = True
+    activated_start: bool = False
 
     def __post_init__(self) -> None:
         if len(self.depths) != len(self.planes):
@@ -66,8 +72,9 @@ STEMS = {
 def cifar(branch: Branch, depth: int, order: str, width: int = 16, stem_channels: int = 16, **axes: str) -> Row:
     """Row of a net for images of 32x32: three stages of `depth` branches, with `width` planes, 2 and 4 times that."""
     return Row(
-        branch, (depth,) * 3, (width, 2 * width, 4 * width), order, stem="3x3", stem_channels=stem_channels, **axes
-    )
+        branch, (depth,) * 3, (width, 2 * width, 4 * width), order, stem="3x3", stem_channels=stem_channels,
+        zero_init=False, activated_start=True, **axes,
+    )  # fmt: skip
 
 
 # The ResNets for ImageNet, by the number of layers with weights.
@@ -84,7 +91,11 @@ SMALL_PLANES = (18, 36, 72, 144)
 
 ZOO = {
     **{f"resnet{depth}": Row(*row) for depth, row in DEPTHS.items()},
-    **{f"resnetv2_{depth}_{unit}": Row(*DEPTHS[depth], order=unit) for depth in (18, 34, 50) for unit in UNITS},
+    **{
+        f"resnetv2_{depth}_{unit}": Row(*DEPTHS[depth], order=unit, zero_init=False)
+        for depth in (18, 34, 50)
+        for unit in UNITS
+    },
     "resnetv2_101_full_preact": Row(*DEPTHS[101], order="full_preact"),
     "resnetv2_152_full_preact": Row(*DEPTHS[152], order="full_preact"),
     "wide_resnet50_2": Row(Bottleneck(base_width=128), (3, 4, 6, 3)),
@@ -118,17 +129,31 @@ ZOO = {
         for scheme, depth in STEPS.items()
     },
     # For images of 32x32, as classifiers alone: the pose network needs low features at stride 4.
-    **{f"cifar_resnetv2_110_{unit}": cifar(Basic(), 18, unit, shortcut="pad") for unit in UNITS},
+    **{
+        f"cifar_resnetv2_{6 * depth + 2}_{unit}": cifar(Basic(), depth, unit, shortcut="pad")
+        for depth in (3, 6, 18)
+        for unit in UNITS
+    },
     **{f"cifar_resnetv2_164_{unit}": cifar(Bottleneck(), 18, unit) for unit in UNITS},
     **{
-        f"cifar_wrn_{6 * depth + 4}_{k}": cifar(Basic(dropout=0.3), depth, "full_preact", 16 * k)
-        for depth, k in ((2, 8), (4, 10), (6, 4))
+        f"cifar_wrn_{6 * depth + 4}_{k}{name}": cifar(Basic(dropout), depth, "full_preact", 16 * k)
+        for depth, k in ((1, 2), (2, 8), (4, 10), (6, 4))
+        for name, dropout in (("", 0.0), ("_dropout", 0.3))
     },
+    "cifar_resnext20_8x16d": cifar(Bottleneck(groups=8, base_width=16), 2, "original"),
     "cifar_resnext29_8x64d": cifar(Bottleneck(groups=8), 3, "original", 64, 64),
     "cifar_resnext29_16x64d": cifar(Bottleneck(groups=16), 3, "original", 64, 64),
+    "cifar_res2net29_24w_4s": cifar(Res2(24, 4), 3, "original"),
+    "cifar_res2next29_8c_25w_4s": cifar(Res2(25, 4, groups=8), 3, "original", 64, 64),
     **{
         f"cifar_ho_{scheme}_{6 * depth + 2}": cifar(Basic(), depth, "relu_after_step", scheme=scheme, shortcut="pad")
         for scheme, depth in STEPS.items()
+    },
+    # At equal parameters, for all methods whose slopes divide twelve.
+    **{
+        f"cifar_ho_{scheme}_74": cifar(Basic(), 12, "relu_after_step", scheme=scheme, shortcut="pad")
+        for scheme, method in TABLEAUX.items()
+        if 12 % method.slopes == 0
     },
 }
 
@@ -139,13 +164,11 @@ class Trunk(nn.Module):
     Low features are (B, low_channels, H/4, W/4), or at stride 1 with the 3x3 stem, for images of 32x32; high ones
     (B, high_channels, H/s, W/s). Beyond the output stride s dilation replaces striding. `multi_grid` multiplies the
     dilations of the last stage's units, repeated where they are more; (1, 1, 1) turns it off (Chen et al., DeepLabv3,
-    2017). Initialisation: He et al. 2015; with `zero_init` units whose branch ends in a norm start as their shortcut
-    (Goyal et al. 2017). Raises ValueError for an output stride that the row cannot have.
+    2017). Initialisation: He et al. 2015, and the row's `zero_init`. Raises ValueError for an output stride that the
+    row cannot have.
     """
 
-    def __init__(
-        self, row: Row, output_stride: int = 16, multi_grid: Sequence[int] = (1, 2, 4), zero_init: bool = True
-    ) -> None:
+    def __init__(self, row: Row, output_stride: int = 16, multi_grid: Sequence[int] = (1, 2, 4)) -> None:
         super().__init__()
         order = ORDERS[row.order]
         stem, strides = STEMS[row.stem], row.strides
@@ -163,7 +186,7 @@ class Trunk(nn.Module):
             channels = row.planes[i] * row.branch.expansion
         self.end = nn.Sequential(*layers(order.end, channels))
         self.low_channels, self.high_channels = row.planes[0] * row.branch.expansion, channels
-        initialise(self, zero_init)
+        initialise(self, row.zero_init)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         low = high = self.stages[0](self.stem(images))
@@ -183,7 +206,8 @@ def build_stage(row: Row, i: int, in_channels: int, stride: int, dilations: Sequ
             if j
             else Place(in_channels, row.planes[i], stride, dilation, first=True)
         )
-        units.append(Residual(row.branch, ORDERS[row.order], tableau, row.shortcut, place))
+        activated = row.activated_start and i == j == 0
+        units.append(Residual(row.branch, ORDERS[row.order], tableau, row.shortcut, place, activated))
     return units
 
 

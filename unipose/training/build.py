@@ -32,13 +32,11 @@ from unipose.training.augment import Appearance, RandomAffine, RandomView
 from unipose.training.config import AugmentConfig, Config, DataConfig, ModelConfig, TrainConfig, read_config
 from unipose.training.dataset import PoseDataset
 from unipose.training.finder_dataset import FinderDataset, labelled_images
-from unipose.training.loop import Trainer
+from unipose.training.loop import READ_EVERY, Trainer
 from unipose.training.loss import LOSSES
 from unipose.training.optim import OPTIMIZERS, Average, lr_factor, parameter_groups
 from unipose.training.precision import autocast_dtype
 from unipose.training.run import TrainingRun
-
-READ_EVERY = 20  # batches, of a GPU's losses: about a second
 
 SAMPLE_CONFIG = Config(
     model=ModelConfig(

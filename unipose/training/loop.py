@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,8 @@ from unipose.training import distributed
 from unipose.training.dataset import Batch
 from unipose.training.loss import Loss
 from unipose.training.optim import Average
+
+READ_EVERY = 20  # batches, of a GPU's losses: about a second
 
 
 class NonFiniteLoss(RuntimeError):
@@ -57,6 +60,11 @@ class Trainer:
         self.scaler = GradScaler(self.device.type, enabled=self.precision is torch.float16)
         mean, std = (torch.tensor(rgb).view(3, 1, 1) for rgb in (self.mean, self.std))
         self._scale, self._offset = (1 / (255 * std)).to(self.device), (mean / std).to(self.device)
+
+    @property
+    def result(self) -> nn.Module:
+        """The network with the weights that are evaluated and saved."""
+        return self.average.module if self.average else self.unwrapped
 
     def train_epoch(self, batches: Iterable[Batch], on_batch: Callable[[float, int], None]) -> float:
         """Train on all batches, `on_batch(loss, own images)` after each -> the mean loss. Raises NonFiniteLoss."""
@@ -124,6 +132,21 @@ class Trainer:
         self.scheduler.step()
         if self.average:
             self.average.update(self.unwrapped)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that a training needs to go on as if it had not stopped, but its randomness."""
+        return {name: part.state_dict() for name, part in self._parts().items()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Raises KeyError, RuntimeError or ValueError for the state of another training."""
+        for name, part in self._parts().items():
+            part.load_state_dict(state[name])
+
+    def _parts(self) -> dict[str, Any]:
+        parts = {
+            "network": self.unwrapped, "optimizer": self.optimizer, "schedule": self.scheduler, "average": self.average,
+        }  # fmt: skip
+        return {name: part for name, part in parts.items() if part is not None} | {"scaler": self.scaler}
 
     def _to_device(self, batch: Batch) -> Batch:
         """A batch on the device, but for its indices, with the keypoints' weights in its own."""

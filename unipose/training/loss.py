@@ -1,4 +1,4 @@
-"""Losses between a network's raw maps and what they should be: of keypoints, whose targets are Gaussians, and of boxes.
+"""Losses between a network's output and what it should be: keypoints, whose targets are Gaussians, boxes, or classes.
 
 Keypoints' maps are (..., K, h, w), with the batch in front, or batch and time; a loss gives one number for each.
 """
@@ -59,18 +59,25 @@ class Loss:
     kind: str = "pose"
 
 
-def of_keypoints(function: Callable[[Tensor, Tensor], Tensor], activation: str) -> Loss:
-    """The weighted mean of a function (..., K, h, w) twice -> (..., K)."""
+def class_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
+    """Logits (B, classes) and how much of each class an image is, which sums to 1, in the same shape -> (B, 1)."""
+    return F.cross_entropy(logits.float(), target, reduction="none")[:, None]
+
+
+def weighted_mean(function: Callable[[Tensor, Tensor], Tensor], activation: str, kind: str = "pose") -> Loss:
+    """The mean of a function of output and target that gives what has the shape of a batch's weights, as (..., K)."""
 
     def sums(maps: Tensor, target: Tensor, weight: Tensor) -> Sums:
         return ((function(maps, target) * weight).sum(),)
 
-    return Loss(sums, lambda target, weight: (weight.sum(),), activation)
+    return Loss(sums, lambda target, weight: (weight.sum(),), activation, kind)
 
 
 LOSSES: dict[str, Loss] = {
-    "cross_entropy": of_keypoints(cross_entropy, "softmax"),
-    "robust": of_keypoints(robust, "softmax"),
-    "mse": of_keypoints(mse, "none"),
+    "cross_entropy": weighted_mean(cross_entropy, "softmax"),
+    "robust": weighted_mean(robust, "softmax"),
+    "mse": weighted_mean(mse, "none"),
     "boxes": Loss(box_sums, box_counts, "none", "finder"),
 }
+
+CLASSES = weighted_mean(class_cross_entropy, "none", "classifier")

@@ -7,7 +7,6 @@ from time import perf_counter
 from typing import Any
 
 import torch
-from torch import nn
 from torch.utils.data import DataLoader
 
 from unipose.core.files import is_model_file
@@ -55,12 +54,6 @@ class TrainingRun:
     folder: Path
     lines: list[LogLine] = field(default_factory=list)
 
-    @property
-    def network(self) -> nn.Module:
-        """The network with the weights that are evaluated and saved."""
-        average = self.trainer.average
-        return average.module if average else self.trainer.unwrapped
-
     def train_epoch(self, on_batch: Callable[[float, int], None], validate: bool = True) -> LogLine:
         """Train for an epoch, validate, write checkpoint and log; `on_batch(loss, images)` is called after each batch.
 
@@ -107,7 +100,7 @@ class TrainingRun:
 
     def validate(self, record_set: RecordSet) -> LogLine:
         """The set's usual metric, or a finder's box AP, by what is served, and predictions.jpg."""
-        runtime = Torch.of_module(deployed(self.network, self.spec), self.spec, str(self.trainer.device))
+        runtime = Torch.of_module(deployed(self.trainer.result, self.spec), self.spec, str(self.trainer.device))
         if self.spec.kind == "finder":
             found = find_people(Finder(runtime, 0.01), record_set)
             numbers = {name: value and round(value, 2) for name, value in box_ap(found, record_set).items()}
@@ -127,12 +120,11 @@ class TrainingRun:
 
         Each file is written atomically: a run that is killed resumes from the last complete epoch.
         """
-        save_model(self.folder / "last.safetensors", self.network.state_dict(), self.spec)
+        save_model(self.folder / "last.safetensors", self.trainer.result.state_dict(), self.spec)
         values = [line["validation"] for line in self.lines if "validation" in line]
         if "validation" in self.lines[-1] and values[-1] == max(values):
-            save_model(self.folder / "best.safetensors", self.network.state_dict(), self.spec)
-        parts = {name: part.state_dict() for name, part in self._parts().items()}
-        save_state(self.folder / "last.pt", {"lines": self.lines, **parts})
+            save_model(self.folder / "best.safetensors", self.trainer.result.state_dict(), self.spec)
+        save_state(self.folder / "last.pt", {"lines": self.lines, **self.trainer.state_dict()})
         RunLog(self.folder).write(self.lines)
 
     def restore(self) -> None:
@@ -143,14 +135,7 @@ class TrainingRun:
         state = load_state(path)
         check_data(read_model(self.folder / "last.safetensors")[1], self.spec)
         try:
-            for name, part in self._parts().items():
-                part.load_state_dict(state[name])
+            self.trainer.load_state_dict(state)
             self.lines = state["lines"]
         except (RuntimeError, KeyError, ValueError) as error:
             raise ValueError(f"{path} is of another configuration: {error}") from error
-
-    def _parts(self) -> dict[str, Any]:
-        """What last.pt holds, by its names there."""
-        t = self.trainer
-        parts = {"network": t.unwrapped, "optimizer": t.optimizer, "schedule": t.scheduler, "average": t.average}
-        return {name: part for name, part in parts.items() if part is not None} | {"scaler": t.scaler}

@@ -43,6 +43,11 @@ class RunLog:
     def __init__(self, folder: Path):
         self.folder = folder
 
+    def read(self) -> list[LogLine]:
+        """The lines of the epochs done; none where nothing is."""
+        path = self.folder / "log.jsonl"
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+
     def write(self, lines: Sequence[LogLine]) -> None:
         text = "".join(json.dumps(line) + "\n" for line in lines)
         write_atomically(self.folder / "log.jsonl", text.encode())

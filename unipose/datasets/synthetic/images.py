@@ -94,7 +94,7 @@ def draw_image(rng: np.random.Generator, size_wh: tuple[int, int], figures: int 
         _draw_stick(rng, canvas, size_wh)
     labels = [label(figure, canvas, number) for number, figure in enumerate(drawn, 1)]
     return Drawing(
-        _photograph(rng, canvas.image, size_wh),
+        photograph(rng, canvas.image, size_wh),
         np.array([xy_image for xy_image, _ in labels]).reshape(-1, len(SKELETON.keypoints), 2),
         np.array([visibility for _, visibility in labels], np.int64).reshape(-1, len(SKELETON.keypoints)),
         np.array(boxes_xyxy).reshape(-1, 4),
@@ -162,7 +162,7 @@ def limb_colour(rng: np.random.Generator) -> Colour:
     return (skin(rng), cloth(rng, SHIRT), cloth(rng, TROUSERS))[rng.integers(3)]
 
 
-def _photograph(rng: np.random.Generator, canvas_image: UInt8, size_wh: tuple[int, int]) -> UInt8:
+def photograph(rng: np.random.Generator, canvas_image: UInt8, size_wh: tuple[int, int]) -> UInt8:
     """With random brightness and noise, sometimes out of focus."""
     blur = float(rng.uniform(0.5, 1.2)) if rng.random() < 0.3 else 0.0
     grain = rng.normal(0.0, rng.uniform(1.0, 8.0), (size_wh[1], size_wh[0], 3))
