@@ -27,7 +27,7 @@ NECK, TOP = SKELETON.keypoints.index("upper_neck"), SKELETON.keypoints.index("he
 SPLITS = ("train", "valid")
 
 # A person is about 200 px x `scale` tall around `center`, which lies above the middle of the body: the box is a square
-# with sides of that length, its centre moved down by 15 px x `scale`, as is usual, and clipped to the image.
+# with sides of that length, its centre moved down by 15 px x `scale`, as is usual. It may reach beyond the image.
 PERSON_SIDE, SHIFT_DOWN = 200.0, 15.0
 
 # PCKh's unit is 0.6 x the diagonal of the annotated head box. The layout does not have the box, but the two head joints
@@ -56,13 +56,12 @@ class Person:
         self.centre -= first_pixel
 
     def box(self, size_wh: tuple[int, int]) -> Float64:
-        """box_xyxy (4,), clipped to the image. Raises ValueError where nothing is left of it."""
+        """box_xyxy (4,). Raises ValueError where nothing of it is inside the image."""
         middle = self.centre + (0.5, 0.5 + SHIFT_DOWN * self.scale)  # + 1/2: from pixel centres to pixel edges
         half = PERSON_SIDE / 2 * self.scale
-        low, high = (np.clip(middle + side, 0, size_wh) for side in (-half, half))
-        if not (high > low).all():
+        if half <= 0 or not ((middle + half > 0) & (middle - half < size_wh)).all():
             raise ValueError(f"center {self.centre} and scale {self.scale} give no box inside the image")
-        return np.concatenate([low, high])
+        return np.concatenate([middle - half, middle + half])
 
     def head_size(self) -> float | None:
         """In pixels; None unless both head joints are labelled."""

@@ -16,9 +16,11 @@ import unipose.train
 from tests.support.small_training import SMALL, arguments
 from tests.training.test_distributed import TORCHRUN
 from unipose.core import heatmap
+from unipose.core.person_box import POINTS
 from unipose.datasets.synthetic.images import draw_sample
 from unipose.evaluate import main as evaluate
 from unipose.export import main as export
+from unipose.inference.predictor import load
 from unipose.modeling.checkpoint import load_model
 from unipose.train import main
 from unipose.training.build import SAMPLE_CONFIG, build_run, read_data
@@ -39,6 +41,8 @@ def test_a_run_leaves_everything_and_resumes(sample, tmp_path, capsys):
     _, spec = load_model(straight / "best.safetensors")
     assert spec.provenance["data"][0]["people"] == 32 and spec.provenance["seed"] == 0
     assert not list(straight.glob("*.part"))
+    [start] = json.loads((straight / "environment.json").read_text())
+    assert (start["epoch"], start["torch"], len(start["commit"] or "")) in [(1, torch.__version__, n) for n in (0, 40)]
 
     assert main(arguments(sample, straight)) == 2
     assert "already holds a run" in capsys.readouterr().err
@@ -50,6 +54,33 @@ def test_a_run_leaves_everything_and_resumes(sample, tmp_path, capsys):
     assert f"{straight} was begun with other settings: " in error and error.count("\n") == 1
     assert 'train.loss="mse", and it was "cross_entropy"' in error and "train.lr=0.1, and it was 0.002" in error
     assert kept == {path: path.read_bytes() for path in straight.glob("*.*")}
+
+
+def test_deterministic_runs_are_equal(sample, tmp_path):
+    runs = [tmp_path / "a", tmp_path / "b"]
+    try:
+        for run in runs:
+            assert main(arguments(sample, run, "train.epochs=1", "train.deterministic=true")) == 0
+            assert torch.are_deterministic_algorithms_enabled() and not torch.backends.cudnn.benchmark
+    finally:
+        torch.use_deterministic_algorithms(False)
+    first, second = (load_model(run / "last.safetensors")[0].state_dict() for run in runs)
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_network_with_box_maps_says_where_the_person_is(sample, tmp_path, capsys):
+    """Its own box, trained for and decoded, in place of the one around the keypoints."""
+    run = tmp_path / "run"
+    words = ["model.box_maps=true", "train.epochs=1", "augment.rotation=0", "augment.scale=[0.5,1]"]
+    assert main(arguments(sample, run, *words)) == 0
+    _, spec = load_model(run / "last.safetensors")
+    assert spec.skeleton.keypoints[-5:] == POINTS and len(spec.skeleton.keypoints) == 14 + 5
+    photo, words = sample / "images" / "00001.jpg", ["--boxes", "detector", "--detector", "box_maps"]
+    looks = {name: load(run / "last.safetensors", detector=name)(photo)[0] for name in ("whole", "box_maps")}
+    assert not np.allclose(looks["whole"].box_xyxy, looks["box_maps"].box_xyxy)
+    assert evaluate([str(run / "last.safetensors"), str(sample / "test.json"), *words]) == 0
+    assert evaluate(["default", str(sample / "test.json"), *words]) == 2
+    assert "unipose-s has no box maps: train it with model.box_maps=true" in capsys.readouterr().err
 
 
 def test_a_run_goes_on_elsewhere_but_not_on_other_data(sample, tmp_path, capsys):

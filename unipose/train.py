@@ -19,9 +19,10 @@ from unipose.pipelines.options import add_force
 from unipose.training import distributed
 from unipose.training.build import build_run, configure, read_data
 from unipose.training.config import Config, to_dict
+from unipose.training.environment import environment
 from unipose.training.resume import check_config
 from unipose.training.run import files, is_file_of_run
-from unipose.training.run_log import KIND, require_spelling
+from unipose.training.run_log import KIND, RunLog, require_spelling
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -80,6 +81,7 @@ def train(config: Config, resume: bool = False, force: bool = False) -> None:
         if distributed.rank() == 0:
             text = f"# {signature(KIND)}\n{yaml.safe_dump(to_dict(config), sort_keys=False)}"
             write_atomically(t.run / "config.yaml", text.encode())
+            RunLog(t.run).write_environment(len(run.lines) + 1, environment(device))
         with progress_bar(console) as bar:
             steps = len(run.batch_sampler)
             task = bar.add_task("", total=steps * t.epochs, completed=steps * len(run.lines), epoch=0, note="")

@@ -28,6 +28,31 @@ def test_dark_is_exact_away_from_the_border(xy, sigma):
     assert found[0] == pytest.approx(xy, abs=0.05)
 
 
+def dark_in_float64(one, sigma):
+    """DARK's formula on a map (h, w), with nothing outside it: blur, logarithm, one Newton step -> (2,)."""
+
+    def blur(cells):
+        steps = np.arange(cells)[:, None] - np.arange(cells)
+        return np.exp(-(steps**2) / (2 * sigma**2)) / np.exp(-(np.arange(-99, 100) ** 2) / (2 * sigma**2)).sum()
+
+    smooth = blur(one.shape[0]) @ one.astype(np.float64) @ blur(one.shape[1]).T
+    y, x = np.divmod(one.argmax(), one.shape[1])
+    (_, up, _), (left, middle, right), (_, down, _) = near = np.log(smooth[y - 1 : y + 2, x - 1 : x + 2])
+    mixed = (near[2, 2] - near[2, 0] - near[0, 2] + near[0, 0]) / 4
+    hessian = [[right - 2 * middle + left, mixed], [mixed, down - 2 * middle + up]]
+    return (x, y) - np.linalg.solve(hessian, [(right - left) / 2, (down - up) / 2])
+
+
+@given(
+    st.sampled_from([1, 2, 3, 24, 44, 45, 46]), st.sampled_from([1, 2, 3, 32, 60, 61, 62]), st.floats(1, 2), st.data()
+)
+def test_dark_is_its_formula_near_every_edge(column, row, sigma, data):
+    offset = st.floats(-0.45, 0.45)
+    maps = encode((column + data.draw(offset), row + data.draw(offset)), sigma=sigma)
+    found, _ = heatmap.decode(maps, "dark", sigma)
+    assert found[0] == pytest.approx(dark_in_float64(maps[0], sigma), abs=1e-3)
+
+
 @pytest.mark.parametrize("decoder", heatmap.DECODERS)
 @given(arrays(np.float32, (3, 6, 7), elements=st.floats(-2, 2, width=32)))
 def test_every_decoder_stays_within_a_cell_of_the_maximum(decoder, maps):

@@ -43,8 +43,8 @@ def test_a_person(tmp_path, first_pixel, shift):
     assert first.image_path.read_bytes() == JPEG
     assert first.labelled.tolist() == first.visible.tolist() == [bool(v) for v in person()["joints_vis"]]
     assert first.xy_image[1].tolist() == [42 - shift, 53 - shift]
-    # The pixel (61, 71), counted from 1, has its middle at the edges' (60.5, 70.5); + 7.5 down; 100 x 100; clipped.
-    np.testing.assert_allclose(first.box_xyxy, (11.5 - shift, 29 - shift, 111.5 - shift, 120))
+    # The pixel (61, 71), counted from 1, has its middle at the edges' (60.5, 70.5); + 7.5 down; 100 x 100, unclipped.
+    np.testing.assert_allclose(first.box_xyxy, (11.5 - shift, 29 - shift, 111.5 - shift, 129 - shift))
     np.testing.assert_allclose(second.box_xyxy, (90.5 - shift, 12 - shift, 110.5 - shift, 32 - shift))
     assert first.head_size == 0.75 * 50
 

@@ -51,6 +51,56 @@ def test_boxes_of_a_detection_file(ramps, ramp_reader, tmp_path):
     assert summarise_ap(results[:1], records)["mean"] < 50
 
 
+def published(image_id, people, sigmas):
+    """Simple baselines' protocol by hand: [(box_xywh, box score, keypoints (K, 3))] of an image -> result entries."""
+    rescored = []
+    for (_, _, w, h), score, keypoints in people:
+        clear = keypoints[keypoints[:, 2] > 0.2, 2]
+        side = 1.25 * max(w, h)  # of the crop, for a square input
+        rescored.append((score * (clear.mean() if len(clear) else 0), side * side, keypoints))
+    left, results = sorted(rescored, key=lambda row: -row[0]), []
+    while left:
+        (score, area, keypoints), *others = left
+        results.append(
+            {"image_id": image_id, "category_id": 1, "keypoints": keypoints.ravel().tolist(), "score": score}
+        )
+        left = []
+        for other in others:
+            squared = ((keypoints[:, :2] - other[2][:, :2]) ** 2).sum(1)
+            if np.exp(-squared / (2 * sigmas) ** 2 / ((area + other[1]) / 2) / 2).mean() <= 0.9:
+                left.append(other)
+    return results
+
+
+def test_ap_is_that_of_the_published_protocol(ramps, ramp_reader, tmp_path):
+    """The best box shows a corner alone; the others give one person several times."""
+    records, rng = ramps(), np.random.default_rng(0)
+    rows = []
+    for i, (w, h) in enumerate(RAMP_SIZES):
+        for score, edges in (
+            (0.9, [0.0, 0.0, 0.3, 0.3]),
+            *((score, [0.3, 0.1, 0.9, 0.9]) for score in (0.7, 0.4, 0.3)),
+        ):
+            x, y, right, bottom = np.array(edges) + rng.normal(0, 0.1, 4)
+            box = [x * w, y * h, (right - x) * w, (bottom - y) * h]
+            rows.append({"image_id": i, "category_id": 1, "bbox": box, "score": score})
+    (path := tmp_path / "found.json").write_text(json.dumps(rows))
+    predictor = Predictor(ramp_reader, decoder="quadratic")
+    found = predict_detections(predictor, records, path)
+    expected = []
+    for i, image_path in records.images.items():
+        own = [row for row in rows if row["image_id"] == i]
+        boxes = np.array([row["bbox"] for row in own]) @ [[1, 0, 1, 0], [0, 1, 0, 1], [0, 0, 1, 0], [0, 0, 0, 1]]
+        [poses] = predict_queries(predictor, [ImageQuery(image_path, boxes)])
+        keypoints = [np.column_stack([pose.xy_image, pose.score]) for pose in poses]
+        people = [(row["bbox"], row["score"], points) for row, points in zip(own, keypoints, strict=True)]
+        expected += published(i, people, np.array(LSP.oks_sigmas))
+    assert 3 <= len(found) == len(expected) < len(rows)
+    assert [row["score"] for row in found] == pytest.approx([row["score"] for row in expected])
+    ap = summarise_ap(found, records)["mean"]
+    assert 0 < ap < 100 and ap == summarise_ap(expected, records)["mean"]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -93,7 +93,7 @@ def test_a_detector_that_finds_several_people_exactly(ramp_reader, monkeypatch):
 
     @dataclass
     class Two:
-        needs_refinement: bool = False
+        refinement: str = "none"
 
         def detect(self, image):
             return Detections(np.stack([BOX, BOX + 1]))
@@ -109,7 +109,7 @@ def test_of_the_detectors_boxes_the_best_are_used(ramp_reader, monkeypatch, most
 
     @dataclass
     class Three:
-        needs_refinement: bool = False
+        refinement: str = "none"
 
         def detect(self, image):
             return Detections(np.stack([BOX + 1, BOX, BOX - 1]))
@@ -126,7 +126,7 @@ def test_of_the_detectors_boxes_the_best_are_used(ramp_reader, monkeypatch, most
 def test_a_person_much_smaller_than_the_first_crop_is_refined_once_more(ramp_reader, box, passes):
     @dataclass
     class Loose:
-        needs_refinement: bool = True
+        refinement: str = "keypoints"
 
         def detect(self, image):
             return Detections(np.array([box], float))
@@ -256,7 +256,7 @@ class Scored:
     """Finds the person of a ramp image twice, in boxes of these scores."""
 
     scores: tuple[float, float]
-    needs_refinement: bool = False
+    refinement: str = "none"
 
     def detect(self, image):
         return Detections(np.stack([BOX, BOX - 1]), np.array(self.scores))

@@ -58,19 +58,26 @@ def test_the_small_network_is_made_for_two_cores() -> None:
     assert macs < 0.6e9
 
 
-@pytest.mark.parametrize(("output_stride", "rates"), [(8, [36, 24, 12]), (16, [18, 12, 6]), (32, [9, 6, 3])])
-def test_the_papers_rates_follow_the_output_stride(output_stride: int, rates: list[int]) -> None:
+@pytest.mark.parametrize(
+    ("wasp", "output_stride", "rates"),
+    [
+        ("code", 8, [36, 24, 12]), ("code", 16, [18, 12, 6]), ("code", 32, [9, 6, 3]), ("figure", 8, [12, 24, 36, 48]),
+        ("figure", 16, [6, 12, 18, 24]),
+    ],
+)  # fmt: skip
+def test_the_papers_rates_follow_the_output_stride(wasp: str, output_stride: int, rates: list[int]) -> None:
     with torch.device("meta"):
-        network = UniPose(Trunk(TINY, output_stride), 14)
+        network = UniPose(Trunk(TINY, output_stride), 14, wasp=wasp)
     convolutions = [m for m in network.wasp.waterfall.modules() if isinstance(m, nn.Conv2d)]
-    assert [c.dilation[0] for c in convolutions] == [1, *rates]
+    found = [(c.kernel_size[0], c.dilation[0]) for c in convolutions]
+    assert found == [(1, 1)] * (wasp == "code") + [(3, rate) for rate in rates]
 
 
-@pytest.mark.parametrize("shared", [True, False])
-def test_the_waterfall_adds_up_its_rates(shared: bool) -> None:
+@pytest.mark.parametrize(("shared", "entry"), [(True, True), (False, True), (False, False)])
+def test_the_waterfall_adds_up_its_rates(shared: bool, entry: bool) -> None:
     """Branches side by side would reach 4 pixels, one fed by another 4 + 2 + 1."""
     torch.manual_seed(0)
-    wasp = WASP(4, 4, rates=(4, 2, 1), shared=shared).eval()
+    wasp = WASP(4, 4, rates=(4, 2, 1), shared=shared, entry=entry).eval()
     for parameter in wasp.pool.parameters():
         nn.init.zeros_(parameter)
     x = torch.rand(1, 4, 21, 25, requires_grad=True)

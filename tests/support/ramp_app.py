@@ -41,7 +41,7 @@ class Reader(RampReader):
 class FixedDetector:
     """A detector that finds people in these boxes, with these scores, but nobody in the black image of the warm-up."""
 
-    needs_refinement = False
+    refinement = "none"
 
     def __init__(self, boxes=(), scores=()):
         self.people = Detections(np.reshape(boxes, (-1, 4)).astype(np.float64), np.array(scores, np.float64))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unipose.core.box_maps import encode
-from unipose.training.box_loss import EDGES, box_terms, edges_of, focal, giou
+from unipose.training.box_loss import EDGES, box_counts, box_sums, edges_of, focal, giou
 
 SIZE = (14, 10)  # width and height of the maps, in cells
 BOXES = np.array([[1.3, 0.6, 5.9, 8.2], [7.1, 2.0, 13.2, 7.7]])
@@ -31,7 +31,7 @@ def perfect(target: torch.Tensor) -> torch.Tensor:
 
 
 def terms(maps, target, weight) -> tuple[float, float, float, float]:
-    (centres, people), (edges, owned) = box_terms(maps, target, weight)
+    (centres, edges), (people, owned) = box_sums(maps, target, weight), box_counts(target, weight)
     return float(centres), float(people), float(edges), float(owned)
 
 
@@ -61,8 +61,9 @@ def test_maps_are_learned_from_nothing():
     maps = torch.zeros(1, 5, SIZE[1], SIZE[0], requires_grad=True)
     optimizer = torch.optim.Adam([maps], lr=0.03)
     before = terms(maps.detach(), target, weight)
+    people, owned = box_counts(target, weight)
     for _ in range(500):
-        (centres, people), (edges, owned) = box_terms(maps, target, weight)
+        centres, edges = box_sums(maps, target, weight)
         optimizer.zero_grad()
         (centres / people + edges / owned).backward()
         optimizer.step()
@@ -128,8 +129,8 @@ def test_what_is_ignored_has_no_gradient():
     """Nowhere in an ignored person's box; of the edges nowhere but in the cells that belong to a person."""
     target, weight = sample(ignored=[1])
     maps = torch.randn(1, 5, SIZE[1], SIZE[0], generator=torch.Generator().manual_seed(0), requires_grad=True)
-    centres, edges = box_terms(maps, target, weight)
-    (centres[0] + edges[0]).backward()
+    centres, edges = box_sums(maps, target, weight)
+    (centres + edges).backward()
     pull = maps.grad[0].abs()
     assert not pull[:, 3:7, 8:13].any() and not pull[1:, :, 7:].any()
     assert (pull[0, :, :7] > 0).all() and pull[1:, :, :7].any()
@@ -139,7 +140,7 @@ def test_what_is_ignored_has_no_gradient():
 def test_nobody_gives_a_finite_loss_of_centres_alone():
     target, weight = sample([])
     maps = torch.zeros(1, 5, SIZE[1], SIZE[0], requires_grad=True)
-    (centres, people), (edges, owned) = box_terms(maps, target, weight)
+    (centres, edges), (people, owned) = box_sums(maps, target, weight), box_counts(target, weight)
     (centres + edges).backward()
     assert (float(people), edges.item(), float(owned)) == (0, 0, 0)
     assert centres.item() == pytest.approx(SIZE[0] * SIZE[1] * log(2) / 4)
@@ -150,7 +151,7 @@ def test_nobody_gives_a_finite_loss_of_centres_alone():
 def test_maps_far_off_give_finite_losses_and_gradients(value):
     target, weight = sample()
     maps = torch.full((1, 5, SIZE[1], SIZE[0]), value, requires_grad=True)
-    (centres, _), (edges, _) = box_terms(maps, target, weight)
+    centres, edges = box_sums(maps, target, weight)
     (centres + edges).backward()
     assert torch.isfinite(centres + edges) and torch.isfinite(maps.grad).all()
 

@@ -10,6 +10,7 @@ from unipose.datasets.records import RecordSet, read_records
 from unipose.datasets.synthetic.images import draw_sample
 from unipose.training.build import SAMPLE_CONFIG, build_run, common_skeleton
 from unipose.training.config import DataConfig, read_config
+from unipose.training.run import TrainingRun
 
 LSP, COCO, BODY = (SKELETONS[name] for name in ("lsp14", "coco17", "body19"))
 SHARED = [name for name in LSP.keypoints if name in COCO.keypoints]
@@ -45,6 +46,45 @@ def test_sets_of_two_skeletons_are_matched_by_name(drawn):
         assert (mine.xy_image[elbow] == was.xy_image[LSP.keypoints.index("left_elbow")]).all()
         assert np.array_equal(mine.xy_image[elbow], theirs.xy_image[elbow])
         assert (mine.labelled.sum(), theirs.labelled.sum(), (mine.labelled & theirs.labelled).sum()) == (14, 17, 12)
+
+
+def tiny_run(drawn, tmp_path, *words: str) -> TrainingRun:
+    small = [
+        "model.input_wh=[64, 64]", "model.wasp_channels=16", "model.decoder_channels=16", "train.batch_size=2",
+        "train.workers=0", "train.threads=1", "train.warmup_epochs=0", f"train.run={tmp_path}",
+    ]  # fmt: skip
+    return build_run(read_config(None, [*small, *words], SAMPLE_CONFIG), [drawn[0]], None, torch.device("cpu"))
+
+
+@pytest.mark.parametrize(
+    ("words", "lr"),
+    [  # of the first step of each of three epochs of four steps
+        (["train.milestones=[1, 2]"], [1, 0.1, 0.01]),
+        (["train.milestones=[0.75, 1.5]", "train.gamma=0.5"], [1, 0.5, 0.25]),
+        (["train.milestones=[2, 8]", "train.milestone_unit=steps"], [1, 0.1, 0.01]),
+        (["train.milestones=[1, 2]", "train.accumulate=2"], [1, 0.1, 0.01]),
+    ],
+)
+def test_milestones_are_epochs_or_steps(drawn, tmp_path, words, lr):
+    run = tiny_run(drawn, tmp_path, "train.epochs=3", "train.lr=1", "train.schedule=step", *words)
+    scheduler = run.trainer.scheduler
+    steps = len(run.batch_sampler) // run.trainer.accumulate
+    assert [scheduler.lr_lambdas[0](epoch * steps) for epoch in range(3)] == pytest.approx(lr)
+
+
+@pytest.mark.parametrize("words", [["train.schedule=step"], ["train.milestones=[3]"]])
+def test_milestones_and_their_schedule_belong_together(drawn, tmp_path, words):
+    with pytest.raises(ValueError, match=r"train.milestones, .* belong to train.schedule=step"):
+        tiny_run(drawn, tmp_path, *words)
+
+
+def test_the_last_epochs_are_plain(drawn, tmp_path):
+    still = ["augment.scale=[1, 1]", "augment.rotation=0", "augment.shift=0", "augment.flip=0", "augment.appearance=9"]
+    dataset = tiny_run(drawn, tmp_path, "train.epochs=5", "augment.plain_epochs=2", *still).dataset
+    images = []
+    for dataset.epoch in range(5):
+        images.append(dataset[0]["image"])
+    assert torch.equal(images[3], images[4]) and not any(torch.equal(image, images[4]) for image in images[:3])
 
 
 def test_without_data_skeleton_all_sets_have_one(drawn):
@@ -96,9 +136,7 @@ def test_a_network_of_body19_learns_from_both_and_is_judged_on_fewer(drawn, tmp_
     assert not any(sample["weight"][lacking].any() or sample["target"][lacking].any() for sample in samples)
     assert not any(sample["weight"][-2:].any() for sample in (run.dataset[i] for i in range(8, 16)))
     batch, network = torch.utils.data.default_collate(samples), run.trainer.unwrapped
-    [(loss, _)] = run.trainer.loss.terms(
-        network(run.trainer.normalise(batch["image"])), batch["target"], batch["weight"]
-    )
+    [loss] = run.trainer.loss.sums(network(run.trainer.normalise(batch["image"])), batch["target"], batch["weight"])
     loss.backward()
     assert torch.equal(network.decoder.maps.weight.grad.abs().sum(dim=(1, 2, 3)) > 0, ~lacking)
     line = run.train_epoch(lambda loss, images: None)

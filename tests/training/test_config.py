@@ -56,7 +56,7 @@ def test_every_config_in_the_tree_is_read(path):
         ("model.input_wh=[3]", "model.input_wh"),
         ("train.loss=l1", "'cross_entropy', 'robust', 'mse' or 'boxes'"),
         ("train.optimizer=lion", "'adamw', 'adam' or 'sgd'"),
-        ("train.schedule=linear", "'cosine', 'step' or 'constant'"),
+        ("train.schedule=linear", "'cosine', 'flat_cosine', 'step' or 'constant'"),
         ("train.precision=fp8", "'auto', 'fp32', 'bf16' or 'fp16'"),
     ],
 )

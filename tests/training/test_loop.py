@@ -85,11 +85,16 @@ def test_gradients_are_clipped():
     assert moved.item() == pytest.approx(0.01 * 0.5, rel=1e-3)
 
 
-def test_accumulated_batches_make_the_step_of_one_large_batch():
-    large, small = network(), network()
-    trainer(large).train_epoch([batch(8)], lambda loss, images: None)
-    trainer(small, accumulate=4).train_epoch([batch(2)] * 4, lambda loss, images: None)
-    assert torch.allclose(large.weight, small.weight, atol=1e-6)
+@pytest.mark.parametrize("labelled", [[1.0] * 4, [1.0, 0.0, 0.25, 1.0], [0.0, 0.0, 0.0, 0.1]])
+def test_accumulated_batches_make_the_step_of_one_large_batch(labelled):
+    """However many of each one's keypoints are labelled."""
+    large, small, seen = network(), network(), []
+    parts = [batch(2, value, weight) for value, weight in zip((1.0, 2.0, 3.0, 4.0), labelled, strict=True)]
+    whole = Batch(**{key: torch.cat([part[key] for part in parts]) for key in parts[0]})
+    loss = trainer(large).train_epoch([whole], lambda loss, images: None)
+    mean = trainer(small, accumulate=4).train_epoch(parts, lambda loss, images: seen.append(loss))
+    assert torch.allclose(large.weight, small.weight, atol=1e-6) and not torch.equal(large.weight, network().weight)
+    assert mean == pytest.approx(loss) and sum(seen) / 4 == pytest.approx(loss)
 
 
 def test_an_unfinished_accumulation_is_dropped():
@@ -106,7 +111,7 @@ def test_weights_of_samples_and_joints():
     only_first.train_epoch([batch()], lambda loss, images: None)
     fresh = network()
     assert not torch.equal(net.weight[0], fresh.weight[0]) and torch.equal(net.weight[1], fresh.weight[1])
-    assert trainer(network()).forward_backward(batch(weight=0.0)) == 0
+    assert trainer(network()).train_epoch([batch(weight=0.0)], lambda loss, images: None) == 0
 
 
 @pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16])

@@ -20,7 +20,8 @@ def test_mse_by_hand():
 @pytest.mark.parametrize("loss", KEYPOINT_LOSSES.values(), ids=KEYPOINT_LOSSES)
 def test_perfect_maps_cost_nothing_and_give_the_target_back(loss):
     maps = TARGET.clone() if loss.activation == "none" else TARGET.clamp_min(1e-30).log()
-    [(cost, count)] = loss.terms(maps, TARGET, torch.tensor([[0.5, 1]]))
+    weight = torch.tensor([[0.5, 1]])
+    [cost], [count] = loss.sums(maps, TARGET, weight), loss.counts(TARGET, weight)
     assert float(cost) == pytest.approx(0, abs=2e-5) and float(count) == 1.5
     activated = ACTIVATIONS[loss.activation](2.0)(maps)
     assert torch.allclose(activated, TARGET, atol=0.02)

@@ -2,12 +2,15 @@ import pytest
 import torch
 from torch import nn
 
-from unipose.training.optim import OPTIMIZERS, SCHEDULES, Average, lr_factor, parameter_groups
+from unipose.training.optim import OPTIMIZERS, SCHEDULES, Average, Moment, lr_factor, parameter_groups
 
 
 @pytest.mark.parametrize(
     ("schedule", "step", "expected"),
     [
+        ("flat_cosine", 54, 1.0),
+        ("flat_cosine", 79, 0.505),
+        ("flat_cosine", 104, 0.01),
         ("cosine", 0, 0.25),
         ("cosine", 3, 1.0),
         ("cosine", 4, 1.0),
@@ -15,18 +18,19 @@ from unipose.training.optim import OPTIMIZERS, SCHEDULES, Average, lr_factor, pa
         ("cosine", 104, 0.01),
         ("cosine", 999, 0.01),
         ("step", 1, 0.5),
-        ("step", 73, 1.0),
-        ("step", 74, 0.1),
-        ("step", 94, 0.01),
+        ("step", 69, 1.0),
+        ("step", 70, 0.3),
+        ("step", 90, 0.09),
         ("constant", 104, 1.0),
     ],
 )
 def test_the_learning_rate_follows_its_schedule(schedule, step, expected):
-    assert lr_factor(step, schedule, warmup=4, total=104) == pytest.approx(expected)
+    factor = lr_factor(step, schedule, warmup=4, total=104, milestones=(70, 90), gamma=0.3)
+    assert factor == pytest.approx(expected)
 
 
 def test_every_schedule_starts_at_one():
-    assert {schedule(0.0) for schedule in SCHEDULES.values()} == {1.0}
+    assert {schedule(Moment(0.0, 0, 0.1)) for schedule in SCHEDULES.values()} == {1.0}
 
 
 def test_norms_and_biases_do_not_decay():

@@ -38,6 +38,14 @@ def test_tensorboard_spells_the_folders_name_or_it_is_refused(tmp_path):
         require_spelling(tmp_path / "L\udcc3\udca4ufe")  # as Python has it in an ASCII locale
 
 
+def test_each_start_of_a_training_says_what_it_ran_on(tmp_path):
+    log = RunLog(tmp_path)
+    for epoch, device in ((1, "a"), (4, "b"), (4, "c"), (7, "a")):  # the second was interrupted in its first epoch
+        log.write_environment(epoch, {"device": device})
+    starts = json.loads((tmp_path / "environment.json").read_text())
+    assert [(start["epoch"], start["device"]) for start in starts] == [(1, "a"), (4, "c"), (7, "a")]
+
+
 def test_curves_name_their_metric():
     titles = [axes.get_title() for axes in curves(LINES).axes]
     assert titles == ["loss", "PCK@0.2"]

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from unipose.core.box_maps import MAPS
+from unipose.core.person_box import POINTS, to_points, with_box
 from unipose.core.sides import keypoint_keys
 from unipose.core.skeleton import SKELETONS, Skeleton
 from unipose.core.types import Bool, Boxes, Float64, Json
@@ -113,6 +114,20 @@ class RecordSet:
             for record in self.records
         )
         return replace(self, skeleton=skeleton, records=records)
+
+    def with_box(self) -> "RecordSet":
+        """The same people with the five points of their boxes as further keypoints."""
+        boxed, five = self.onto(with_box(self.skeleton)), np.ones(len(POINTS), bool)
+        records = tuple(
+            replace(
+                record,
+                xy_image=np.vstack([record.xy_image[: -len(five)], to_points(record.box_xyxy)]),
+                labelled=np.append(record.labelled[: -len(five)], five),
+                visible=np.append(record.visible[: -len(five)], five),
+            )
+            for record in boxed.records
+        )
+        return replace(boxed, records=records)
 
 
 def read_records(path: str | Path) -> RecordSet:

@@ -1,7 +1,8 @@
 """Predictions: the poses that a Predictor, the same that is served, finds for the records of a set."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
@@ -9,18 +10,23 @@ from typing import Any
 import cv2
 import numpy as np
 
+from unipose.core.geometry import Affine
 from unipose.core.image import read_image
+from unipose.core.metrics import oks
 from unipose.core.model_spec import ModelSpec
 from unipose.core.pose import Pose
-from unipose.core.types import RGB, Float64, Json
+from unipose.core.skeleton import Skeleton
+from unipose.core.types import RGB, Float, Float64, Json
 from unipose.datasets.detection_file import read_detections
 from unipose.datasets.records import Record, RecordSet, clips
-from unipose.inference.predictor import Predictor
+from unipose.inference.predictor import Predictor, without_duplicates
 from unipose.inference.recurrent import RecurrentPredictor, RecurrentState
 
 BOXES = ("truth", "detector")
 NO_BORDER = (0, 0, 0, 0)
 GROUP = 16  # images held in memory at once
+CLEAR = 0.2  # the keypoint score above which it counts in a published result's score
+SAME = 0.9  # the OKS above which two poses of a published result are one person's
 
 Progress = Callable[[Sequence[Any]], Iterable[Any]]
 """Wraps a sequence that is worked through, to show how far the work is."""
@@ -157,9 +163,10 @@ def _predict_clips(recurrent: RecurrentPredictor, record_set: RecordSet, progres
 def predict_detections(
     predictor: Predictor, record_set: RecordSet, path: Path, progress: Progress = iter
 ) -> list[Json]:
-    """COCO keypoint results for a detector's result file, as `read_detections` reads it.
+    """COCO keypoint results for the boxes of a detection file, by the usual top-down protocol.
 
-    A pose's score is its box's, times the mean of its keypoints'.
+    That of Xiao et al., ECCV 2018: a pose's score is its box's times the mean of its keypoints' scores above 0.2, and
+    of the poses of an image with an OKS above 0.9, over all keypoints, the best is kept.
     """
     keypoints = shared_keypoints(predictor.spec, record_set)
     detected = read_detections(path, record_set)
@@ -167,9 +174,29 @@ def predict_detections(
     results = []
     for (key, people), poses in zip(detected.items(), predict_queries(predictor, queries, progress), strict=True):
         assert people.scores is not None
-        for pose, score in zip(poses, people.scores.tolist(), strict=True):
-            results.append(pose.select(keypoints).to_coco(key) | {"score": score * pose.person_score})
+        found = [
+            replace(own := pose.select(keypoints), probability=float(score) * clear_mean(own.score))
+            for pose, score in zip(poses, people.scores, strict=True)
+        ]
+        best_first = sorted(found, key=lambda pose: -pose.person_score)
+        kept = without_duplicates(
+            best_first, partial(crop_oks, spec=predictor.spec, skeleton=record_set.skeleton), SAME
+        )
+        results += [pose.to_coco(key) for pose in kept]
     return results
+
+
+def clear_mean(score: Float) -> float:
+    """The mean of the keypoint scores (K,) above CLEAR; 0 without any."""
+    return float(score[score > CLEAR].mean()) if (score > CLEAR).any() else 0.0
+
+
+def crop_oks(a: Pose, b: Pose, spec: ModelSpec, skeleton: Skeleton) -> float:
+    """The OKS of two poses over all keypoints; their size is the mean area of the crops that the model saw."""
+    to_inputs = [Affine.fit(pose.box_xyxy, spec.input_wh, spec.margin).matrix[:, :2] for pose in (a, b)]
+    areas = [np.prod(spec.input_wh) / np.linalg.det(matrix) for matrix in to_inputs]
+    xy = [np.asarray(pose.xy_image, np.float64)[None] for pose in (a, b)]
+    return float(oks(xy[0], xy[1], np.ones(xy[0].shape[:2], bool), np.mean(areas, keepdims=True), skeleton)[0])
 
 
 def shared_keypoints(spec: ModelSpec, record_set: RecordSet) -> list[int]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from unipose.core.person_box import POINTS, from_points
 from unipose.core.pose import Pose
 from unipose.core.types import RGB, Boxes, Float64
 
@@ -25,6 +26,16 @@ def crop_box(pose: Pose, image: RGB) -> Float64:
         if padded[2] - padded[0] >= 1 and padded[3] - padded[1] >= 1:
             return padded
     return np.asarray(pose.box_xyxy, np.float64)
+
+
+def map_boxes(poses: Sequence[Pose], image: RGB) -> Boxes:
+    """The boxes that poses with box maps say, within the image -> (N, 4); `box_xyxy` where one has no area."""
+    height, width = image.shape[:2]
+    boxes = np.array([from_points(pose.xy_image[-len(POINTS) :]) for pose in poses]).reshape(-1, 4)
+    boxes = boxes.clip(0, [width, height, width, height])
+    solid = (boxes[:, 2:] - boxes[:, :2] >= 1).all(axis=1)
+    given = np.array([pose.box_xyxy for pose in poses]).reshape(-1, 4)
+    return np.where(solid[:, None], boxes, given)
 
 
 def longer_sides(boxes_xyxy: Boxes) -> Float64:

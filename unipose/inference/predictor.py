@@ -1,7 +1,8 @@
 """Predictor: images to poses in three steps, prepare, run and read, batched over people and images."""
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import NoReturn, cast, overload
 
@@ -15,11 +16,11 @@ from unipose.core.geometry import Affine
 from unipose.core.image import normalise, warp
 from unipose.core.image_input import Image, is_many, to_rgb, to_rgbs
 from unipose.core.metrics import pose_oks
+from unipose.core.person_box import POINTS, has_box
 from unipose.core.pose import Pose
 from unipose.core.ranges import within
-from unipose.core.skeleton import Skeleton
 from unipose.core.types import RGB, Boxes, Float32, Float64
-from unipose.inference.crop_box import crop_boxes, longer_sides
+from unipose.inference.crop_box import crop_boxes, longer_sides, map_boxes
 from unipose.inference.detectors.detector import Detector, WholeImage, open_detector
 from unipose.runtime.engines import Runtime, open_runtime
 from unipose.weights import named_model, weights_beside
@@ -63,6 +64,10 @@ class Predictor:
         self.runtime = runtime
         self.spec = runtime.spec
         self.detector = detector or WholeImage()
+        skeleton = self.spec.skeleton
+        if self.detector.refinement == "box_maps" and not has_box(skeleton):
+            raise ValueError(f"{self.spec.name} has no box maps: train it with model.box_maps=true, or choose 'whole'")
+        self._joints = range(len(skeleton.keypoints) - len(POINTS) * has_box(skeleton))
         self.flip = flip
         self.max_batch = max_batch
         self.decoder = decoder
@@ -161,7 +166,7 @@ class Predictor:
     ) -> Flow:
         """One image's way to its poses, to be driven by `advance`; the arguments are those of `predict`.
 
-        Boxes of a detector that needs refinement are replaced by the boxes around the keypoints found in them.
+        Boxes of a detector that needs refinement are replaced by those that a first look at them says.
         """
         within("max_people", max_people, 0)
         within("min_score, of a person,", min_score, 0, 1)
@@ -169,14 +174,20 @@ class Predictor:
             return (yield from self._estimate(image, np.asarray(boxes, np.float64).reshape(-1, 4), self.spec.margin))
         detections = self.detector.detect(image).best(MAX_PEOPLE if max_people is None else max_people)
         found = detections.boxes_xyxy
-        if not self.detector.needs_refinement:
+        if self.detector.refinement == "none":
             poses = yield from self._estimate(image, found, self.spec.margin)
             return self._people(poses, detections.scores, min_score, (image.shape[1], image.shape[0]))
-        refined = crop_boxes((yield from self._estimate(image, found, margin=1.0)), image)
+        refined = self._closer((yield from self._estimate(image, found, margin=1.0)), image)
         small = longer_sides(refined) < SMALL * longer_sides(found)
         if small.any():
-            refined[small] = crop_boxes((yield from self._estimate(image, refined[small], self.spec.margin)), image)
+            refined[small] = self._closer((yield from self._estimate(image, refined[small], self.spec.margin)), image)
         return (yield from self._estimate(image, refined, self.spec.margin))
+
+    def _closer(self, poses: Sequence[Pose], image: RGB) -> Boxes:
+        """Where to look at people again -> (N, 4)."""
+        if self.detector.refinement == "box_maps":
+            return map_boxes(poses, image)
+        return crop_boxes([pose.select(self._joints) for pose in poses], image)
 
     def _people(
         self, poses: list[Pose], scores: Float64 | None, min_score: float | None, image_wh: tuple[int, int]
@@ -191,7 +202,7 @@ class Predictor:
                 least = rule.threshold if least is None else least
         # Not-a-number is no low score: it is a fault that must be seen.
         poses = sorted((p for p in poses if not p.person_score < (least or 0.0)), key=lambda p: -p.person_score)
-        return without_duplicates(poses, self.spec.skeleton, DUPLICATE_OKS)
+        return without_duplicates(poses, partial(pose_oks, skeleton=self.spec.skeleton), DUPLICATE_OKS)
 
     def prepare(self, image: RGB, box_xyxy: ArrayLike, margin: float) -> tuple[Float32, Affine]:
         """-> the model's input (3, H, W) for the box grown by `margin`, and the affine from image to input."""
@@ -262,11 +273,11 @@ def load(
     return Predictor(runtime, opened, flip, max_batch, decoder, min_score)
 
 
-def without_duplicates(poses: Sequence[Pose], skeleton: Skeleton, max_oks: float) -> list[Pose]:
+def without_duplicates(poses: Sequence[Pose], oks: Callable[[Pose, Pose], float], max_oks: float) -> list[Pose]:
     """OKS-NMS: poses, the best first -> those whose OKS with every better one that is kept is at most `max_oks`."""
     kept: list[Pose] = []
     for pose in poses:
-        if all(pose_oks(other, pose, skeleton) <= max_oks for other in kept):
+        if all(oks(other, pose) <= max_oks for other in kept):
             kept.append(pose)
     return kept
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -33,12 +34,23 @@ class PooledNorm(nn.BatchNorm2d):
         return super().forward(x)
 
 
+class Waterfall(NamedTuple):
+    """A form of WASP: whether a 1x1 convolution comes first, and its dilation rates at output stride 16."""
+
+    entry: bool
+    rates: tuple[int, ...]
+
+
+WATERFALLS = {"code": Waterfall(True, (18, 12, 6)), "figure": Waterfall(False, (6, 12, 18, 24))}
+"""As in the published code, and as the paper's figure draws it."""
+
+
 class WASP(nn.Module):
     """Waterfall atrous spatial pooling (Artacho & Savakis 2020): (B, in_channels, h, w) -> (B, channels, h, w).
 
-    A 1x1 convolution, then one 3x3 per dilation rate, each on the result before it. Each result goes through two 1x1
-    convolutions (if `shared` one for all, applied twice; else two for each). A last 1x1 joins them with the pooled
-    input.
+    With an `entry` a 1x1 convolution, then one 3x3 per dilation rate, each on the result before it. Each result goes
+    through two 1x1 convolutions (if `shared` one for all, applied twice; else two for each). A last 1x1 joins them with
+    the pooled input.
     """
 
     def __init__(
@@ -48,10 +60,14 @@ class WASP(nn.Module):
         rates: Sequence[int] = (18, 12, 6),
         shared: bool = True,
         dropout: float = 0.5,
+        entry: bool = True,
     ) -> None:
         super().__init__()
-        self.waterfall = nn.ModuleList([conv_norm_relu(in_channels, channels, 1)])
-        self.waterfall.extend(conv_norm_relu(channels, channels, 3, rate) for rate in rates)
+        steps = [(1, 1)] * entry + [(3, rate) for rate in rates]  # kernel and dilation
+        inputs = [in_channels] + [channels] * (len(steps) - 1)
+        self.waterfall = nn.ModuleList(
+            conv_norm_relu(n, channels, *step) for n, step in zip(inputs, steps, strict=True)
+        )
         self.mixes = nn.ModuleList(conv(channels, channels, 1) for _ in range(1 if shared else 2 * len(self.waterfall)))
         self.pool = nn.Sequential(
             nn.AdaptiveAvgPool2d(1), conv(in_channels, channels, 1), PooledNorm(channels), nn.ReLU()
@@ -108,8 +124,9 @@ class Decoder(nn.Module):
 class UniPose(nn.Module):
     """UniPose (Artacho & Savakis 2020): images (B, 3, H, W) -> raw maps (B, keypoints, H/stride, W/stride).
 
-    `wasp_rates` None means the paper's for the trunk's output stride (18, 12, 6 at 16), chosen for inputs of 368x368.
-    Smaller inputs need smaller rates: one beyond the map's size reads nothing but padding.
+    `wasp`: a row of `WATERFALLS`; `wasp_rates` None means its own for the trunk's output stride (18, 12, 6 at 16, twice
+    that at 8), chosen for inputs of 368x368. Smaller inputs need smaller rates: one beyond the map's size reads nothing
+    but padding.
     """
 
     def __init__(
@@ -117,6 +134,7 @@ class UniPose(nn.Module):
         trunk: Trunk,
         keypoints: int,
         *,
+        wasp: str = "code",
         wasp_channels: int = 256,
         wasp_rates: Sequence[int] | None = None,
         wasp_shared: bool = True,
@@ -132,9 +150,10 @@ class UniPose(nn.Module):
             )
         self.keypoints, self.stride = keypoints, decoder_stride
         if wasp_rates is None:
-            wasp_rates = [rate * 16 // trunk.output_stride for rate in (18, 12, 6)]
+            wasp_rates = [rate * 16 // trunk.output_stride for rate in WATERFALLS[wasp].rates]
         self.trunk = trunk
-        self.wasp = WASP(trunk.high_channels, wasp_channels, wasp_rates, wasp_shared, dropout)
+        entry = WATERFALLS[wasp].entry
+        self.wasp = WASP(trunk.high_channels, wasp_channels, wasp_rates, wasp_shared, dropout, entry)
         self.decoder = Decoder(
             trunk.low_channels,
             wasp_channels,

@@ -104,14 +104,16 @@ class Appearance:
     """Random colour, blur, noise, compression and occlusion, none of which moves keypoints."""
 
     def __init__(self, strength: float, occlusion: float):
-        """`strength` scales all probabilities but that of occlusion, which is `occlusion`; (0, 0) changes nothing."""
+        """`strength` scales all probabilities, up to 1, but that of `occlusion`; (0, 0) changes nothing."""
         self.transform = A.Compose(
             [
-                A.ColorJitter(brightness=0.3, contrast=0.3, saturation=0.3, hue=0.04, p=0.6 * strength),
-                A.ToGray(p=0.05 * strength),
-                A.OneOf([A.GaussianBlur(blur_limit=(3, 5)), A.MotionBlur(blur_limit=(3, 7))], p=0.1 * strength),
-                A.GaussNoise(std_range=(0.02, 0.08), p=0.1 * strength),
-                A.ImageCompression(quality_range=(30, 90), p=0.15 * strength),
+                A.ColorJitter(brightness=0.3, contrast=0.3, saturation=0.3, hue=0.04, p=min(1.0, 0.6 * strength)),
+                A.ToGray(p=min(1.0, 0.05 * strength)),
+                A.OneOf(
+                    [A.GaussianBlur(blur_limit=(3, 5)), A.MotionBlur(blur_limit=(3, 7))], p=min(1.0, 0.1 * strength)
+                ),
+                A.GaussNoise(std_range=(0.02, 0.08), p=min(1.0, 0.1 * strength)),
+                A.ImageCompression(quality_range=(30, 90), p=min(1.0, 0.15 * strength)),
                 A.CoarseDropout(
                     num_holes_range=(1, 3),
                     hole_height_range=(0.05, 0.25),

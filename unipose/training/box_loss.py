@@ -10,17 +10,21 @@ EDGES = 5.0  # weight of the boxes' edges against their centres
 PEAK = 0.999  # of a centre's Gaussian, from which a cell is the centre
 
 
-def box_terms(maps: Tensor, target: Tensor, weight: Tensor) -> tuple[tuple[Tensor, Tensor], ...]:
-    """Focal loss of the centres, per person, and GIoU loss of the edges, by weight: sums and what divides them.
+def box_sums(maps: Tensor, target: Tensor, weight: Tensor) -> tuple[Tensor, ...]:
+    """Focal loss of the centres and weighted GIoU loss of the edges, over all samples.
 
     maps (B, 5, h, w); target (B, 5, h, w): centre and edges_xyxy of a `BoxTarget`; weight (B, 2, h, w): its `counted`
     and `weight`.
     """
     maps = maps.float()
     centre, counted, owned = target[:, 0], weight[:, 0], weight[:, 1]
-    centres = (focal(maps[:, 0], centre) * counted).sum(), (centre > PEAK).sum().float()
-    edges = (EDGES * (1 - giou(edges_of(maps[:, 1:]), target[:, 1:])) * owned).sum(), owned.sum()
-    return centres, edges
+    edges = EDGES * (1 - giou(edges_of(maps[:, 1:]), target[:, 1:]))
+    return (focal(maps[:, 0], centre) * counted).sum(), (edges * owned).sum()
+
+
+def box_counts(target: Tensor, weight: Tensor) -> tuple[Tensor, ...]:
+    """What divides `box_sums`: the number of centres, and the edges' weights."""
+    return (target[:, 0] > PEAK).sum().float(), weight[:, 1].sum()
 
 
 def focal(logit: Tensor, centre: Tensor) -> Tensor:

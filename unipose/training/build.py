@@ -121,11 +121,17 @@ def build_run(
     skeleton = MAPS
     if not finder:
         training, skeleton = common_skeleton(config.data, training, validation)
+        if config.model.box_maps:
+            training = [records.with_box() for records in training]
+            skeleton = training[0].skeleton
     torch.manual_seed(t.seed)
     if t.threads:
         torch.set_num_threads(t.threads)
     on_gpu = device.type == "cuda"
-    torch.backends.cudnn.benchmark = on_gpu  # all batches have one size
+    if t.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # which cuBLAS needs for it
+    torch.use_deterministic_algorithms(t.deterministic)
+    torch.backends.cudnn.benchmark = on_gpu and not t.deterministic  # all batches have one size
     spec = make_spec(config.model, skeleton, loss.activation, provenance(config, training))
 
     appearance = Appearance(config.augment.appearance, config.augment.occlusion)
@@ -156,7 +162,12 @@ def build_run(
     optimizer = OPTIMIZERS[t.optimizer](parameter_groups(unwrapped, t.weight_decay), t.lr, t.momentum, on_gpu)
     steps = max(1, len(batch_sampler) // t.accumulate)
     warmup = max(1, round(t.warmup_epochs * steps))
-    factor = partial(lr_factor, schedule=t.schedule, warmup=warmup, total=t.epochs * steps)
+    if (t.schedule == "step") != bool(t.milestones):
+        raise ValueError("train.milestones, of epochs or steps, belong to train.schedule=step, and it needs them")
+    marks = [mark * (steps if t.milestone_unit == "epochs" else 1) for mark in t.milestones]
+    factor = partial(
+        lr_factor, schedule=t.schedule, warmup=warmup, total=t.epochs * steps, milestones=marks, gamma=t.gamma
+    )
     trainer = Trainer(
         network=cast(nn.Module, torch.compile(network)) if t.compile else network,
         unwrapped=unwrapped,
@@ -183,7 +194,8 @@ def make_dataset(config: Config, training: Sequence[RecordSet], spec: ModelSpec,
     if window > 1 and not spec.state_channels:
         raise ValueError(f"data.window={window} needs a network with memory: set model.lstm_channels")
     affine = random_affine(config.augment)
-    return PoseDataset(records, spec, affine, appearance, seed, window if spec.state_channels else 0)
+    plain_from = config.train.epochs - config.augment.plain_epochs
+    return PoseDataset(records, spec, affine, appearance, seed, window if spec.state_channels else 0, plain_from)
 
 
 def make_finder_dataset(
@@ -197,7 +209,8 @@ def make_finder_dataset(
     a = config.augment
     images = [image for record_set in training for image in labelled_images(record_set)]
     view = RandomView(a.scale, a.stretch, a.shift, a.flip)
-    return FinderDataset(images, spec, view, appearance, config.train.seed, a.mosaic)
+    plain_from = config.train.epochs - a.plain_epochs
+    return FinderDataset(images, spec, view, appearance, config.train.seed, a.mosaic, plain_from)
 
 
 @torch.no_grad()
@@ -238,7 +251,7 @@ def random_affine(a: AugmentConfig) -> RandomAffine:
 def make_spec(m: ModelConfig, skeleton: Skeleton, activation: str, provenance: dict[str, object]) -> ModelSpec:
     network = {
         "trunk": m.trunk, "output_stride": m.output_stride, "multi_grid": list(m.multi_grid),
-        "wasp_channels": m.wasp_channels, "wasp_rates": m.wasp_rates and list(m.wasp_rates),
+        "wasp": m.wasp, "wasp_channels": m.wasp_channels, "wasp_rates": m.wasp_rates and list(m.wasp_rates),
         "wasp_shared": m.wasp_shared, "decoder_channels": m.decoder_channels, "dropout": m.dropout,
         "activation": activation,
     }  # fmt: skip

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
 from unipose.core.files import path_of
 from unipose.core.model_spec import KINDS
+from unipose.modeling.unipose import WATERFALLS
 from unipose.training.loss import LOSSES
 from unipose.training.optim import OPTIMIZERS, SCHEDULES
 from unipose.training.precision import PRECISIONS
@@ -50,12 +51,16 @@ class ModelConfig:
     output_stride: Literal[8, 16, 32] = 16
     multi_grid: tuple[Count, ...] = (1, 2, 4)
     wasp_channels: Count = 256
+    wasp: Literal[tuple(WATERFALLS)] = "code"  # type: ignore[valid-type]
+    """code: as published, a 1x1 convolution and then 3x3 ones; figure: as the paper draws it, 3x3 alone."""
     wasp_rates: tuple[Count, ...] | None = None
-    """Dilations of the waterfall; None: the paper's 18, 12, 6 (doubled at output stride 8)."""
+    """Dilations of the waterfall; None: code 18, 12, 6, figure 6, 12, 18, 24 (doubled at output stride 8)."""
     wasp_shared: bool = True
     decoder_stride: Literal[4, 8] = 4
     decoder_channels: Count = 256
     dropout: Share = 0.5
+    box_maps: bool = False
+    """Five more maps, of the person's box: its centre and corners, of the joints' sigma; `--detector box_maps`."""
     lstm_channels: Natural = 0
     """Of UniPose-LSTM's recurrent state (the paper's convolutions have 128); 0: UniPose, for single frames."""
     lstm_kernel: Count = 11
@@ -101,6 +106,8 @@ class AugmentConfig:
     """Scales the probabilities of colour, blur, noise and compression; 0: none."""
     occlusion: Share = 0.25
     """The probability that patches of the crop are covered."""
+    plain_epochs: Natural = 0
+    """The last epochs, in which appearance and occlusion are left out."""
     stretch: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 1.0
     """Of a finder's views: by at most this factor is width over height changed."""
     mosaic: Share = 0.0
@@ -131,7 +138,11 @@ class TrainConfig:
     """SGD's (Nesterov), or Adam's first beta."""
     weight_decay: Measure = 0.05
     schedule: Literal[tuple(SCHEDULES)] = "cosine"  # type: ignore[valid-type]
-    """After the warm-up; step: a tenth from 70 %, a hundredth from 90 % of the training."""
+    """After the warm-up; flat_cosine: constant for half of the training; step: times `gamma` at each milestone."""
+    milestones: tuple[Positive, ...] = ()
+    """Of schedule step, from the start on, in `milestone_unit`s."""
+    milestone_unit: Literal["epochs", "steps"] = "epochs"
+    gamma: Positive = 0.1
     warmup_epochs: Measure = 0.5
     clip_norm: Positive = 5.0
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.999
@@ -143,6 +154,8 @@ class TrainConfig:
     validate_every: Count = 1
     """Epochs between validations."""
     seed: Natural = 0
+    deterministic: bool = False
+    """The same weights from every run on the same device and versions, at some cost in speed."""
     workers: Natural = 1
     """Loader processes, of each training process."""
     threads: Natural = 0

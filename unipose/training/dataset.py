@@ -21,7 +21,7 @@ from unipose.training.augment import Appearance, RandomAffine
 class Sample(TypedDict):
     """image (H, W, 3) uint8, target (K, h, w), weight (K,) float32, with time T in front for a window; its index.
 
-    Of a finder target and weight are those of `box_loss.box_terms`.
+    Of a finder target and weight are those of `box_loss.box_sums`.
     """
 
     image: Tensor
@@ -42,11 +42,12 @@ class Batch(TypedDict):
 class EpochDataset(torch.utils.data.Dataset[Sample]):
     """Training samples: sample i depends on (seed, epoch, i) alone, whatever the number of workers.
 
-    The epoch lies in shared memory: a loader's processes, which stay for the whole training, see it change.
+    The epoch lies in shared memory: a loader's processes, which stay for the whole training, see it change. From the
+    epoch `plain_from` on images keep the `appearance` that they have.
     """
 
-    def __init__(self, seed: int):
-        self.seed = seed
+    def __init__(self, seed: int, appearance: Appearance | None = None, plain_from: int | None = None):
+        self.seed, self.plain_from, self._appearance = seed, plain_from, appearance
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]
 
     @property
@@ -56,6 +57,11 @@ class EpochDataset(torch.utils.data.Dataset[Sample]):
     @epoch.setter
     def epoch(self, epoch: int) -> None:
         self._epoch.fill_(epoch)
+
+    @property
+    def appearance(self) -> Appearance | None:
+        """What changes images in this epoch."""
+        return self._appearance if self.plain_from is None or self.epoch < self.plain_from else None
 
     def rng(self, index: int) -> np.random.Generator:
         """A sample's source of randomness."""
@@ -81,8 +87,9 @@ class PoseDataset(EpochDataset):
         appearance: Appearance | None = None,
         seed: int = 0,
         window: int = 0,
+        plain_from: int | None = None,
     ):
-        super().__init__(seed)
+        super().__init__(seed, appearance, plain_from)
         self.windows = _windows(records, window) if window else [(record,) for record in records]
         if window and not self.windows:
             raise ValueError(f"no clip has {window} consecutive frames: lower data.window")
@@ -90,7 +97,6 @@ class PoseDataset(EpochDataset):
         self.spec = spec
         self.input_to_heatmap = heatmap.from_input(spec.input_wh, spec.stride)
         self.affine = affine
-        self.appearance = appearance
 
     @property
     def frames(self) -> int:

@@ -63,9 +63,10 @@ class FinderDataset(EpochDataset):
         appearance: Appearance | None = None,
         seed: int = 0,
         mosaic: float = 0.0,
+        plain_from: int | None = None,
     ):
-        super().__init__(seed)
-        self.images, self.spec, self.view, self.appearance, self.mosaic = images, spec, view, appearance, mosaic
+        super().__init__(seed, appearance, plain_from)
+        self.images, self.spec, self.view, self.mosaic = images, spec, view, mosaic
 
     def __len__(self) -> int:
         return len(self.images)

@@ -1,8 +1,9 @@
 """Trainer: the training loop."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import torch
 from torch import Tensor, nn
@@ -29,9 +30,9 @@ class Trainer:
     """A network, what changes its weights, and how. `network` may be compiled or distributed; `unwrapped` is not.
 
     Images are normalised by `mean` and `std` on the device. `precision` is autocast's dtype (float32: none). A step is
-    taken every `accumulate` batches. `joint_weights` (K,) is the weight of each keypoint in the loss (of a finder
-    (1,)). `average`, if any, follows the weights. Losses are read `read_every` batches at once: a GPU that nobody asks
-    need not wait.
+    taken every `accumulate` batches, as of one large batch. `joint_weights` (K,) is the weight of each keypoint in the
+    loss (of a finder (1,)). `average`, if any, follows the weights. Losses are read `read_every` batches at once: a GPU
+    that nobody asks need not wait.
     """
 
     network: nn.Module
@@ -68,27 +69,32 @@ class Trainer:
                 losses.append(loss)
                 on_batch(loss, images)
 
-        for i, batch in enumerate(batches, 1):
-            images = batch["image"].flatten(0, -4).shape[0]
-            self._unread.append((self.forward_backward(batch), batch["index"], images))
-            if i % self.read_every == 0:
-                read()
-            if i % self.accumulate == 0:
-                self.step()
+        remaining, done = iter(batches), 0
+        while len(group := [self._to_device(batch) for batch in islice(remaining, self.accumulate)]) == self.accumulate:
+            counts = self.counts(group)
+            for batch in group:
+                images = batch["image"].flatten(0, -4).shape[0]
+                self._unread.append((self.forward_backward(batch, counts), batch["index"], images))
+                done += 1
+                if done % self.read_every == 0:
+                    read()
+            self.step()
         read()
-        self.optimizer.zero_grad(set_to_none=True)  # of an unfinished accumulation
         return sum(losses) / max(len(losses), 1)
 
-    def forward_backward(self, batch: Batch) -> Tensor:
-        """Add a batch's gradients -> its loss, on the device."""
-        image, target, weight = (self._to_device(part) for part in (batch["image"], batch["target"], batch["weight"]))
-        with torch.autocast(self.device.type, self.precision, enabled=self.precision is not torch.float32):
-            maps = self.network(self.normalise(image))
-        terms = self.loss.terms(maps, target, weight * self.joint_weights)
+    def counts(self, batches: Sequence[Batch]) -> Tensor:
+        """What each of the loss's sums over these batches, on the device, is divided by -> (sums,)."""
+        own = [torch.stack(self.loss.counts(batch["target"], batch["weight"])) for batch in batches]
         # The mean over all processes' keypoints: their gradients are averaged later, so each divides by the mean sum.
-        loss = torch.stack([term / distributed.mean(count).clamp_min(1.0) for term, count in terms]).sum()
-        self.scaler.scale(loss / self.accumulate).backward()  # type: ignore[no-untyped-call]
-        return loss.detach()
+        return distributed.mean(torch.stack(own).sum(dim=0)).clamp_min(1.0)
+
+    def forward_backward(self, batch: Batch, counts: Tensor) -> Tensor:
+        """Add the gradients of a batch, on the device -> its loss: the mean of a step's batches is the step's."""
+        with torch.autocast(self.device.type, self.precision, enabled=self.precision is not torch.float32):
+            maps = self.network(self.normalise(batch["image"]))
+        loss = (torch.stack(self.loss.sums(maps, batch["target"], batch["weight"])) / counts).sum()
+        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        return loss.detach() * self.accumulate
 
     def normalise(self, image: Tensor) -> Tensor:
         """uint8 (..., H, W, 3), as batches have it -> (..., 3, H, W) float32: `core.image.normalise`, on the device."""
@@ -119,5 +125,9 @@ class Trainer:
         if self.average:
             self.average.update(self.unwrapped)
 
-    def _to_device(self, tensor: Tensor) -> Tensor:
-        return tensor.to(self.device, non_blocking=True)
+    def _to_device(self, batch: Batch) -> Batch:
+        """A batch on the device, but for its indices, with the keypoints' weights in its own."""
+        image, target, weight = (
+            part.to(self.device, non_blocking=True) for part in (batch["image"], batch["target"], batch["weight"])
+        )
+        return Batch(image=image, target=target, weight=weight * self.joint_weights, index=batch["index"])

@@ -10,10 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from unipose.training.box_loss import box_terms
-
-Terms = tuple[tuple[Tensor, Tensor], ...]
-"""Sums over the samples of a process, each with what the sum over all processes is divided by, if that is above 1."""
+from unipose.training.box_loss import box_counts, box_sums
 
 
 def mse(maps: Tensor, target: Tensor) -> Tensor:
@@ -45,14 +42,19 @@ def robust(maps: Tensor, target: Tensor) -> Tensor:
     return (1 - torch.exp(-ROBUST * cross_entropy(maps, target))) / ROBUST
 
 
+Sums = tuple[Tensor, ...]
+
+
 @dataclass(frozen=True)
 class Loss:
-    """A loss: terms(maps, target, weight), as batches have the latter two, are added up; for models of a `kind`.
+    """A loss of models of a `kind`: sums(maps, target, weight) over a batch, as it has the latter two.
 
+    Each sum is divided by one of counts(target, weight), both added up over all samples of a step; then they are added.
     `activation`: the row of `modeling.unipose.ACTIVATIONS` that turns raw maps trained with it into deployed ones.
     """
 
-    terms: Callable[[Tensor, Tensor, Tensor], Terms]
+    sums: Callable[[Tensor, Tensor, Tensor], Sums]
+    counts: Callable[[Tensor, Tensor], Sums]
     activation: str
     kind: str = "pose"
 
@@ -60,15 +62,15 @@ class Loss:
 def of_keypoints(function: Callable[[Tensor, Tensor], Tensor], activation: str) -> Loss:
     """The weighted mean of a function (..., K, h, w) twice -> (..., K)."""
 
-    def terms(maps: Tensor, target: Tensor, weight: Tensor) -> Terms:
-        return (((function(maps, target) * weight).sum(), weight.sum()),)
+    def sums(maps: Tensor, target: Tensor, weight: Tensor) -> Sums:
+        return ((function(maps, target) * weight).sum(),)
 
-    return Loss(terms, activation)
+    return Loss(sums, lambda target, weight: (weight.sum(),), activation)
 
 
 LOSSES: dict[str, Loss] = {
     "cross_entropy": of_keypoints(cross_entropy, "softmax"),
     "robust": of_keypoints(robust, "softmax"),
     "mse": of_keypoints(mse, "none"),
-    "boxes": Loss(box_terms, "none", "finder"),
+    "boxes": Loss(box_sums, box_counts, "none", "finder"),
 }

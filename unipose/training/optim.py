@@ -1,8 +1,9 @@
 """Optimisers, learning-rate schedules and the moving average of the weights."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -22,24 +23,44 @@ OPTIMIZERS: dict[str, Callable[[Groups, float, float, bool], Optimizer]] = {
 """From parameter groups, learning rate, momentum, and whether one kernel takes the whole step."""
 
 
-def cosine(done: float) -> float:
+@dataclass(frozen=True)
+class Moment:
+    """A step of a training after its warm-up: how much of it is `done`, 0 to 1, and how many milestones are behind."""
+
+    done: float
+    milestones: int
+    gamma: float
+
+
+def cosine(moment: Moment) -> float:
     """Half a cosine from 1 down to 1 %."""
-    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done))
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * moment.done))
 
 
-def step(done: float) -> float:
-    """A tenth from 70 % of the training, a hundredth from 90 %."""
-    return 0.1 ** sum(done >= mark for mark in (0.7, 0.9))
+def flat_cosine(moment: Moment) -> float:
+    """1 for the first half, then half a cosine down to 1 %."""
+    return cosine(replace(moment, done=max(0.0, 2 * moment.done - 1)))
 
 
-SCHEDULES: dict[str, Callable[[float], float]] = {"cosine": cosine, "step": step, "constant": lambda done: 1.0}
+SCHEDULES: dict[str, Callable[[Moment], float]] = {
+    "cosine": cosine,
+    "flat_cosine": flat_cosine,
+    "step": lambda moment: moment.gamma**moment.milestones,
+    "constant": lambda moment: 1.0,
+}
 
 
-def lr_factor(step: int, schedule: str, warmup: int, total: int) -> float:
-    """What the learning rate is multiplied by at a step: a linear warm-up, then a row of `SCHEDULES` up to `total`."""
+def lr_factor(
+    step: int, schedule: str, warmup: int, total: int, milestones: Sequence[float] = (), gamma: float = 0.1
+) -> float:
+    """What the learning rate is multiplied by at a step: a linear warm-up, then a row of `SCHEDULES` up to `total`.
+
+    All are counted in steps; `gamma`: by what "step" multiplies it at each of its `milestones`.
+    """
     if step < warmup:
         return (step + 1) / warmup
-    return SCHEDULES[schedule](min(1.0, (step - warmup) / max(1, total - warmup)))
+    done = min(1.0, (step - warmup) / max(1, total - warmup))
+    return SCHEDULES[schedule](Moment(done, sum(step >= mark for mark in milestones), gamma))
 
 
 def parameter_groups(network: nn.Module, weight_decay: float) -> Groups:

@@ -1,4 +1,4 @@
-"""RunLog: what a run's folder shows of the training: log.jsonl, curves.png, TensorBoard, predictions.jpg."""
+"""RunLog: what a run's folder shows of a training: its environment, log.jsonl, curves, TensorBoard, predictions.jpg."""
 
 import json
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from unipose.core.files import write_atomically
 from unipose.core.image import encode_image, read_image
 from unipose.core.pose import Pose
 from unipose.core.signature import signed
-from unipose.core.types import RGB
+from unipose.core.types import RGB, Json
 from unipose.datasets.records import RecordSet
 
 LogLine = dict[str, Any]
@@ -54,6 +54,13 @@ class RunLog:
             for name in ("loss", "lr", "validation", "images_per_s"):
                 if name in lines[-1]:
                     board.add_scalar(name, lines[-1][name], lines[-1]["epoch"])
+
+    def write_environment(self, epoch: int, environment: Json) -> None:
+        """environment.json: a list of what the training ran on, from each `epoch` on at which it was started."""
+        path = self.folder / "environment.json"
+        before = json.loads(path.read_text(encoding="utf-8")) if epoch > 1 and path.exists() else []
+        starts = [start for start in before if start["epoch"] < epoch] + [{"epoch": epoch, **environment}]
+        write_atomically(path, (json.dumps(starts, indent=1) + "\n").encode())
 
     def write_predictions(self, pictures: Sequence[RGB]) -> None:
         """predictions.jpg: pictures of the validation set, in a grid."""

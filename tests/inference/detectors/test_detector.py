@@ -16,23 +16,24 @@ LEFT, RIGHT = [8, 5, 300, 196], [50, 20, 290, 220]
 def test_the_whole_image_is_one_box_to_be_refined():
     boxes = WholeImage().detect(np.zeros((30, 50, 3), np.uint8)).boxes_xyxy
     assert boxes.tolist() == [[0, 0, 50, 30]]
-    assert WholeImage().needs_refinement
+    assert WholeImage().refinement == "keypoints"
     assert open_detector("whole") == WholeImage()
 
 
 def test_every_row_opens(tmp_path):
     weights = {"onnx": red_finder(tmp_path / "a.onnx", "yolox")}
-    assert list(DETECTORS) == ["finder", "whole", "torchvision", "onnx"] and WEIGHTS.keys() < DETECTORS.keys()
-    for name in ("whole", "onnx"):  # the others have tests of their own
+    assert list(DETECTORS) == ["finder", "whole", "box_maps", "torchvision", "onnx"]
+    assert WEIGHTS.keys() < DETECTORS.keys()
+    for name in ("whole", "box_maps", "onnx"):  # the others have tests of their own
         detector = open_detector(name, weights.get(name), threshold=0.4, device="cpu", threads=1)
-        assert detector.needs_refinement == (name == "whole")
+        assert detector.refinement == {"whole": "keypoints", "box_maps": "box_maps"}.get(name, "none")
         assert detector.detect(np.full((20, 30, 3), 255, np.uint8)).boxes_xyxy.tolist() == [[0, 0, 30, 20]]
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"name": "yolo"}, "no detector 'yolo'; choose one of finder, whole, torchvision, onnx"),
+        ({"name": "yolo"}, "no detector 'yolo'; choose one of finder, whole, box_maps, torchvision, onnx"),
         ({"name": "onnx"}, "'onnx' needs weights: --detector-weights is an ONNX file of YOLOX or RT-DETR"),
         ({"name": "torchvision", "weights": ""}, "'torchvision' needs weights: --detector-weights is .*NAME:FILE"),
         ({"name": "whole", "weights": "a.onnx"}, r"'whole' has no weights; leave --detector-weights a\.onnx out"),

@@ -24,7 +24,7 @@ def test_what_is_red_is_found_where_it_is(tmp_path, layout):
     detector = OnnxDetector(red_finder(tmp_path / "a.onnx", layout))
     [box] = detector.detect(red_image(BOX)).boxes_xyxy
     assert box == pytest.approx(BOX, abs=1e-3)
-    assert not detector.needs_refinement
+    assert detector.refinement == "none"
 
 
 @pytest.mark.parametrize("layout", INPUTS)

@@ -59,7 +59,7 @@ def test_persons_are_those_of_the_library(network, file, threshold):
     detector = TorchvisionDetector(f"{SSDLITE}:{file}", threshold)
     found = detector.detect(IMAGE).boxes_xyxy
     assert found == pytest.approx(expected, abs=1e-3) and found.dtype == np.float64
-    assert not detector.needs_refinement
+    assert detector.refinement == "none"
     assert (found[:, :2] >= 0).all() and found[:, 2].max() <= 230 and found[:, 3].max() <= 150
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -18,10 +19,13 @@ from unipose.inference.detectors.torchvision_detector import TorchvisionDetector
 
 
 class Detector(Protocol):
-    """`needs_refinement`: its boxes are too loose for a pose, and are to be replaced by those around the keypoints."""
+    """`refinement`: by what its boxes are to be replaced after a first look, where they are too loose for a pose.
+
+    "keypoints": the box around these; "box_maps": the one that the model's own say; or "none".
+    """
 
     @property
-    def needs_refinement(self) -> bool: ...
+    def refinement(self) -> str: ...
 
     def detect(self, image: RGB) -> Detections:
         """Upright image (H, W, 3) -> the people in it; their boxes are within the image, and none is empty.
@@ -35,7 +39,7 @@ class Detector(Protocol):
 class WholeImage:
     """Takes every image to show one person: its box is the whole image."""
 
-    needs_refinement: bool = True
+    refinement: str = "keypoints"
 
     def detect(self, image: Image) -> Detections:
         height, width = to_rgb(image).shape[:2]
@@ -45,6 +49,7 @@ class WholeImage:
 DETECTORS: dict[str, Callable[..., Detector]] = {
     "finder": open_finder,
     "whole": WholeImage,
+    "box_maps": partial(WholeImage, "box_maps"),
     "torchvision": TorchvisionDetector,
     "onnx": OnnxDetector,
 }

@@ -21,7 +21,7 @@ class Finder:
     `threshold`: the lowest score of a detection. Raises ValueError for a runtime whose model is no finder.
     """
 
-    needs_refinement = False
+    refinement = "none"
 
     def __init__(self, runtime: Runtime, threshold: float = 0.1):
         self.runtime, self.spec, self.threshold = runtime, runtime.spec, threshold

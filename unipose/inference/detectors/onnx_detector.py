@@ -19,7 +19,7 @@ SIDE = 640  # of the input, where the file leaves it open: the size that YOLOX a
 class OnnxDetector:
     """The file's format, a row of `FORMATS`, is recognised by its inputs, outputs and operators."""
 
-    needs_refinement = False
+    refinement = "none"
 
     def __init__(self, weights: str | Path, threshold: float = 0.5, device: str = "cpu", threads: int = 0):
         """`threads`: inside one run; 0 means one per core. The model runs once here, to check its outputs' shapes.

@@ -17,7 +17,7 @@ PERSON = 1  # of torchvision's COCO categories, where 0 is the background
 class TorchvisionDetector:
     """Any model of torchvision.models.detection, which resizes, normalises and suppresses duplicates itself."""
 
-    needs_refinement = False
+    refinement = "none"
 
     def __init__(self, weights: str, threshold: float = 0.5, device: str = "cpu", threads: int = 0):
         """`weights`: a builder's name, whose published weights are downloaded and their hash checked, or BUILDER:FILE
