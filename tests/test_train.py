@@ -41,7 +41,7 @@ def test_a_run_leaves_everything_and_resumes(sample, tmp_path, capsys):
     _, spec = load_model(straight / "best.safetensors")
     assert spec.provenance["data"][0]["people"] == 32 and spec.provenance["seed"] == 0
     assert not list(straight.glob("*.part"))
-    [start] = json.loads((straight / "environment.json").read_text())
+    [start] = map(json.loads, (straight / "environment.jsonl").read_text().splitlines())
     assert (start["epoch"], start["torch"], len(start["commit"] or "")) in [(1, torch.__version__, n) for n in (0, 40)]
 
     assert main(arguments(sample, straight)) == 2

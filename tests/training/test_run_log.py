@@ -32,18 +32,18 @@ def test_a_log_that_is_written_anew_has_every_epoch_once(tmp_path):
     assert [(e.step, e.value) for e in board.Scalars("validation")] == [(1, 20.5)]
 
 
-def test_tensorboard_spells_the_folders_name_or_it_is_refused(tmp_path):
-    require_spelling(tmp_path / "L\u00e4ufe")
-    with pytest.raises(ValueError, match=r"in this locale TensorBoard writes to folders of ASCII names alone"):
-        require_spelling(tmp_path / "L\udcc3\udca4ufe")  # as Python has it in an ASCII locale
-
-
 def test_each_start_of_a_training_says_what_it_ran_on(tmp_path):
     log = RunLog(tmp_path)
     for epoch, device in ((1, "a"), (4, "b"), (4, "c"), (7, "a")):  # the second was interrupted in its first epoch
         log.write_environment(epoch, {"device": device})
-    starts = json.loads((tmp_path / "environment.json").read_text())
+    starts = [json.loads(line) for line in (tmp_path / "environment.jsonl").read_text().splitlines()]
     assert [(start["epoch"], start["device"]) for start in starts] == [(1, "a"), (4, "c"), (7, "a")]
+
+
+def test_tensorboard_spells_the_folders_name_or_it_is_refused(tmp_path):
+    require_spelling(tmp_path / "L\u00e4ufe")
+    with pytest.raises(ValueError, match=r"in this locale TensorBoard writes to folders of ASCII names alone"):
+        require_spelling(tmp_path / "L\udcc3\udca4ufe")  # as Python has it in an ASCII locale
 
 
 def test_curves_name_their_metric():

@@ -31,14 +31,14 @@ from unipose.training.run_log import KIND, LogLine, RunLog, box_pictures, pose_p
 
 def files(folder: Path) -> list[Path]:
     """What a run writes in its folder, apart from tensorboard/, which only grows."""
-    logs = ("config.yaml", "environment.json", "log.jsonl", "curves.png", "predictions.jpg")
+    logs = ("config.yaml", "environment.jsonl", "log.jsonl", "curves.png", "predictions.jpg")
     return [folder / name for name in (*logs, "last.safetensors", "best.safetensors", "last.pt")]
 
 
 def is_file_of_run(path: Path) -> bool:
     """Whether a file was written by a run; of last.pt, which says that there is one, it is not known."""
-    if path.suffix in (".json", ".jsonl"):
-        return b'"epoch": ' in path.read_bytes()[:20]
+    if path.suffix == ".jsonl":
+        return path.read_bytes().startswith(b'{"epoch": ')
     return is_model_file(path) or is_signed(path, KIND)
 
 

@@ -56,11 +56,12 @@ class RunLog:
                     board.add_scalar(name, lines[-1][name], lines[-1]["epoch"])
 
     def write_environment(self, epoch: int, environment: Json) -> None:
-        """environment.json: a list of what the training ran on, from each `epoch` on at which it was started."""
-        path = self.folder / "environment.json"
-        before = json.loads(path.read_text(encoding="utf-8")) if epoch > 1 and path.exists() else []
-        starts = [start for start in before if start["epoch"] < epoch] + [{"epoch": epoch, **environment}]
-        write_atomically(path, (json.dumps(starts, indent=1) + "\n").encode())
+        """environment.jsonl: what the training ran on, from each `epoch` on at which it was started."""
+        path = self.folder / "environment.jsonl"
+        before = path.read_text(encoding="utf-8").splitlines() if epoch > 1 and path.exists() else []
+        lines = [line for line in before if json.loads(line)["epoch"] < epoch]
+        lines.append(json.dumps({"epoch": epoch, **environment}))
+        write_atomically(path, "".join(f"{line}\n" for line in lines).encode())
 
     def write_predictions(self, pictures: Sequence[RGB]) -> None:
         """predictions.jpg: pictures of the validation set, in a grid."""
