@@ -5,7 +5,15 @@ import pytest
 from tests.support.small_training import arguments
 from unipose.train import main
 
-RUN_FILES = ("config.yaml", "log.jsonl", "curves.png", "predictions.jpg", "last.safetensors", "best.safetensors")
+RUN_FILES = (
+    "config.yaml",
+    "environment.jsonl",
+    "log.jsonl",
+    "curves.png",
+    "predictions.jpg",
+    "last.safetensors",
+    "best.safetensors",
+)
 
 
 @pytest.mark.parametrize("name", RUN_FILES)
@@ -17,6 +25,9 @@ def test_a_run_replaces_no_file_of_somebody_elses(sample, tmp_path, capsys, name
     error = capsys.readouterr().err
     assert f"{name} exists, and UniPose did not make it" in error and error.count("\n") == 1
     assert [path.name for path in run.iterdir()] == [name] and (run / name).read_text() == "model: {}\n"
+    if name == "environment.jsonl":  # which is otherwise added to
+        assert main([*arguments(sample, run, "train.epochs=1"), "--force"]) == 0
+        assert len((run / name).read_text().splitlines()) == 1
 
 
 def test_a_run_does_not_replace_what_it_starts_from(sample, tmp_path, capsys):

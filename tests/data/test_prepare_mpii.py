@@ -62,7 +62,7 @@ def test_head_sizes_come_from_head_boxes_where_given(tmp_path):
 
 
 def test_a_head_that_is_not_labelled_has_no_size(tmp_path, capsys):
-    vis = [1] * 16
+    vis = person()["joints_vis"]
     vis[9] = 0
     assert main([str(mpii(tmp_path / "mpii.zip", [person(joints_vis=vis)])), "--out", str(tmp_path)]) == 0
     assert "1 images, 1 persons, 1 without head size" in capsys.readouterr().out

@@ -50,6 +50,11 @@ FAULTS = {  # of the first annotation
     "an endless box": (first(bbox=[10, 20, INF, 40]), WHO + "bbox must be 4 finite numbers"),
     "a box of shares": (first(bbox=[0.2, 0.25, 0.4, 0.5]), WHO + "bbox .* is no larger than a pixel; pixels are right"),
     "keypoints of shares": (first(keypoints=[0.2, 0.25, 2, 0.7, 0.3, 2] + [0, 0, 0] * 15), WHO + "keypoints lie"),
+    "missing keypoints marked as visible": (
+        first(keypoints=[20, 30, 2] * 15 + [0, 0, 2] * 2),
+        WHO + "has several labelled keypoints at 0, 0; the v of missing ones is 0",
+    ),
+    "missing keypoints at -1": (first(keypoints=[20, 30, 2] * 15 + [-1, -1, 1] * 2), WHO + "has several labelled key"),
     "a box of dust": (first(bbox=[20, 30, 1e-9, 1e-9]), WHO + "bbox .* is no larger than a pixel"),
     "keypoints elsewhere": (first(keypoints=[70, 30, 2, 75, 40, 2] + [0] * 45, bbox=None), WHO + "keypoints lie out"),
     "a box elsewhere": (first(bbox=[70, 20, 30, 40]), WHO + "bbox .* lies outside its image of 64 x 80"),

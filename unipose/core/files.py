@@ -40,6 +40,8 @@ def parse_json(data: bytes, name: str) -> Any:
     except RecursionError as error:
         raise ValueError(f"{name} is not JSON of labels: it is nested too deeply") from error
     except ValueError as error:
+        if not plain.lstrip().startswith((b"{", b"[")):
+            raise ValueError(f"{name} is not JSON, as labels and detections are (data/README.md)") from error
         raise ValueError(f"{name} is not whole JSON ({error})") from error
 
 

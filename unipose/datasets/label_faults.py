@@ -56,7 +56,10 @@ def wrong_places(keypoints: Float64, boxes_xywh: Float64, sizes_wh: Float64) -> 
     without labelled keypoints, or has an area.
     """
     anybody, low, high = _extent(keypoints)
-    several = (keypoints[..., 2] > 0).sum(axis=1) > 1
+    labelled = keypoints[..., 2] > 0
+    missing = labelled & (keypoints[..., :2] <= 0).all(axis=2)  # one may be there, not several
+    yield missing.sum(axis=1) > 1, "has several labelled keypoints at 0, 0; the v of missing ones is 0"
+    several = labelled.sum(axis=1) > 1
     yield several & (low >= 0).all(axis=1) & (high <= 1).all(axis=1), "keypoints lie within one pixel" + _SHARES
     solid = (boxes_xywh[:, 2:] > 0).all(axis=1)
     with np.errstate(over="ignore"):
@@ -67,9 +70,9 @@ def wrong_places(keypoints: Float64, boxes_xywh: Float64, sizes_wh: Float64) -> 
     outside = (end <= 0).any(axis=1) | (start >= sizes_wh).any(axis=1)
     yield solid & outside, "bbox {box} lies outside its image of {size}"
     far = np.abs(keypoints[..., :2]).max(axis=2) > FAR * sizes_wh.max(axis=1)[:, None]
-    yield (far & (keypoints[..., 2] > 0)).any(axis=1), "has a keypoint far outside its image of {size}"
+    yield (far & labelled).any(axis=1), "has a keypoint far outside its image of {size}"
     inside = (keypoints[..., :2] >= start[:, None]) & (keypoints[..., :2] <= end[:, None])
-    apart = anybody & ~(inside.all(axis=2) & (keypoints[..., 2] > 0)).any(axis=1)
+    apart = anybody & ~(inside.all(axis=2) & labelled).any(axis=1)
     if 2 * apart.sum() > anybody.sum():
         yield apart, "bbox {box} holds none of its keypoints, and so do most; both are in pixels of the image"
     # Some boxes leave their images far, and all would fit theirs and hold their keypoints if they were two corners.

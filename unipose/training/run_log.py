@@ -63,7 +63,7 @@ class RunLog:
     def write_environment(self, epoch: int, environment: Json) -> None:
         """environment.jsonl: what the training ran on, from each `epoch` on at which it was started."""
         path = self.folder / "environment.jsonl"
-        before = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        before = path.read_text(encoding="utf-8").splitlines() if epoch > 1 and path.exists() else []
         lines = [line for line in before if json.loads(line)["epoch"] < epoch]
         lines.append(json.dumps({"epoch": epoch, **environment}))
         write_atomically(path, "".join(f"{line}\n" for line in lines).encode())
