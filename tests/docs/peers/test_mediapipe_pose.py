@@ -75,18 +75,18 @@ def test_the_rows_are_those_of_evaluate(sets):
     )
     model = named_model("int8")
     per_keypoint = [
-        evaluate(model, lsp.path, EvaluationOptions(boxes=boxes)).report["per_keypoint"]
+        evaluate(model, lsp, EvaluationOptions(boxes=boxes)).report["per_keypoint"]
         for boxes in ("truth", "detector")
     ]
     for where, shares in zip(("annotated boxes", "the photograph alone"), per_keypoint, strict=True):
         mean = np.mean([shares[name] for name in BODY])  # every joint is labelled in every figure
         assert table[f"LSP, {where}, 12 joints, PCK@0.2"][0] == f"{mean:.1f}"
     assert table["COCO, true boxes: of 6, in which a pose is found"] == ["6", "6"]
-    numbers = evaluate(model, coco.path).report["coco"]
+    numbers = evaluate(model, coco).report["coco"]
     ap, ap12 = (table[f"COCO, true boxes, {count} joints, OKS AP / AP50 / AP75"] for count in (17, 12))
     assert ap[0] == " / ".join(f"{numbers[key]:.1f}" for key in ("AP", "AP50", "AP75"))
     assert float(ap12[0].split()[0]) > float(ap[0].split()[0])  # the made-up nose, which is wrong, is left out
-    covered = evaluate(model, coco.path, EvaluationOptions(boxes="detector")).report["covered"]
+    covered = evaluate(model, coco, EvaluationOptions(boxes="detector")).report["covered"]
     threshold = unipose.load("int8").spec.person_score.threshold
     [shown] = [row for row in covered if row["threshold"] == threshold]
     [people] = [cells for name, cells in table.items() if "right pose" in name]
