@@ -1,6 +1,7 @@
 from fractions import Fraction
 from math import inf, nan
 
+import numpy as np
 import pytest
 
 from unipose.core.ranges import within
@@ -36,3 +37,14 @@ def test_inside(value, range_):
 def test_outside(value, range_, message):
     with pytest.raises(ValueError, match=f"^{message}$"):
         within("--it", value, *range_)
+
+
+@pytest.mark.parametrize("value", [1.5, inf, nan, "3", [3], 3j])
+def test_what_is_no_whole_number(value):
+    with pytest.raises(ValueError, match=r"^it is a whole number from 1 up, got "):
+        within("it", value, 1, whole=True)
+
+
+@pytest.mark.parametrize("value", [3, 3.0, np.int64(3), np.float32(3), True])
+def test_whole_numbers(value):
+    within("it", value, 1, whole=True)

@@ -174,7 +174,7 @@ def test_a_box_that_cannot_be_a_persons_is_refused(ramp_reader, what, box):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"max_batch": 0}, "max_batch is a number from 1 up, got 0"),
+        ({"max_batch": 0}, "max_batch is a whole number from 1 up, got 0"),
         ({"min_score": 50}, "min_score, of a person, is a number from 0 to 1, got 50"),
         ({"min_score": float("nan")}, "min_score, of a person, is a number from 0 to 1, got nan"),
         ({"decoder": "x"}, "no decoder 'x'; choose one of"),
@@ -188,7 +188,7 @@ def test_a_predictor_that_cannot_be(ramp_reader, values, message):
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"max_people": -1}, "max_people is a number from 0 up, got -1"),  # which was all but the last
+        ({"max_people": -1}, "max_people is a whole number from 0 up, got -1"),  # which was all but the last
         (
             {"min_score": float("nan")},
             "min_score, of a person, is a number from 0 to 1, got nan",

@@ -114,7 +114,7 @@ def test_an_unknown_device_is_refused(files):
 @pytest.mark.parametrize("engine", [*ALONE])
 @pytest.mark.parametrize("threads", [-1, float("nan")])
 def test_a_number_of_threads_that_cannot_be(files, engine, threads):
-    with pytest.raises(ValueError, match="threads is a number from 0 up, got"):
+    with pytest.raises(ValueError, match="threads is a whole number from 0 up, got"):
         open_runtime(files[0] / f"small{'.safetensors' if engine == 'torch' else '.onnx'}", engine, threads=threads)
 
 

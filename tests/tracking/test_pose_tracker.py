@@ -112,7 +112,7 @@ def test_smoothing_is_each_persons_own():
 
 
 def test_detections_are_in_every_nth_frame():
-    with pytest.raises(ValueError, match="detect_every is a number from 1 up, got 0"):
+    with pytest.raises(ValueError, match="detect_every is a whole number from 1 up, got 0"):
         PoseTracker(Stage(lambda i: []), smoothing=None, detect_every=0)
 
 

@@ -56,7 +56,7 @@ class Predictor:
         `min_score`: the lowest person score of people whom the detector found, by default the model's own threshold.
         Raises ValueError for a runtime whose model finds no poses, and for values that cannot be.
         """
-        within("max_batch", max_batch, 1)
+        within("max_batch", max_batch, 1, whole=True)
         within("min_score, of a person,", min_score, 0, 1)
         choose(heatmap.DECODERS, decoder, "decoder")
         if runtime.spec.kind != "pose":
@@ -168,7 +168,7 @@ class Predictor:
 
         Boxes of a detector that needs refinement are replaced by those that a first look at them says.
         """
-        within("max_people", max_people, 0)
+        within("max_people", max_people, 0, whole=True)
         within("min_score, of a person,", min_score, 0, 1)
         if boxes is not None:
             return (yield from self._estimate(image, np.asarray(boxes, np.float64).reshape(-1, 4), self.spec.margin))

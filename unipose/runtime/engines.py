@@ -250,7 +250,7 @@ def open_runtime(
     if _READS.get(engine, path.suffix) != path.suffix:
         raise ValueError(f"{engine} reads {_READS[engine]} files, not {path.name}; `unipose export` converts")
     choose(PRECISIONS, precision, "precision")
-    within("threads", threads, 0)
+    within("threads", threads, 0, whole=True)
     runtimes = [ENGINES[engine](path, name, threads, precision) for name in device.split(",")]
     return DeviceCopies(runtimes) if len(runtimes) > 1 else runtimes[0]
 

@@ -42,8 +42,8 @@ class PoseTracker:
         predictor's, its model's or MIN_SCORE; `memory`: seconds out of sight after which an id is forgotten. Raises
         ValueError for values that cannot be, and for a recurrent model with flip test.
         """
-        within("detect_every", detect_every, 1)
-        within("max_people", max_people, 1)
+        within("detect_every", detect_every, 1, whole=True)
+        within("max_people", max_people, 1, whole=True)
         within("min_score, of a person,", min_score, 0, 1)
         within("memory", memory, 0)
         if min_score is None:

@@ -75,8 +75,7 @@ def test_the_rows_are_those_of_evaluate(sets):
     )
     model = named_model("int8")
     per_keypoint = [
-        evaluate(model, lsp, EvaluationOptions(boxes=boxes)).report["per_keypoint"]
-        for boxes in ("truth", "detector")
+        evaluate(model, lsp, EvaluationOptions(boxes=boxes)).report["per_keypoint"] for boxes in ("truth", "detector")
     ]
     for where, shares in zip(("annotated boxes", "the photograph alone"), per_keypoint, strict=True):
         mean = np.mean([shares[name] for name in BODY])  # every joint is labelled in every figure
