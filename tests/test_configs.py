@@ -18,7 +18,7 @@ def drawn(tmp_path_factory):
     """Training and test file of images and of clips."""
     folder = tmp_path_factory.mktemp("drawn")
     return {
-        "image": draw_sample(folder / "images", count=10, seed=1, figures=(1,)),
+        "image": draw_sample(folder / "images", count=5, seed=1, figures=(1,)),
         "clips": draw_clips(folder / "clips", count=5, frames=5, seed=1),
     }
 
