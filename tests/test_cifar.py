@@ -40,6 +40,14 @@ def test_a_table_and_nothing_is_trained_twice(small, tmp_path, capsys):
     assert len(list(tmp_path.glob("runs/*/log.jsonl"))) == 4
 
 
+def test_a_foreign_table_is_not_replaced(small, tmp_path, capsys):
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "table.md").write_text("# Mine\n")
+    assert main([*small, "--seeds", "1"]) == 2
+    assert "table.md exists, and UniPose did not make it" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["table.md"]
+
+
 def test_what_was_compared_before_an_interruption_is_in_the_table(small, tmp_path, monkeypatch):
     second = run_folder(tmp_path / "runs", "B, plain", 0)
     second.parent.mkdir()

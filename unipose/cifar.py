@@ -12,20 +12,20 @@ from rich.console import Console
 from unipose.cli import exit_status
 from unipose.core.arguments import Parser
 from unipose.core.choice import choose
-from unipose.core.files import write_atomically
+from unipose.core.files import refuse_overwrite, write_atomically
 from unipose.core.ranges import within
 from unipose.modeling.classifier import Classifier
 from unipose.modeling.flops import count_macs, count_parameters
 from unipose.modeling.trunk import ZOO
-from unipose.pipelines.options import read_options
+from unipose.pipelines.options import add_force, read_options
 from unipose.runtime.torch_device import torch_device
 from unipose.training.class_images import SmallImages, read_small
 from unipose.training.classifier_run import RECIPES, ClassifierSettings, open_run
 from unipose.training.config import read_yaml
 from unipose.training.run_log import LogLine
-from unipose.training.variants import SCORE, markdown, run_folder, score_cells
+from unipose.training.variants import SCORE, TABLE, VARIANT, is_table, markdown, run_folder, score_cells
 
-COLUMNS = ("variant", *SCORE, "published", "parameters M", "GMAC")
+COLUMNS = (VARIANT, *SCORE, "published", "parameters M", "GMAC")
 
 
 @dataclass(frozen=True)
@@ -80,10 +80,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--images", type=int, help="to train on (default: all)")
     parser.add_argument("--threads", type=int, default=defaults.threads, help="on a CPU; 0: one per core")
     parser.add_argument("--device", default=defaults.device)
+    add_force(parser)
     arguments = parser.parse_intermixed_args(argv)
 
     def run() -> None:
         options = read_options(CifarOptions, arguments)
+        refuse_overwrite([options.run / TABLE], [arguments.variants], is_table, arguments.force)
         variants, data = read_variants(arguments.variants), read_small(arguments.data)
         print(compare(variants, *data, options, Console(stderr=True)), end="")
 
@@ -130,7 +132,7 @@ def compare(
                 )
             last[name].append(run.lines[-1])
             table = table_of({name: variants[name] for name in variants if last[name]}, last, train)
-            write_atomically(o.run / "table.md", table.encode())
+            write_atomically(o.run / TABLE, table.encode())
     return table
 
 

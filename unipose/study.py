@@ -23,10 +23,9 @@ from unipose.training import distributed
 from unipose.training.build import build_run, configure, read_data
 from unipose.training.config import Config, read_yaml
 from unipose.training.run_log import LogLine, RunLog
-from unipose.training.variants import SCORE, markdown, run_folder, score_cells
+from unipose.training.variants import SCORE, TABLE, VARIANT, is_table, markdown, run_folder, score_cells
 
-COLUMNS = ("variant", *SCORE, "parameters M", "GMAC", "training images/s")
-TABLE = "table.md"
+COLUMNS = (VARIANT, *SCORE, "parameters M", "GMAC", "training images/s")
 BATCHES = 12  # in each round of timing the variants' training steps
 Variants = dict[str, list[str]]
 
@@ -83,11 +82,6 @@ def study(variants: Variants, arguments: list[str], seeds: int, processes: int =
     table = _table(lines, {name: _size(configs[name, 0].train.run) for name in variants}, speeds)
     write_atomically(root / TABLE, table.encode())
     return table
-
-
-def is_table(path: Path) -> bool:
-    """Whether a file is an earlier study's table."""
-    return path.read_bytes().startswith(f"| {COLUMNS[0]} | ".encode())
 
 
 def _train(config: Config, arguments: list[str]) -> None:

@@ -94,6 +94,11 @@ def pose_oks(a: Pose, b: Pose, skeleton: Skeleton) -> float:
     both = a.confident & b.confident
     if not both.any():
         return 0.0
-    area = np.array([np.mean([np.prod(pose.body_box[2:] - pose.body_box[:2]) for pose in (a, b)])])
+    area = np.mean([np.prod(pose.body_box[2:] - pose.body_box[:2]) for pose in (a, b)])
+    return pair_oks(a, b, both, float(area), skeleton)
+
+
+def pair_oks(a: Pose, b: Pose, counted: Bool, area: float, skeleton: Skeleton) -> float:
+    """The OKS of two poses over the keypoints `counted` (K,), for a person of this area in square pixels."""
     xy = [np.asarray(pose.xy_image, np.float64)[None] for pose in (a, b)]
-    return float(oks(xy[0], xy[1], both[None], area, skeleton)[0])
+    return float(oks(xy[0], xy[1], counted[None], np.array([area]), skeleton)[0])

@@ -12,7 +12,7 @@ import numpy as np
 
 from unipose.core.geometry import Affine
 from unipose.core.image import read_image
-from unipose.core.metrics import oks
+from unipose.core.metrics import pair_oks
 from unipose.core.model_spec import ModelSpec
 from unipose.core.pose import Pose
 from unipose.core.skeleton import Skeleton
@@ -171,7 +171,8 @@ def predict_detections(
     keypoints = shared_keypoints(predictor.spec, record_set)
     detected = read_detections(path, record_set)
     queries = [ImageQuery(record_set.images[key], people.boxes_xyxy) for key, people in detected.items()]
-    results = []
+    results: list[Json] = []
+    likeness = partial(crop_oks, spec=predictor.spec, skeleton=record_set.skeleton)
     for (key, people), poses in zip(detected.items(), predict_queries(predictor, queries, progress), strict=True):
         assert people.scores is not None
         found = [
@@ -179,10 +180,7 @@ def predict_detections(
             for pose, score in zip(poses, people.scores, strict=True)
         ]
         best_first = sorted(found, key=lambda pose: -pose.person_score)
-        kept = without_duplicates(
-            best_first, partial(crop_oks, spec=predictor.spec, skeleton=record_set.skeleton), SAME
-        )
-        results += [pose.to_coco(key) for pose in kept]
+        results += [pose.to_coco(key) for pose in without_duplicates(best_first, likeness, SAME)]
     return results
 
 
@@ -195,8 +193,7 @@ def crop_oks(a: Pose, b: Pose, spec: ModelSpec, skeleton: Skeleton) -> float:
     """The OKS of two poses over all keypoints; their size is the mean area of the crops that the model saw."""
     to_inputs = [Affine.fit(pose.box_xyxy, spec.input_wh, spec.margin).matrix[:, :2] for pose in (a, b)]
     areas = [np.prod(spec.input_wh) / np.linalg.det(matrix) for matrix in to_inputs]
-    xy = [np.asarray(pose.xy_image, np.float64)[None] for pose in (a, b)]
-    return float(oks(xy[0], xy[1], np.ones(xy[0].shape[:2], bool), np.mean(areas, keepdims=True), skeleton)[0])
+    return pair_oks(a, b, np.ones(len(a.score), bool), float(np.mean(areas)), skeleton)
 
 
 def shared_keypoints(spec: ModelSpec, record_set: RecordSet) -> list[int]:

@@ -7,6 +7,8 @@ from statistics import mean, stdev
 
 from unipose.training.run_log import LogLine
 
+TABLE = "table.md"
+VARIANT = "variant"  # the first column of every table
 SCORE = ("{metric}, mean", "standard deviation", "runs")  # what the cells of `score_cells` are
 
 
@@ -20,6 +22,11 @@ def score_cells(last_lines: Sequence[LogLine]) -> list[str]:
     scores = [line["validation"] for line in last_lines]
     spread = f"{stdev(scores):.2f}" if len(scores) > 1 else "one run"
     return [f"{mean(scores):.2f}", spread, str(len(scores))]
+
+
+def is_table(path: Path) -> bool:
+    """Whether a file is an earlier table of variants."""
+    return path.read_bytes().startswith(f"| {VARIANT} | ".encode())
 
 
 def markdown(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
