@@ -19,7 +19,8 @@ def test_the_parts_are_the_set(whole, tmp_path):
     assert split(whole, part, "--share", "0.25", "--rest", str(rest)) == 0
     everything, taken, left = map(read_records, (whole, part, rest))
     assert len(taken.images) == round(len(everything.images) / 4)
-    assert sorted([*taken.images.values(), *left.images.values()]) == sorted(everything.images.values())
+    assert sorted([*taken.images, *left.images]) == sorted(everything.images)
+    assert all(path.is_file() for path in (*taken.images.values(), *left.images.values()))
     assert sorted(record.id for record in (*taken.records, *left.records)) == sorted(
         record.id for record in everything.records
     )
