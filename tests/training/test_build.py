@@ -10,7 +10,9 @@ from unipose.datasets.records import RecordSet, read_records
 from unipose.datasets.synthetic.images import draw_sample
 from unipose.training.build import SAMPLE_CONFIG, build_run, common_skeleton
 from unipose.training.config import DataConfig, read_config
+from unipose.training.distillation import Teacher
 from unipose.training.run import TrainingRun
+from unipose.weights import default_weights
 
 LSP, COCO, BODY = (SKELETONS[name] for name in ("lsp14", "coco17", "body19"))
 SHARED = [name for name in LSP.keypoints if name in COCO.keypoints]
@@ -85,6 +87,40 @@ def test_the_last_epochs_are_plain(drawn, tmp_path):
     for dataset.epoch in range(5):
         images.append(dataset[0]["image"])
     assert torch.equal(images[3], images[4]) and not any(torch.equal(image, images[4]) for image in images[:3])
+
+
+def test_a_teacher_is_followed_at_first_and_named_in_the_file(drawn, tmp_path):
+    words = [
+        f"train.teacher={default_weights()}",
+        "train.teacher_weight=1",
+        "train.epochs=2",
+        "model.input_wh=[96, 96]",
+    ]
+    run = tiny_run(drawn, tmp_path, *words)
+    teacher = run.trainer.teacher
+    assert run.spec.provenance["teacher"]["file"] == default_weights().name
+    shares = []
+    mix = Teacher.mix
+
+    def record(self, image, target, done):
+        mixed = mix(self, image, target, done)
+        shares.append(((mixed - target).abs().sum() / target.sum()).item())
+        return mixed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Teacher, "mix", record)
+        for _ in range(2):
+            run.train_epoch(lambda loss, images: None)
+    assert teacher.weight == 1 and len(shares) == 8
+    assert shares[0] > 2 * shares[-1] > 0
+
+
+def test_simcc_is_for_poses(drawn, tmp_path):
+    assert tiny_run(drawn, tmp_path, "model.head=simcc", "model.decoder_stride=2").spec.heatmap_wh == (32, 32)
+    with pytest.raises(ValueError, match=r"a finder needs model\.head=maps"):
+        tiny_run(drawn, tmp_path, "model.head=simcc", "model.kind=finder", "train.loss=boxes")
+    with pytest.raises(ValueError, match="decoder stride 2"):
+        tiny_run(drawn, tmp_path, "model.decoder_stride=2")
 
 
 def test_without_data_skeleton_all_sets_have_one(drawn):

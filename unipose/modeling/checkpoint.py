@@ -29,7 +29,8 @@ def build_network(spec: ModelSpec) -> UniPose | UniPoseLSTM:
     trunk = Trunk(row, arguments.pop("output_stride"), arguments.pop("multi_grid"))
     activation = ACTIVATIONS[arguments.pop("activation")](spec.sigma)
     channels, kernel = arguments.pop("lstm_channels", 0), arguments.pop("lstm_kernel", 0)
-    frame = UniPose(trunk, len(spec.skeleton.keypoints), decoder_stride=spec.stride, **arguments)
+    arguments |= {"decoder_stride": spec.stride, "input_wh": spec.input_wh}
+    frame = UniPose(trunk, len(spec.skeleton.keypoints), **arguments)
     return UniPoseLSTM(frame, activation, channels, kernel) if channels else frame
 
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from unipose.modeling.blocks import NORM, RELU, conv, layers
+from unipose.modeling.simcc import SimCC
 from unipose.modeling.trunk import Trunk
 
 LOW_STRIDE = 4  # of the low features, which the decoder concatenates to WASP's output
@@ -121,12 +122,16 @@ class Decoder(nn.Module):
         return maps
 
 
+HEADS = ("maps", "simcc")
+"""The paper's decoder, and `SimCC`."""
+
+
 class UniPose(nn.Module):
     """UniPose (Artacho & Savakis 2020): images (B, 3, H, W) -> raw maps (B, keypoints, H/stride, W/stride).
 
     `wasp`: a row of `WATERFALLS`; `wasp_rates` None means its own for the trunk's output stride (18, 12, 6 at 16, twice
     that at 8), chosen for inputs of 368x368. Smaller inputs need smaller rates: one beyond the map's size reads nothing
-    but padding.
+    but padding. `head`: one of `HEADS`; simcc takes images of `input_wh` alone, and any stride.
     """
 
     def __init__(
@@ -141,6 +146,8 @@ class UniPose(nn.Module):
         decoder_stride: int = 8,
         decoder_channels: int = 256,
         dropout: float = 0.5,
+        head: str = "maps",
+        input_wh: tuple[int, int] = (0, 0),
     ) -> None:
         super().__init__()
         if trunk.low_stride != LOW_STRIDE:
@@ -154,14 +161,17 @@ class UniPose(nn.Module):
         self.trunk = trunk
         entry = WATERFALLS[wasp].entry
         self.wasp = WASP(trunk.high_channels, wasp_channels, wasp_rates, wasp_shared, dropout, entry)
-        self.decoder = Decoder(
-            trunk.low_channels,
-            wasp_channels,
-            keypoints,
-            decoder_stride,
-            decoder_channels,
-            dropouts=(dropout, dropout / 5),
-        )
+        self.decoder: Decoder | SimCC
+        if head == "simcc":
+            width, height = input_wh
+            features_hw = math.ceil(height / trunk.output_stride), math.ceil(width / trunk.output_stride)
+            maps_hw = height // decoder_stride, width // decoder_stride
+            self.decoder = SimCC(wasp_channels, keypoints, features_hw, maps_hw)
+        else:
+            dropouts = (dropout, dropout / 5)
+            self.decoder = Decoder(
+                trunk.low_channels, wasp_channels, keypoints, decoder_stride, decoder_channels, dropouts=dropouts
+            )
 
     def forward(self, images: Tensor) -> Tensor:
         low, high = self.trunk(images)

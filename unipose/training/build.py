@@ -31,6 +31,7 @@ from unipose.training import distributed
 from unipose.training.augment import Appearance, RandomAffine, RandomView
 from unipose.training.config import AugmentConfig, Config, DataConfig, ModelConfig, TrainConfig, read_config
 from unipose.training.dataset import PoseDataset
+from unipose.training.distillation import open_teacher
 from unipose.training.finder_dataset import FinderDataset, labelled_images
 from unipose.training.loop import READ_EVERY, Trainer
 from unipose.training.loss import LOSSES
@@ -116,6 +117,8 @@ def build_run(
     t, finder, loss = config.train, config.model.kind == "finder", LOSSES[config.train.loss]
     if loss.kind != config.model.kind:
         raise ValueError(f"train.loss={t.loss} trains a {loss.kind}, and model.kind is {config.model.kind}")
+    if finder and config.model.head == "simcc":
+        raise ValueError("model.head=simcc says one point for each keypoint; a finder needs model.head=maps")
     skeleton = MAPS
     if not finder:
         training, skeleton = common_skeleton(config.data, training, validation)
@@ -181,6 +184,8 @@ def build_run(
         clip_norm=t.clip_norm,
         accumulate=t.accumulate,
         read_every=READ_EVERY if on_gpu else 1,
+        teacher=open_teacher(t.teacher, spec, t.teacher_weight, device) if t.teacher else None,
+        total=t.epochs * steps,
     )
     return TrainingRun(trainer, dataset, batch_sampler, loader, spec, validation, t.run)
 
@@ -249,7 +254,8 @@ def random_affine(a: AugmentConfig) -> RandomAffine:
 def make_spec(m: ModelConfig, skeleton: Skeleton, activation: str, provenance: dict[str, object]) -> ModelSpec:
     network = {
         "trunk": m.trunk, "output_stride": m.output_stride, "multi_grid": list(m.multi_grid),
-        "wasp": m.wasp, "wasp_channels": m.wasp_channels, "wasp_rates": m.wasp_rates and list(m.wasp_rates),
+        "head": m.head, "wasp": m.wasp,
+        "wasp_channels": m.wasp_channels, "wasp_rates": m.wasp_rates and list(m.wasp_rates),
         "wasp_shared": m.wasp_shared, "decoder_channels": m.decoder_channels, "dropout": m.dropout,
         "activation": activation,
     }  # fmt: skip
@@ -281,6 +287,7 @@ def provenance(config: Config, training: Sequence[RecordSet]) -> dict[str, objec
     return {
         "pretrained": m.pretrained,
         "start": m.start and {"file": text_of(Path(m.start).name), "sha256": sha256(Path(m.start))},
+        "teacher": t.teacher and {"file": text_of(Path(t.teacher).name), "sha256": sha256(Path(t.teacher))},
         "data": data,
         "window": config.data.window,
         "seed": t.seed,

@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
 from unipose.core.files import path_of
 from unipose.core.model_spec import KINDS
-from unipose.modeling.unipose import WATERFALLS
+from unipose.modeling.unipose import HEADS, WATERFALLS
 from unipose.training.loss import LOSSES
 from unipose.training.optim import OPTIMIZERS, SCHEDULES
 from unipose.training.precision import PRECISIONS
@@ -56,7 +56,10 @@ class ModelConfig:
     wasp_rates: tuple[Count, ...] | None = None
     """Dilations of the waterfall; None: code 18, 12, 6, figure 6, 12, 18, 24 (doubled at output stride 8)."""
     wasp_shared: bool = True
-    decoder_stride: Literal[4, 8] = 4
+    head: Literal[HEADS] = "maps"  # type: ignore[valid-type]
+    """maps: the paper's decoder; simcc: a keypoint's column and row apart, by WASP's output."""
+    decoder_stride: Literal[1, 2, 4, 8] = 4
+    """1 and 2 with head simcc alone."""
     decoder_channels: Count = 256
     dropout: Share = 0.5
     box_maps: bool = False
@@ -130,6 +133,10 @@ class TrainConfig:
 
     boxes: a finder's.
     """
+    teacher: FileName | None = None
+    """A model file (.safetensors) with the same keypoints, whose maps are learned along with the labels."""
+    teacher_weight: Share = 0.5
+    """Of the teacher's maps in the targets at first; it falls to 0 at the end."""
     joint_weights: dict[str, Measure] = field(default_factory=dict)
     """Weights of keypoints in the loss, by name; 1 for all others."""
     optimizer: Literal[tuple(OPTIMIZERS)] = "adamw"  # type: ignore[valid-type]
@@ -175,7 +182,7 @@ class Config:
     @property
     def files(self) -> list[Path]:
         """What it names to start from; `model.pretrained` may be no file."""
-        weights = [Path(name) for name in (self.model.pretrained, self.model.start) if name]
+        weights = [Path(name) for name in (self.model.pretrained, self.model.start, self.train.teacher) if name]
         return [*(self.data.train or ()), *([self.data.val] if self.data.val else []), *weights]
 
 

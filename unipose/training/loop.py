@@ -14,6 +14,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from unipose.training import distributed
 from unipose.training.dataset import Batch
+from unipose.training.distillation import Teacher
 from unipose.training.loss import Loss
 from unipose.training.optim import Average
 
@@ -35,7 +36,7 @@ class Trainer:
     Images are normalised by `mean` and `std` on the device. `precision` is autocast's dtype (float32: none). A step is
     taken every `accumulate` batches, as of one large batch. `joint_weights` (K,) is the weight of each keypoint in the
     loss (of a finder (1,)). `average`, if any, follows the weights. Losses are read `read_every` batches at once: a GPU
-    that nobody asks need not wait.
+    that nobody asks need not wait. A `teacher`'s maps are mixed into the targets, less and less over `total` steps.
     """
 
     network: nn.Module
@@ -52,6 +53,8 @@ class Trainer:
     clip_norm: float
     accumulate: int = 1
     read_every: int = 1
+    teacher: Teacher | None = None
+    total: int = 1
     scaler: GradScaler = field(init=False)
     _unread: list[tuple[Tensor, Tensor, int]] = field(init=False, default_factory=list)
     """Of each batch not yet read the loss, on the device, the samples' indices, and how many images it has."""
@@ -100,7 +103,10 @@ class Trainer:
         """Add the gradients of a batch, on the device -> its loss: the mean of a step's batches is the step's."""
         with torch.autocast(self.device.type, self.precision, enabled=self.precision is not torch.float32):
             maps = self.network(self.normalise(batch["image"]))
-        loss = (torch.stack(self.loss.sums(maps, batch["target"], batch["weight"])) / counts).sum()
+            target = batch["target"]
+            if self.teacher:
+                target = self.teacher.mix(batch["image"], target, self.scheduler.last_epoch / self.total)
+        loss = (torch.stack(self.loss.sums(maps, target, batch["weight"])) / counts).sum()
         self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         return loss.detach() * self.accumulate
 
