@@ -20,7 +20,7 @@ from serve.metrics import Metrics
 from serve.settings import Settings
 from unipose.core.image import Limits, OpenImage, open_image
 from unipose.core.pose import Pose
-from unipose.core.types import Boxes, Float32
+from unipose.core.types import RGB, Boxes
 from unipose.inference.predictor import Flow, Predictor, advance
 
 T = TypeVar("T")
@@ -52,7 +52,7 @@ class PoseResult:
 
 
 class PoseService:
-    """Images are decoded and prepared, and heatmaps read, in `image_threads`; the model runs in the batcher's threads.
+    """Images are decoded and cropped, and keypoints read, in `image_threads`; the model runs in the batcher's threads.
 
     Memory is bounded: at most `max_queue` images are in progress, further ones are refused, and the decoded images and
     the model's inputs share a budget of pixels.
@@ -65,13 +65,15 @@ class PoseService:
         self._max_people = settings.max_people
         self._deadline = settings.deadline_seconds
         self._metrics = metrics
-        self._batcher = Batcher(predictor.runtime, predictor.max_batch, settings.max_wait_ms / 1000, metrics)
+        self._batcher = Batcher(
+            predictor.find, predictor.runtime.copies, predictor.largest, settings.max_wait_ms / 1000, metrics
+        )
         self._places = Budget(settings.max_queue)
         self._pixels = Budget(max(settings.pixel_budget, settings.max_pixels))
         self._threads = ThreadPoolExecutor(settings.image_threads, thread_name_prefix="image")
 
     async def start(self) -> None:
-        """Warm up, so that no request waits for a first run: the detector and the reading of heatmaps with a black
+        """Warm up, so that no request waits for a first run: the detector and the reading of keypoints with a black
         image, the model with batches of 1, 2, 4, ... people.
         """
         self._batcher.start()
@@ -81,8 +83,8 @@ class PoseService:
             flow = self._predictor.flow(image, boxes)
             await self._drive(flow, await self._in_thread(advance, flow, None))
         size = 1
-        while size <= self._predictor.max_batch:
-            await self._batcher.run(np.zeros((size, 3, height, width), np.float32))
+        while size <= self._predictor.largest:
+            await self._batcher.run(np.zeros((size, height, width, 3), np.uint8))
             size *= 2
         self.ready = True
 
@@ -121,10 +123,10 @@ class PoseService:
     def _input_pixels(self, asked: PoseRequest, max_people: int) -> int:
         """Of the model's inputs for one image, at most."""
         people = max_people if asked.boxes is None else len(asked.boxes)
-        return people * prod(self._predictor.spec.input_wh) * (2 if self._predictor.flip else 1)
+        return people * prod(self._predictor.spec.input_wh)
 
     async def _find(self, opened: OpenImage, asked: PoseRequest, max_people: int) -> PoseResult:
-        def open_flow() -> tuple[tuple[int, int], Flow, Float32 | list[Pose]]:
+        def open_flow() -> tuple[tuple[int, int], Flow, RGB | list[Pose]]:
             with self._timed("decode"):
                 image = opened.decode()
             height, width = image.shape[:2]
@@ -139,12 +141,12 @@ class PoseService:
         poses = await self._drive(flow, step)
         return PoseResult(width, height, asked.select(poses)[:max_people])
 
-    async def _drive(self, flow: Flow, step: Float32 | list[Pose]) -> list[Pose]:
+    async def _drive(self, flow: Flow, step: RGB | list[Pose]) -> list[Pose]:
         """Run a flow from its first step, which is given, to its end."""
         while not isinstance(step, list):
-            maps = await self._batcher.run(step)
+            peaks = await self._batcher.run(step)
             with self._batcher.preparing(), self._timed("read"):
-                step = await self._in_thread(advance, flow, maps)
+                step = await self._in_thread(advance, flow, peaks)
         return step
 
     @contextmanager

@@ -10,7 +10,8 @@ from unipose.core.files import is_model_file
 from unipose.core.model_spec import METADATA_KEY, ModelSpec
 from unipose.export import BATCHES, STEPS, difference, main
 from unipose.modeling.checkpoint import build_network, read_model, save_model
-from unipose.runtime.engines import no_state, open_runtime
+from unipose.runtime.engines import open_runtime
+from unipose.runtime.runtime import no_state
 
 
 def save_random(spec, network, path):

@@ -28,7 +28,8 @@ from unipose.datasets.synthetic.images import draw_image, draw_sample
 from unipose.evaluation.jitter import MOVING, STILL, acceleration, lag, smoothed, speed
 from unipose.evaluation.predictions import ImageQuery, predict_queries
 from unipose.inference.predictor import Predictor
-from unipose.runtime.engines import Runtime, open_runtime
+from unipose.runtime.engines import open_runtime
+from unipose.runtime.runtime import Runtime
 from unipose.tracking.one_euro import OneEuro
 from unipose.training import distributed
 from unipose.training.build import build_run, configure, read_data

@@ -17,7 +17,8 @@ from unipose.core.files import is_model_file, refuse_overwrite, write_atomically
 from unipose.core.model_spec import METADATA_KEY, ModelSpec
 from unipose.modeling.checkpoint import load_model
 from unipose.pipelines.options import add_force
-from unipose.runtime.engines import Runtime, Torch, no_state, open_runtime
+from unipose.runtime.engines import Torch, open_runtime
+from unipose.runtime.runtime import Runtime, no_state
 
 TOLERANCE = 2e-4  # of maps whose peaks are near 1: float32 sums in another order differ by less
 BATCHES = (1, 5)

@@ -15,7 +15,7 @@ from unipose.cli import exit_status
 from unipose.core import box_maps, heatmap
 from unipose.core.arguments import Parser
 from unipose.core.files import is_model_file, refuse_overwrite, write_atomically
-from unipose.core.image import read_image
+from unipose.core.image import normalise, read_image
 from unipose.core.model_spec import METADATA_KEY
 from unipose.core.ranges import within
 from unipose.core.types import Float32, Float64, Int64
@@ -23,7 +23,8 @@ from unipose.datasets.records import Record, read_records
 from unipose.inference.detectors.finder import Finder
 from unipose.inference.predictor import Predictor
 from unipose.pipelines.options import add_force
-from unipose.runtime.engines import OnnxRuntime, Runtime, installed, open_runtime
+from unipose.runtime.engines import OnnxRuntime, installed, open_runtime
+from unipose.runtime.runtime import Runtime
 
 WORST = 0.5  # heatmap cells by which the median keypoint, or edge of a box, may move
 CLEAR_SCORE = 0.4  # the score of a person whom both models should find
@@ -102,7 +103,8 @@ def prepared(runtime: Runtime, record: Record) -> Float32:
     image = read_image(record.image_path)
     if runtime.spec.kind == "finder":
         return Finder(runtime).prepare(image)
-    return Predictor(runtime).prepare(image, record.box_xyxy, runtime.spec.margin)[0]
+    crop, _ = Predictor(runtime).crop(image, record.box_xyxy, runtime.spec.margin)
+    return normalise(crop, runtime.spec.mean, runtime.spec.std)
 
 
 def box_distances(full: Runtime, small: Runtime, batch: Float32) -> Float64:

@@ -13,9 +13,10 @@ import numpy as np
 
 from serve.process.worker import load_predictor
 from serve.settings import Settings
+from unipose.core.heatmap import Peaks
 from unipose.core.image import read_image
 from unipose.core.timing import call_times
-from unipose.core.types import Boxes, Float32
+from unipose.core.types import RGB, Boxes
 from unipose.inference.predictor import Predictor, advance
 
 _BATCH_SIZES = (1, 2, 4, 8, 16)
@@ -61,49 +62,49 @@ def count_inputs(workload: Workload) -> int:
 
 
 def predict_times(workload: Workload, seconds: float) -> list[float]:
-    """Seconds for each image, one after the other: decode, prepare, run, read."""
+    """Seconds for each image, one after the other: decode, crop, find, read."""
     predictor = workload.predictor
     return call_times(lambda: predictor.predict([read_image(workload.data)], [workload.boxes]), seconds=seconds)
 
 
 def image_times(workload: Workload, seconds: float) -> list[float]:
-    """CPU seconds for each image, of all threads, of everything but the model: decode, prepare, read."""
-    predictor, answers = workload.predictor, [maps for _, maps in _steps(workload)]
+    """CPU seconds for each image, of all threads, of everything but the model: decode, crop, read."""
+    predictor, answers = workload.predictor, [peaks for _, peaks in _steps(workload)]
 
     def process() -> None:
         flow = predictor.flow(read_image(workload.data), workload.boxes)
-        for maps in [None, *answers]:
-            advance(flow, maps)
+        for peaks in [None, *answers]:
+            advance(flow, peaks)
 
     return call_times(process, seconds=seconds, clock=process_time)
 
 
 def runtime_rates(workload: Workload, seconds: float) -> dict[int, float]:
-    """Inputs/s of the model by batch size; the sizes share the time."""
-    runtime = workload.predictor.runtime
+    """Inputs/s of the model, from crops to keypoints, by batch size; the sizes share the time."""
+    predictor = workload.predictor
     single = _steps(workload)[0][0][:1]
     sizes = sorted({min(size, workload.settings.max_batch) for size in _BATCH_SIZES})
     rates = {}
     for size in sizes:
         batch = np.repeat(single, size, axis=0)
 
-        def batch_rate(_: int, batch: Float32 = batch) -> float:
+        def batch_rate(_: int, batch: RGB = batch) -> float:
             """Batches/s of one of the model's copies, all of which run at the same time."""
-            times = call_times(lambda: runtime.run(batch), seconds=seconds / len(sizes))
+            times = call_times(lambda: predictor.find(batch), seconds=seconds / len(sizes))
             return len(times) / sum(times)
 
-        with ThreadPoolExecutor(runtime.copies) as threads:
-            rates[size] = size * sum(threads.map(batch_rate, range(runtime.copies)))
+        with ThreadPoolExecutor(predictor.runtime.copies) as threads:
+            rates[size] = size * sum(threads.map(batch_rate, range(predictor.runtime.copies)))
     return rates
 
 
-def _steps(workload: Workload) -> list[tuple[Float32, Float32]]:
-    """The model's inputs for one image, and its heatmaps, step by step."""
+def _steps(workload: Workload) -> list[tuple[RGB, Peaks]]:
+    """The crops of one image, and the keypoints found in them, step by step."""
     predictor = workload.predictor
     flow = predictor.flow(read_image(workload.data), workload.boxes)
     steps = []
     step = advance(flow, None)
     while isinstance(step, np.ndarray):
-        steps.append((step, predictor.runtime.run(step)))
+        steps.append((step, predictor.find(step)))
         step = advance(flow, steps[-1][1])
     return steps

@@ -5,7 +5,7 @@ from tests.support.ramps import RecurrentRampReader, ramp_image, ramp_joints
 from unipose.core.geometry import Affine
 from unipose.inference.predictor import Predictor
 from unipose.inference.recurrent import RecurrentPredictor, RecurrentState
-from unipose.runtime.engines import no_state
+from unipose.runtime.runtime import no_state
 
 SIZE = (310, 230)
 BOX = np.array([60.0, 20.0, 290.0, 210.0])
@@ -69,7 +69,6 @@ def test_nobody_is_no_work(reader):
 
 
 def test_a_model_of_single_frames_works_too(ramp_reader):
-    ramp_reader.step = lambda batch, state: (ramp_reader.run(batch), state)
     predictor, image = Predictor(ramp_reader, decoder="quadratic"), ramp_image(SIZE)
     [[expected]] = predictor.predict([image], [BOX[None]])
     states = [None]

@@ -12,7 +12,8 @@ import torch
 from tests.support.networks import SMALL_LSTM_NETWORK, SMALL_NETWORK
 from unipose.export import export
 from unipose.modeling.checkpoint import build_network, deployed, load_model, save_model
-from unipose.runtime.engines import ENGINES, DeviceCopies, no_state, open_runtime
+from unipose.runtime.engines import ENGINES, DeviceCopies, open_runtime
+from unipose.runtime.runtime import no_state
 from unipose.weights import default_model
 
 ROOT = Path(__file__).parents[2]
@@ -238,7 +239,7 @@ def test_every_engine_steps_through_clips(files, tmp_path, engine):
 @pytest.mark.parametrize("engine", ALONE)
 def test_a_plain_model_runs_without_a_state(files, engine, monkeypatch):
     runtime = open_engine(files[0], engine)
-    monkeypatch.setattr("unipose.runtime.engines.no_state", Mock(side_effect=AssertionError))
+    monkeypatch.setattr("unipose.runtime.runtime.no_state", Mock(side_effect=AssertionError))
     assert runtime.run(batch(2)).shape == (2, 14, 24, 16)
 
 

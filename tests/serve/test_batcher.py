@@ -6,36 +6,35 @@ import pytest
 
 from serve.batcher import Batcher
 from serve.metrics import Metrics
+from unipose.core.heatmap import Peaks
 
 
 class Gated:
     """Doubles its inputs, waits while the gate is closed, and raises ValueError for negative inputs."""
-
-    copies = 1
 
     def __init__(self):
         self.gate = threading.Event()
         self.gate.set()
         self.batches = []
 
-    def run(self, batch):
+    def find(self, batch):
         assert self.gate.wait(20)
         self.batches.append(batch.ravel().tolist())
         if (batch < 0).any():
             raise ValueError("negative")
-        return 2 * batch
+        return Peaks(2 * batch.reshape(-1, 1, 1), batch.reshape(-1, 1))
 
 
 def people(*values):
-    return np.array(values, np.float32).reshape(-1, 1, 1, 1)
+    return np.array(values).reshape(-1, 1, 1, 1)
 
 
-def drive(use, max_batch=4, max_wait=0.0, runtime=None):
+def drive(use, max_batch=4, max_wait=0.0, runtime=None, threads=1):
     """Run `use(batcher, runtime)` in a loop -> what it returns, and the batches that were run."""
     runtime = runtime or Gated()
 
     async def main():
-        batcher = Batcher(runtime, max_batch, max_wait, Metrics())
+        batcher = Batcher(runtime.find, threads, max_batch, max_wait, Metrics())
         batcher.start()
         try:
             return await asyncio.wait_for(use(batcher, runtime), 20)
@@ -54,17 +53,17 @@ async def while_busy(batcher, runtime):
     return first
 
 
-def test_requests_that_wait_share_batches_and_get_their_own_maps():
+def test_requests_that_wait_share_batches_and_get_their_own_keypoints():
     async def use(batcher, runtime):
         first = await while_busy(batcher, runtime)
         tasks = [asyncio.create_task(batcher.run(people(*values))) for values in ((1, 2, 3), (4, 5), (6,))]
         await asyncio.sleep(0.02)
         runtime.gate.set()
         await first
-        return [maps.ravel().tolist() for maps in await asyncio.gather(*tasks)]
+        return [peaks.xy_heatmap.ravel().tolist() for peaks in await asyncio.gather(*tasks)]
 
-    maps, batches = drive(use)
-    assert maps == [[2, 4, 6], [8, 10], [12]]
+    found, batches = drive(use)
+    assert found == [[2, 4, 6], [8, 10], [12]]
     assert batches == [[0], [1, 2, 3, 4], [5, 6]]
 
 
@@ -115,25 +114,40 @@ def test_one_that_the_model_refuses_fails_alone():
         return await asyncio.gather(*tasks, return_exceptions=True)
 
     (one, refused, two), batches = drive(use)
-    assert (one.item(), two.item()) == (2, 4)
+    assert (one.xy_heatmap.item(), two.xy_heatmap.item()) == (2, 4)
     assert isinstance(refused, ValueError)
     assert batches == [[0], [1, -1, 2], [1], [-1], [2]]
 
 
-def test_copies_of_the_model_work_at_the_same_time():
+def test_calls_of_the_model_work_at_the_same_time():
     class Two(Gated):
-        copies = 2
         both = threading.Barrier(2)
 
-        def run(self, batch):
+        def find(self, batch):
             self.both.wait(20)  # breaks unless two calls are under way
-            return super().run(batch)
+            return super().find(batch)
 
     async def use(batcher, runtime):
         return await asyncio.gather(batcher.run(people(1)), batcher.run(people(2)))
 
-    maps, _ = drive(use, max_batch=1, runtime=Two())
-    assert [m.item() for m in maps] == [2, 4]
+    found, _ = drive(use, max_batch=1, runtime=Two(), threads=2)
+    assert [peaks.xy_heatmap.item() for peaks in found] == [2, 4]
+
+
+def test_a_request_of_more_than_a_batch_is_shared_by_the_threads_and_comes_back_in_order():
+    class Pairs(Gated):
+        both = threading.Barrier(2)
+
+        def find(self, batch):
+            self.both.wait(20)
+            return super().find(batch)
+
+    async def use(batcher, runtime):
+        return (await batcher.run(people(*range(8)))).xy_heatmap.ravel().tolist()
+
+    found, batches = drive(use, max_batch=2, runtime=Pairs(), threads=2)
+    assert found == [0, 2, 4, 6, 8, 10, 12, 14]
+    assert sorted(batches) == [[0, 1], [2, 3], [4, 5], [6, 7]]
 
 
 def test_closing_while_idle_ends_the_threads():

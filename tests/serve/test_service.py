@@ -178,15 +178,13 @@ def test_the_start_runs_the_detector_once_and_reads_heatmaps(spec, monkeypatch):
         assert (detector.calls, len(read)) == (1, 1)
 
 
-@pytest.mark.parametrize("flip", [False, True])
-def test_the_models_inputs_count_as_pixels(spec, flip):
+def test_the_models_inputs_count_as_pixels(spec):
     """A budget for two images with three people each: the second waits, where the first may find three people."""
     width, height = spec.input_wh
-    each = SIZE[0] * SIZE[1] + 3 * width * height * (2 if flip else 1)
+    each = SIZE[0] * SIZE[1] + 3 * width * height
     held = []
 
     async def use(service, runtime):
-        service._predictor.flip = flip
         runtime.gate.clear()
         tasks = [asyncio.create_task(service.answer(PNG, ONE)), asyncio.create_task(service.answer(PNG, PoseRequest()))]
         await asyncio.sleep(0.2)
@@ -196,8 +194,7 @@ def test_the_models_inputs_count_as_pixels(spec, flip):
         assert service._pixels.free == service._pixels.amount
 
     with_service(spec, use, pixel_budget=2 * each, max_pixels=each)
-    inputs = width * height * (2 if flip else 1)
-    assert held == [2 * SIZE[0] * SIZE[1] + (1 + 3) * inputs]
+    assert held == [2 * SIZE[0] * SIZE[1] + (1 + 3) * width * height]
 
 
 @pytest.mark.parametrize(("threshold", "count"), [(0.0, 1), (0.5, 1), (1.0, 0)])

@@ -4,7 +4,7 @@ import numpy as np
 
 from unipose.core import heatmap
 from unipose.core.model_spec import ModelSpec
-from unipose.runtime.engines import no_state
+from unipose.runtime.runtime import MapReader, no_state
 
 RAMP_SIZES = [(310, 230), (250, 333), (300, 300)]
 
@@ -26,7 +26,7 @@ def ramp_joints(size_wh: tuple[int, int]) -> np.ndarray:
     return FRACTIONS * size_wh - 0.5
 
 
-class RampReader:
+class RampReader(MapReader):
     """A runtime that reads positions off a ramp image, exactly: it follows a point through every affine on the way."""
 
     engine = "ramp"
@@ -50,6 +50,9 @@ class RampReader:
             xy_input = np.linalg.solve(ramp[:2].T, (FRACTIONS - ramp[2]).T).T
             maps.append(heatmap.encode(to_heatmap(xy_input), np.ones(14, bool), self.spec.heatmap_wh, self.spec.sigma))
         return np.stack(maps)
+
+    def step(self, batch: np.ndarray, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return self.run(batch), state
 
 
 class RecurrentRampReader(RampReader):

@@ -16,7 +16,8 @@ from unipose.core.hardware import cores
 from unipose.core.timing import call_times
 from unipose.modeling.checkpoint import load_model
 from unipose.modeling.flops import count_macs
-from unipose.runtime.engines import Runtime, Torch, installed, open_runtime
+from unipose.runtime.engines import Torch, installed, open_runtime
+from unipose.runtime.runtime import Runtime
 
 SECONDS = 1.0  # for each measure in each round
 

@@ -3,9 +3,10 @@
 A heatmap covers the network's input edge to edge; its own frame has whole numbers at cell centres.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 from unipose.core.choice import choose
@@ -13,6 +14,23 @@ from unipose.core.geometry import Affine
 from unipose.core.types import Bool, Float, Float32, Float64, Index
 
 _TINY = 1e-10  # log of anything smaller carries no position
+
+
+class Peaks(NamedTuple):
+    """What is read off heatmaps (..., K, h, w): xy_heatmap (..., K, 2), and the maps' maxima (..., K), both float32."""
+
+    xy_heatmap: Float32
+    peak: Float32
+
+    @classmethod
+    def join(cls, parts: Sequence["Peaks"]) -> "Peaks":
+        """Those of several batches -> those of one."""
+        return cls(*map(np.concatenate, zip(*parts, strict=True)))
+
+    def split(self, counts: Sequence[int]) -> list["Peaks"]:
+        """Those of a batch -> those of its parts of so many, which together are the whole."""
+        ends = np.cumsum(counts)[:-1]
+        return [Peaks(*part) for part in zip(*(np.split(array, ends) for array in self), strict=True)]
 
 
 def encode(xy_heatmap: Float, visible: Bool, size_wh: tuple[int, int], sigma: float) -> Float32:
@@ -39,11 +57,11 @@ def inside(xy_heatmap: Float, visible: Bool, size_wh: tuple[int, int], slack: fl
     return visible & ((xy_heatmap >= -0.5 - slack) & (xy_heatmap <= upper)).all(axis=-1)
 
 
-def decode(maps: Float32, decoder: str = "quadratic", sigma: float = 2.0) -> tuple[Float32, Float32]:
+def decode(maps: Float32, decoder: str = "quadratic", sigma: float = 2.0) -> Peaks:
     """The peak of each map, by a row of `DECODERS`.
 
-    maps (..., h, w), sigma in cells -> xy_heatmap (..., 2), and the map's maximum (...). Raises ValueError for an
-    unknown decoder.
+    maps (..., h, w), sigma in cells. Raises ValueError for an unknown decoder. `modeling.keypoint_decoder` is the same
+    on tensors.
     """
     find = choose(DECODERS, decoder, "decoder")
     *lead, height, width = maps.shape
@@ -51,7 +69,7 @@ def decode(maps: Float32, decoder: str = "quadratic", sigma: float = 2.0) -> tup
     peak = flat.reshape(len(flat), -1).argmax(axis=1)
     highest = flat.reshape(len(flat), -1)[np.arange(len(flat)), peak].astype(np.float32)
     xy = find(flat, peak, sigma)
-    return xy.astype(np.float32).reshape(*lead, 2), highest.reshape(lead)
+    return Peaks(xy.astype(np.float32).reshape(*lead, 2), highest.reshape(lead))
 
 
 def argmax(maps: Float32, peak: Index, sigma: float) -> Float64:
@@ -76,34 +94,36 @@ def quadratic(maps: Float32, peak: Index, sigma: float) -> Float64:
 def dark(maps: Float32, peak: Index, sigma: float) -> Float64:
     """DARK (Zhang et al., CVPR 2020): smooth the map with its own Gaussian, then one Newton step on its logarithm.
 
-    Outside the map there is nothing, as in the published code. Peaks in the border's own cells, where the step is not
-    defined, are found by `quadratic`.
+    Outside the map there is nothing, as in the published code. The step reads nine cells, so only they are smoothed.
+    Peaks in the border's own cells, where the step is not defined, are found by `quadratic`.
     """
     _, height, width = maps.shape
-    smooth = np.log(
-        np.maximum([cv2.GaussianBlur(one, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT) for one in maps], _TINY)
-    ).astype(np.float64)
-    xy = argmax(maps, peak, sigma)
-    inner = ((xy >= 1) & (xy <= (width - 2, height - 2))).all(axis=1)
-    xy[~inner] = quadratic(maps[~inner], peak[~inner], sigma)
-    if not inner.any():
-        return xy
-    x, y = xy[inner].astype(np.intp).T
-    n = np.flatnonzero(inner)
-
-    def at(dx: int, dy: int) -> Float64:
-        value: Float64 = smooth[n, y + dy, x + dx]
-        return value
-
-    gradient = np.stack([at(1, 0) - at(-1, 0), at(0, 1) - at(0, -1)], axis=-1) / 2
-    dxx, dyy = at(1, 0) - 2 * at(0, 0) + at(-1, 0), at(0, 1) - 2 * at(0, 0) + at(0, -1)
-    dxy = (at(1, 1) - at(1, -1) - at(-1, 1) + at(-1, -1)) / 4
+    rows, columns = np.divmod(peak, width)
+    across, down = blur_matrix(width, sigma)[_triple(columns, width)], blur_matrix(height, sigma)[_triple(rows, height)]
+    smooth = np.log(np.maximum(down @ maps @ across.swapaxes(1, 2), _TINY)).astype(np.float64)
+    (nw, n, ne), (w, c, e), (sw, s, se) = smooth.transpose(1, 2, 0)
+    dx, dy, dxx, dyy, dxy = (e - w) / 2, (s - n) / 2, e - 2 * c + w, s - 2 * c + n, (se - ne - sw + nw) / 4
     determinant = dxx * dyy - dxy**2
     peaked = (dxx < 0) & (determinant > 1e-9)
-    safe = np.where(peaked, determinant, 1.0)
-    step = np.stack([dxy * gradient[:, 1] - dyy * gradient[:, 0], dxy * gradient[:, 0] - dxx * gradient[:, 1]], axis=-1)
-    xy[inner] += np.clip(step / safe[:, None] * peaked[:, None], -1, 1)
-    return xy
+    step = np.stack([dxy * dy - dyy * dx, dxy * dx - dxx * dy], axis=-1)
+    step = np.clip(step / np.where(peaked, determinant, 1.0)[:, None] * peaked[:, None], -1, 1)
+    xy = argmax(maps, peak, sigma)
+    inner = ((xy >= 1) & (xy <= (width - 2, height - 2))).all(axis=1, keepdims=True)
+    return np.where(inner, xy + step, quadratic(maps, peak, sigma))
+
+
+@cache
+def blur_matrix(length: int, sigma: float) -> Float32:
+    """The Gaussian blur of a row of cells, with nothing outside, as a matrix (length, length).
+
+    Its radius is OpenCV's for float32: 4 sigma.
+    """
+    radius = round(8 * sigma + 1) // 2
+    weights = np.exp(-(np.arange(-radius, radius + 1) ** 2) / (2 * sigma**2))
+    apart = np.abs(np.subtract.outer(np.arange(length), np.arange(length)))
+    kernel = np.append(weights[radius:] / weights.sum(), 0.0)
+    matrix: Float32 = kernel[np.minimum(apart, radius + 1)].astype(np.float32)
+    return matrix
 
 
 DECODERS: dict[str, Callable[[Float32, Index, float], Float64]] = {

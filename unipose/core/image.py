@@ -232,10 +232,12 @@ def warp(image: RGB, affine: Affine, size_wh: tuple[int, int]) -> RGB:
     return cv2.warpAffine(image, affine.matrix, size_wh, flags=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
 
 
-def normalise(image: RGB, mean: tuple[float, ...], std: tuple[float, ...]) -> Float32:
-    """(h, w, 3) uint8 -> (3, h, w) float32: (value / 255 - mean) / std per channel."""
-    out = np.empty((3, *image.shape[:2]), np.float32)
-    for plane, channel, m, s in zip(out, cv2.split(image), mean, std, strict=True):
-        np.multiply(channel, np.float32(1 / (255 * s)), out=plane)
-        plane -= np.float32(m / s)
+def normalise(images: RGB, mean: tuple[float, ...], std: tuple[float, ...]) -> Float32:
+    """(..., h, w, 3) uint8 -> (..., 3, h, w) float32: (value / 255 - mean) / std per channel."""
+    *lead, height, width, _ = images.shape
+    out = np.empty((*lead, 3, height, width), np.float32)
+    for image, planes in zip(images.reshape(-1, height, width, 3), out.reshape(-1, 3, height, width), strict=True):
+        for plane, channel, m, s in zip(planes, cv2.split(image), mean, std, strict=True):
+            np.multiply(channel, np.float32(1 / (255 * s)), out=plane)
+            plane -= np.float32(m / s)
     return out

@@ -29,7 +29,8 @@ from unipose.evaluation.summary import default_metric, summarise, summarise_ap
 from unipose.inference.detectors.detector import Detector, open_detector
 from unipose.inference.detectors.finder import Finder
 from unipose.inference.predictor import Predictor
-from unipose.runtime.engines import Runtime, open_runtime
+from unipose.runtime.engines import open_runtime
+from unipose.runtime.runtime import Runtime
 from unipose.weights import weights_beside, weights_files
 
 THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5)  # of the person score

@@ -1,4 +1,4 @@
-"""Predictor: images to poses in three steps, prepare, run and read, batched over people and images."""
+"""Predictor: images to poses in three steps, crop, find and read, batched over people and images."""
 
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import replace
@@ -13,20 +13,22 @@ from unipose.core import heatmap
 from unipose.core.boxes import check_boxes, require_overlap
 from unipose.core.choice import choose
 from unipose.core.geometry import Affine
-from unipose.core.image import normalise, warp
+from unipose.core.heatmap import Peaks
+from unipose.core.image import warp
 from unipose.core.image_input import Image, is_many, to_rgb, to_rgbs
 from unipose.core.metrics import pose_oks
 from unipose.core.person_box import POINTS, has_box
 from unipose.core.pose import Pose
 from unipose.core.ranges import within
-from unipose.core.types import RGB, Boxes, Float32, Float64
+from unipose.core.types import RGB, Boxes, Float64
 from unipose.inference.crop_box import crop_boxes, longer_sides, map_boxes
 from unipose.inference.detectors.detector import Detector, WholeImage, open_detector
-from unipose.runtime.engines import Runtime, open_runtime
+from unipose.runtime.engines import open_runtime
+from unipose.runtime.runtime import Runtime
 from unipose.weights import named_model, weights_beside
 
-Flow = Generator[Float32, Float32, list[Pose]]
-"""One image on its way to its poses: yields inputs (n, 3, H, W), is sent their heatmaps (n, K, h, w), returns poses."""
+Flow = Generator[RGB, Peaks, list[Pose]]
+"""One image on its way to its poses: yields crops (n, H, W, 3), is sent their keypoints, returns poses."""
 
 SMALL = 0.75  # a refined box this much shorter than its crop, in longer sides, is refined once more
 GROUP = 16  # image files that are decoded at once
@@ -145,16 +147,16 @@ class Predictor:
     def finish(self, flows: Sequence[Flow]) -> list[list[Pose]]:
         """Drive flows to their end, in shared batches -> the poses of each."""
         poses: list[list[Pose]] = [[] for _ in flows]
-        answers: dict[int, Float32 | None] = dict.fromkeys(range(len(flows)))
+        answers: dict[int, Peaks | None] = dict.fromkeys(range(len(flows)))
         while answers:
-            inputs: dict[int, Float32] = {}
-            for i, maps in answers.items():
-                step = advance(flows[i], maps)
+            crops: dict[int, RGB] = {}
+            for i, peaks in answers.items():
+                step = advance(flows[i], peaks)
                 if isinstance(step, list):
                     poses[i] = step
                 else:
-                    inputs[i] = step
-            answers = dict(zip(inputs, self._run(list(inputs.values())), strict=True))
+                    crops[i] = step
+            answers = dict(zip(crops, self._find_all(list(crops.values())), strict=True))
         return poses
 
     def flow(
@@ -204,42 +206,44 @@ class Predictor:
         poses = sorted((p for p in poses if not p.person_score < (least or 0.0)), key=lambda p: -p.person_score)
         return without_duplicates(poses, partial(pose_oks, skeleton=self.spec.skeleton), DUPLICATE_OKS)
 
-    def prepare(self, image: RGB, box_xyxy: ArrayLike, margin: float) -> tuple[Float32, Affine]:
-        """-> the model's input (3, H, W) for the box grown by `margin`, and the affine from image to input."""
+    def crop(self, image: RGB, box_xyxy: ArrayLike, margin: float) -> tuple[RGB, Affine]:
+        """-> what the model is to look at (H, W, 3), the box grown by `margin`, and the affine from the image to it."""
         to_input = Affine.fit(box_xyxy, self.spec.input_wh, margin)
-        return normalise(warp(image, to_input, self.spec.input_wh), self.spec.mean, self.spec.std), to_input
+        return warp(image, to_input, self.spec.input_wh), to_input
 
-    def read(self, maps: Float32, to_input: Sequence[Affine], boxes_xyxy: Boxes) -> list[Pose]:
-        """Heatmaps (n, K, h, w), and the affine and the box of each -> n poses."""
-        xy_heatmap, peak = heatmap.decode(maps, self.decoder, self.spec.sigma)
+    def find(self, crops: RGB) -> Peaks:
+        """Crops (n, H, W, 3), at most `largest`, in one run of the model -> their keypoints."""
+        return self.runtime.find(crops, self.decoder, self.flip)
+
+    @property
+    def largest(self) -> int:
+        """The most people in one run; with the flip test each takes two inputs."""
+        return max(1, self.max_batch // 2) if self.flip else self.max_batch
+
+    def read(self, peaks: Peaks, to_input: Sequence[Affine], boxes_xyxy: Boxes) -> list[Pose]:
+        """Keypoints (n, K) on heatmaps, and the affine and the box of each -> n poses."""
         return [
-            Pose((self.input_to_heatmap @ affine).inverse()(xy), s, box)
-            for xy, s, affine, box in zip(xy_heatmap, self.spec.scores(peak), to_input, boxes_xyxy, strict=True)
+            Pose((self.input_to_heatmap @ affine).inverse()(xy), score, box)
+            for xy, score, affine, box in zip(
+                peaks.xy_heatmap, self.spec.scores(peaks.peak), to_input, boxes_xyxy, strict=True
+            )
         ]
 
     def _estimate(self, image: RGB, boxes_xyxy: Boxes, margin: float) -> Flow:
         """One pose for each box."""
         if not len(boxes_xyxy):
             return []
-        prepared = [self.prepare(image, box, margin) for box in boxes_xyxy]
-        inputs = np.stack([pixels for pixels, _ in prepared])
-        if self.flip:
-            maps = yield np.concatenate([inputs, inputs[..., ::-1]])
-            straight, mirrored = np.split(maps, 2)
-            maps = np.float32(0.5) * (straight + heatmap.mirror(mirrored, self.spec.skeleton.mirror))
-        else:
-            maps = yield inputs
-        return self.read(maps, [affine for _, affine in prepared], boxes_xyxy)
+        crops, to_input = zip(*(self.crop(image, box, margin) for box in boxes_xyxy), strict=True)
+        peaks = yield np.stack(crops)
+        return self.read(peaks, to_input, boxes_xyxy)
 
-    def _run(self, inputs: list[Float32]) -> list[Float32]:
-        """The inputs of several flows, in as few runs as `max_batch` allows -> their heatmaps."""
-        if not inputs:
+    def _find_all(self, crops: list[RGB]) -> list[Peaks]:
+        """The crops of several flows, in as few runs as `max_batch` allows -> their keypoints."""
+        if not crops:
             return []
-        batch = np.concatenate(inputs)
-        maps = np.concatenate(
-            [self.runtime.run(batch[start : start + self.max_batch]) for start in range(0, len(batch), self.max_batch)]
-        )
-        return np.split(maps, np.cumsum([len(part) for part in inputs])[:-1])
+        batch = np.concatenate(crops)
+        found = [self.find(batch[start : start + self.largest]) for start in range(0, len(batch), self.largest)]
+        return Peaks.join(found).split([len(part) for part in crops])
 
 
 def load(
@@ -282,10 +286,10 @@ def without_duplicates(poses: Sequence[Pose], oks: Callable[[Pose, Pose], float]
     return kept
 
 
-def advance(flow: Flow, maps: Float32 | None) -> Float32 | list[Pose]:
-    """Send a flow the heatmaps it waits for (None to start it) -> its next inputs or, at its end, its poses."""
+def advance(flow: Flow, peaks: Peaks | None) -> RGB | list[Pose]:
+    """Send a flow the keypoints it waits for (None to start it) -> its next crops or, at its end, its poses."""
     try:
-        return flow.send(maps)  # type: ignore[arg-type]  # a generator starts with None
+        return flow.send(peaks)  # type: ignore[arg-type]  # a generator starts with None
     except StopIteration as done:
         poses: list[Pose] = done.value
         return poses

@@ -12,7 +12,7 @@ from unipose.core.image_input import Image, to_rgbs
 from unipose.core.pose import Pose
 from unipose.core.types import Float32
 from unipose.inference.predictor import Predictor
-from unipose.runtime.engines import no_state
+from unipose.runtime.runtime import no_state
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,16 +61,14 @@ class RecurrentPredictor:
         next_states: list[RecurrentState] = []
         for start in range(0, len(boxes), predictor.max_batch):
             part = slice(start, start + predictor.max_batch)
-            prepared = [
-                predictor.prepare(image, box, spec.margin) for image, box in zip(images[part], boxes[part], strict=True)
-            ]
-            to_input = [affine for _, affine in prepared]
+            people = zip(images[part], boxes[part], strict=True)
+            crops, to_input = zip(*(predictor.crop(image, box, spec.margin) for image, box in people), strict=True)
             to_heatmap = [predictor.input_to_heatmap @ affine for affine in to_input]
-            state = no_state(spec, len(prepared))
+            state = no_state(spec, len(crops))
             for own, last, affine in zip(state, states[part], to_heatmap, strict=True):
                 if last is not None:
                     own[:] = last.warped(affine)
-            maps, state = predictor.runtime.step(np.stack([pixels for pixels, _ in prepared]), state)
-            poses += predictor.read(maps, to_input, boxes[part])
+            peaks, state = predictor.runtime.find_next(np.stack(crops), state, predictor.decoder)
+            poses += predictor.read(peaks, to_input, boxes[part])
             next_states += map(RecurrentState, state, to_heatmap)
         return poses, next_states

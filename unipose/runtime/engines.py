@@ -1,17 +1,16 @@
-"""Runtime: a loaded model, (B, 3, H, W) float32 -> (B, K, h, w) float32, on ONNX Runtime, OpenVINO or PyTorch.
+"""Engines: a model file as a Runtime, on ONNX Runtime, OpenVINO or PyTorch.
 
 Each engine is an optional dependency, so it is imported where it is used.
 """
 
 import queue
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -19,67 +18,17 @@ from unipose.core.choice import choose
 from unipose.core.extras import naming_extras
 from unipose.core.files import require_file
 from unipose.core.hardware import cores
+from unipose.core.heatmap import Peaks
 from unipose.core.model_spec import METADATA_KEY, ModelSpec, read_spec
 from unipose.core.ranges import within
-from unipose.core.types import Float32
+from unipose.core.types import RGB, Float32
 from unipose.runtime.autoselect import fastest
 from unipose.runtime.onnx_session import metadata, open_session
+from unipose.runtime.runtime import Engine, Runtime
 from unipose.runtime.torch_device import torch_device
 
-
-class Runtime(Protocol):
-    """A loaded model. `run` and `step` may be called from several threads at once."""
-
-    @property
-    def spec(self) -> ModelSpec: ...
-
-    @property
-    def engine(self) -> str:
-        """The row of `ENGINES` that runs the model."""
-        ...
-
-    @property
-    def copies(self) -> int:
-        """How many calls are worth making at the same time."""
-        ...
-
-    def run(self, batch: Float32) -> Float32:
-        """(B, 3, H, W) normalised pixels -> (B, K, h, w) heatmaps, any B from 1 up; a recurrent model's first frame."""
-        ...
-
-    def step(self, batch: Float32, state: Float32) -> tuple[Float32, Float32]:
-        """A recurrent model's step: the next frame of B clips and their states (`no_state` before the first frame) ->
-        heatmaps and next states. Any other model returns the states as they are.
-        """
-        ...
-
-
-def no_state(spec: ModelSpec, count: int) -> Float32:
-    """The state of `count` clips before their first frame: zeros (count, state_channels, h, w)."""
-    width, height = spec.heatmap_wh
-    return np.zeros((count, spec.state_channels, height, width), np.float32)
-
-
-class Engine(ABC):
-    """What all engines share: a model takes images, a recurrent one images and state."""
-
-    spec: ModelSpec
-
-    def run(self, batch: Float32) -> Float32:
-        if self.spec.state_channels:
-            return self.step(batch, no_state(self.spec, len(batch)))[0]
-        [maps] = self._infer(batch)
-        return maps
-
-    def step(self, batch: Float32, state: Float32) -> tuple[Float32, Float32]:
-        if not self.spec.state_channels:
-            return self.run(batch), state
-        maps, state = self._infer(batch, state)
-        return maps, state
-
-    @abstractmethod
-    def _infer(self, *inputs: Float32) -> Sequence[Float32]:
-        """All inputs of the model -> all its outputs."""
+PEAKS = ("xy", "peak")  # the outputs of a file that decodes its own heatmaps
+DECODER_KEY = "unipose_decoder"  # the key of how it does so, a row of `heatmap.DECODERS`, in its metadata
 
 
 class OnnxRuntime(Engine):
@@ -95,9 +44,26 @@ class OnnxRuntime(Engine):
         self._session = open_session(path, device, threads)
         self.spec = _spec(path, metadata(self._session))
         self._input_names = [item.name for item in self._session.get_inputs()]
+        names = [item.name for item in self._session.get_outputs()]
+        self._maps = [name for name in names if name not in PEAKS]
+        self._decoder = metadata(self._session).get(DECODER_KEY)
 
-    def _infer(self, *inputs: Float32) -> Sequence[Float32]:
-        outputs: Sequence[Float32] = self._session.run(None, dict(zip(self._input_names, inputs, strict=True)))
+    def find(self, crops: RGB, decoder: str = "dark", flip: bool = False) -> Peaks:
+        if flip or decoder != self._decoder or self.spec.state_channels:
+            return super().find(crops, decoder, flip)
+        return Peaks(*self._fetch(PEAKS, self._normalised(crops)))
+
+    def find_next(self, crops: RGB, state: Float32, decoder: str = "dark") -> tuple[Peaks, Float32]:
+        if decoder != self._decoder or not self.spec.state_channels:
+            return super().find_next(crops, state, decoder)
+        xy, peak, state = self._fetch((*PEAKS, self._maps[1]), self._normalised(crops), state)
+        return Peaks(xy, peak), state
+
+    def _infer(self, *inputs: Float32) -> list[Float32]:
+        return self._fetch(self._maps, *inputs)
+
+    def _fetch(self, names: Sequence[str], *inputs: Float32) -> list[Float32]:
+        outputs: list[Float32] = self._session.run(list(names), dict(zip(self._input_names, inputs, strict=True)))
         return outputs
 
 
@@ -128,10 +94,10 @@ class OpenVino(Engine):
                     f"OpenVINO cannot run {path} on device {device!r}; here are {here}: {error}"
                 ) from error
 
-    def _infer(self, *inputs: Float32) -> Sequence[Float32]:
+    def _infer(self, *inputs: Float32) -> list[Float32]:
         request = self._model.create_infer_request()  # the model is thread-safe, a request is not
         results = request.infer(list(inputs))
-        return [results[output] for output in self._model.outputs]
+        return [results[output] for output in self._model.outputs if not output.names & set(PEAKS)]
 
 
 class Torch(Engine):
@@ -167,7 +133,7 @@ class Torch(Engine):
         bf16 = precision == "bf16" or (precision == "auto" and own.type == "cuda")
         self._network = GraphedModule(module, own, torch.bfloat16 if bf16 else torch.float32)
 
-    def _infer(self, *inputs: Float32) -> Sequence[Float32]:
+    def _infer(self, *inputs: Float32) -> list[Float32]:
         import torch
 
         return [output.numpy() for output in self._network(*map(torch.from_numpy, inputs))]
@@ -190,6 +156,14 @@ class DeviceCopies:
     def step(self, batch: Float32, state: Float32) -> tuple[Float32, Float32]:
         with self._borrow() as runtime:
             return runtime.step(batch, state)
+
+    def find(self, crops: RGB, decoder: str = "dark", flip: bool = False) -> Peaks:
+        with self._borrow() as runtime:
+            return runtime.find(crops, decoder, flip)
+
+    def find_next(self, crops: RGB, state: Float32, decoder: str = "dark") -> tuple[Peaks, Float32]:
+        with self._borrow() as runtime:
+            return runtime.find_next(crops, state, decoder)
 
     @contextmanager
     def _borrow(self) -> Iterator[Runtime]:

@@ -10,7 +10,8 @@ from unipose.core.geometry import Affine
 from unipose.core.image import normalise, warp
 from unipose.core.image_input import Image, to_rgb
 from unipose.core.types import RGB, Float32
-from unipose.runtime.engines import Runtime, open_runtime
+from unipose.runtime.engines import open_runtime
+from unipose.runtime.runtime import Runtime
 
 MAX_IOU = 0.6  # of two boxes of different people
 
