@@ -13,7 +13,7 @@ EXTRAS = {
     "rich": "train", "scipy": "train", "tensorboard": "train", "yaml": "train",
     "av": "video", "lap": "video", "openvino": "openvino", "ray": "ray",
 }  # fmt: skip
-ALONE = ("huggingface_hub", "timm", "transformers")  # what no extra brings
+ALONE = ("huggingface_hub", "pandas", "supervision", "timm", "transformers")  # what no extra brings
 
 
 @contextmanager
