@@ -8,8 +8,9 @@ SIZE_OF_dev := about 3.6 GB to download, 7.3 GB on disk, where torch comes with 
 
 .PHONY: serve test check slow fix lock clean
 
+# make serve PORT=8080: on another port than 8000.
 serve: .venv/.serve
-	$(BIN)/python -m serve
+	$(BIN)/python -m serve $(if $(PORT),--port $(PORT))
 
 test: .venv/.dev
 	$(BIN)/python -m pytest

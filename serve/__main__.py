@@ -1,6 +1,7 @@
 """`python -m serve`: bind the port, load the model and serve, in one process or several."""
 
 import socket
+import sys
 from collections.abc import Sequence
 
 from serve.process.log_config import configure_logging
@@ -29,7 +30,8 @@ def _bind(host: str, port: int) -> socket.socket:
     """A bound socket that does not listen yet, so that a taken port is an error before the model is loaded."""
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     listener = socket.socket(family, kind, protocol)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if sys.platform != "win32":  # where it would let two services share a port
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(address)
     return listener
 

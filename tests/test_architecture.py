@@ -17,7 +17,7 @@ PACKAGES = set().union(*TIERS)
 # Where optional libraries are imported, inside functions.
 LAZY = (
     "runtime/", "inference/detectors/", "modeling/pretrained.py", "evaluation/box_ap.py", "evaluation/summary.py",
-    "benchmark/peers.py",
+    "benchmark/peers.py", "core/result.py",
 )  # fmt: skip
 FILES = {f.relative_to(ROOT / "unipose").as_posix(): f for f in sorted((ROOT / "unipose").rglob("*.py"))}
 SERVICE = {f.relative_to(ROOT / "serve").as_posix(): f for f in sorted((ROOT / "serve").rglob("*.py"))}

@@ -63,7 +63,8 @@ def test_a_missing_extra_is_named(verb, extra, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("package", "words", "line"),
     [
-        ("onnxruntime", ["predict", "PHOTO", "--out", "OUT"], "this needs onnxruntime: pip install 'unipose[serve]'"),
+        ("onnxruntime", ["predict", "PHOTO", "--out", "OUT"], "this needs onnxruntime: pip install onnxruntime"),
+        ("cv2", ["predict", "PHOTO"], "predict needs cv2: pip install opencv-python-headless"),
         (
             "torch",
             ["predict", "PHOTO", "--out", "OUT", "--model", default_weights()],
@@ -108,7 +109,7 @@ def test_without_a_package(photos, tmp_path, package, words, line):
 )
 def test_a_module_without_its_package(tmp_path, words, code, error):
     """Before anything of its own runs; what is wrong with another's program is not told in our way."""
-    package = {"unipose.train": "torch", "unipose.video": "rich"}.get(words[0], "prometheus_client")
+    package = {"unipose.train": "torch", "unipose.video": "av"}.get(words[0], "prometheus_client")
     (tmp_path / f"{package}.py").write_text(f"raise ModuleNotFoundError('no {package}', name={package!r})")
     (tmp_path / "theirs.py").write_text(f"import unipose, {package}")
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}

@@ -1,5 +1,9 @@
 import json
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from time import sleep
 from zipfile import ZipFile
 
 import cv2
@@ -165,6 +169,76 @@ def test_a_photo_stays_where_its_results_lie_beside_it(photos, tmp_path):
         assert main([str(photo), "--out", str(tmp_path)]) == 0
     assert photo.read_bytes() == photos[0].read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["photo.jpg", "photo.pose.jpg", "photo.pose.json"]
+
+
+def test_without_out_results_lie_beside_each_photo(photos, tmp_path, monkeypatch, capsys):
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    for photo, place in zip(photos, ("a/one.jpg", "a/b/two.png"), strict=True):
+        (tmp_path / place).write_bytes(photo.read_bytes())
+    monkeypatch.chdir(tmp_path / "a")
+    assert main(["one.jpg", "b"]) == 0
+    assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()] == ["one.pose.jpg", "b/two.pose.jpg"]
+    results = ["a/b/two.pose.jpg", "a/b/two.pose.json", "a/one.pose.jpg", "a/one.pose.json"]
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.pose.*")) == results
+
+
+@pytest.fixture
+def address(photos, monkeypatch):
+    """Of the folder with the photos."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=photos[0].parent))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_an_address_is_fetched_and_its_results_lie_here(photos, address, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    good, bad = address + photos[0].name, address  # which is the list of files, a page
+    assert main([good, bad]) == 1
+    told = capsys.readouterr()
+    assert told.out.startswith(f"{photos[0].stem}.pose.jpg: ")
+    assert told.err.startswith(f"error: {bad}: the image is not a JPEG") and "web page" in told.err
+    assert told.err.count("\n") == 1
+    assert json.loads((tmp_path / f"{photos[0].stem}.pose.json").read_text())["image"] == photos[0].name
+    assert main([str(photos[0]), "--out", str(tmp_path / "file")]) == 0
+    assert poses_of(tmp_path, photos[0]) == poses_of(tmp_path / "file", photos[0])
+
+
+def test_the_pictures_are_shown_where_there_is_a_display(photos, tmp_path, monkeypatch, capsys):
+    """By a program in the place of the system's own."""
+    viewer, shown = tmp_path / "bin" / "xdg-open", tmp_path / "shown"
+    viewer.parent.mkdir()
+    viewer.write_text(f'#!/bin/sh\necho "$1" >> {shown}\n')
+    viewer.chmod(0o755)
+    monkeypatch.setenv("PATH", str(viewer.parent), prepend=":")
+    monkeypatch.setenv("DISPLAY", ":0")
+    assert main([str(photos[0]), "--out", str(tmp_path), "--show"]) == 0
+    for _ in range(200):
+        if shown.exists() and shown.read_text().endswith("\n"):
+            break
+        sleep(0.02)
+    assert shown.read_text() == f"{tmp_path / photos[0].stem}.pose.jpg\n" and not capsys.readouterr().err
+    monkeypatch.delenv("DISPLAY")
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    assert main([str(photos[0]), "--out", str(tmp_path), "--show"]) == 0
+    assert capsys.readouterr().err.startswith("nothing is shown: there is no display here")
+    assert shown.read_text().count("\n") == 1
+
+
+def test_not_more_windows_than_a_person_can_close(photos, tmp_path, capsys):
+    for i in range(21):
+        (tmp_path / f"{i}.jpg").write_bytes(photos[0].read_bytes())
+    assert main([str(tmp_path), "--show"]) == 2
+    assert "20 at most; these are 21" in capsys.readouterr().err
 
 
 def test_one_bad_image_does_not_stop_the_others(photos, tmp_path, capsys):

@@ -2,8 +2,10 @@
 
 >>> import unipose
 >>> predictor = unipose.load()
->>> poses = predictor("photo.jpg")  # one image, or a list of them: paths, arrays, bytes, Pillow's
->>> poses[0].xy_image  # (K, 2), x and y in pixels of the upright image
+>>> result = predictor("photo.jpg")  # one image, or a list of them: paths, arrays, bytes, Pillow's
+>>> result.keypoints.shape  # of each person K points, x and y in pixels of the upright image
+(1, 19, 2)
+>>> result.save("photo.pose.jpg")
 
 What is named here is loaded when it is first used, and none of it needs PyTorch.
 """
@@ -20,16 +22,18 @@ if TYPE_CHECKING:
     from unipose.core.draw import draw_poses
     from unipose.core.image import read_image
     from unipose.core.pose import Pose
+    from unipose.core.result import Result
     from unipose.inference.predictor import Predictor, load
     from unipose.tracking.pose_tracker import PoseTracker
 
 __version__ = "0.1.0"
-__all__ = ["Pose", "PoseTracker", "Predictor", "__version__", "draw_poses", "load", "read_image"]
+__all__ = ["Pose", "PoseTracker", "Predictor", "Result", "__version__", "draw_poses", "load", "read_image"]
 
 _HOMES = {
     "Pose": "unipose.core.pose",
     "PoseTracker": "unipose.tracking.pose_tracker",
     "Predictor": "unipose.inference.predictor",
+    "Result": "unipose.core.result",
     "draw_poses": "unipose.core.draw",
     "load": "unipose.inference.predictor",
     "read_image": "unipose.core.image",

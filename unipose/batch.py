@@ -27,8 +27,9 @@ from unipose.pipelines.options import (
     add_video_options,
     read_options,
 )
+from unipose.pipelines.progress import progress
 from unipose.pipelines.ray_pool import ray_cluster, work
-from unipose.pipelines.video import open_tracker, progress_bar
+from unipose.pipelines.video import open_tracker
 from unipose.pipelines.worker import UNFINISHED, BatchOptions, is_video
 
 FAILED = "failed.jsonl"
@@ -123,8 +124,7 @@ def run(options: BatchOptions, console: Console, outcome: Outcome, force: bool =
     with prepared_folder(options.out) as failures:
         if not missing:
             return
-        with ray_cluster(options.address), progress_bar(console, "inputs/s") as progress:
-            task = progress.add_task("", total=len(missing))
+        with ray_cluster(options.address), progress(console, "inputs", len(missing)) as advance:
             for name, error, warnings in work(options, missing):
                 said = [f"warning: {warning}" for warning in warnings] + [f"error: {name}: {error}"] * bool(error)
                 for line in said:
@@ -132,7 +132,7 @@ def run(options: BatchOptions, console: Console, outcome: Outcome, force: bool =
                 if error:
                     print(json.dumps({"input": name, "error": error}), file=failures, flush=True)
                 outcome.add(error)
-                progress.advance(task)
+                advance()
 
 
 def lists_failures(path: Path) -> bool:

@@ -1,13 +1,11 @@
 """`unipose calibrate MODEL.safetensors OUT.safetensors --data SET.json`: scores as probabilities of being right."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 
 from unipose.cli import exit_status
 from unipose.core.arguments import Parser
@@ -27,8 +25,11 @@ from unipose.inference.detectors.detector import Detector, open_detector
 from unipose.inference.predictor import Predictor
 from unipose.modeling.checkpoint import read_model, save_model
 from unipose.pipelines.options import add_force
+from unipose.pipelines.progress import track
 from unipose.runtime.engines import Torch
 from unipose.weights import finder_for
+
+TRACKED = partial(track, unit="images")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -125,7 +126,7 @@ def judge_set(predictor: Predictor, record_set: RecordSet) -> Halves:
 
     Raises ValueError if there are too few people.
     """
-    poses = predict_records(predictor, record_set, progress=_track, window=1)
+    poses = predict_records(predictor, record_set, progress=TRACKED, window=1)
     metric = score_pckh if default_metric(record_set) == "pckh" else score_pck
     score = metric(record_set.records, poses, record_set)
     root = logit(np.array([pose.score for pose in poses]), 1e-6)
@@ -176,17 +177,12 @@ def fit_person_score(
 
 def _people(predictor: Predictor, paths: Sequence[Path]) -> tuple[list[list[Pose]], Float64]:
     """The people found in each image, and of all of them the features of a PersonScore (N, 5)."""
-    found = predict_queries(predictor, [ImageQuery(path, None) for path in paths], _track, min_score=0.0)
+    found = predict_queries(predictor, [ImageQuery(path, None) for path in paths], TRACKED, min_score=0.0)
     features: list[Float64] = []
     for path, poses in zip(paths, found, strict=True):
         image_wh = open_image(path).size_wh  # its area alone counts, which turning does not change
         features += [PersonScore.features(pose, image_wh) for pose in poses]
     return found, np.array(features).reshape(-1, 5)
-
-
-def _track(work: Sequence[Any]) -> Iterable[Any]:
-    console = Console(stderr=True)
-    return track(work, console=console, disable=not console.is_terminal, transient=True)
 
 
 def reliability_line(score: Float64, right: Bool) -> str:

@@ -17,7 +17,8 @@ REFUSED = 2  # the exit status of a command that was asked for something impossi
 INTERRUPTED = 130
 MOST = 3000
 UNREAD = 141  # nobody reads the standard output any more, as after `| head`
-VERB_EXTRAS = {"batch": "ray", "predict": "serve", "serve": "serve", "video": "video"}  # the others need train
+# What each verb needs; predict has it, but for what its options name. The others need train.
+VERB_EXTRAS = {"batch": "ray", "predict": None, "serve": "serve", "video": "video"}
 
 VERBS = {
     "predict": "joints of photographs: overlay pictures and JSON",

@@ -2,12 +2,10 @@
 
 import argparse
 import json
-from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
 from unipose.cli import exit_status
@@ -20,6 +18,7 @@ from unipose.evaluation import report
 from unipose.evaluation.evaluator import EvaluationOptions, evaluate
 from unipose.evaluation.summary import METRICS
 from unipose.pipelines.options import add_detector_options, add_force, read_options
+from unipose.pipelines.progress import track
 from unipose.runtime.engines import ENGINES
 from unipose.weights import MODEL_HELP, named_model
 
@@ -75,7 +74,7 @@ def _run(arguments: argparse.Namespace) -> None:
     pages = report.files(arguments.report) if arguments.report else []
     own = dict.fromkeys(pages, report.is_own) | dict.fromkeys(numbers, _is_report)
     refuse_overwrite([*numbers, *pages], inputs, lambda path: own[path](path), arguments.force)
-    evaluation = evaluate(arguments.model, record_set, options, _progress)
+    evaluation = evaluate(arguments.model, record_set, options, partial(track, unit="inputs"))
     if arguments.json:
         write_atomically(arguments.json, (json.dumps(evaluation.report, indent=1) + "\n").encode())
     if arguments.report:
@@ -89,11 +88,6 @@ def _is_report(path: Path) -> bool:
         return "metric" in read_json(path)
     except (ValueError, TypeError):
         return False
-
-
-def _progress(work: Sequence[Any]) -> Iterable[Any]:
-    console = Console(stderr=True)
-    return track(work, "evaluating", console=console, disable=not console.is_terminal, transient=True)
 
 
 def table(result: Json) -> Table:

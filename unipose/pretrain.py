@@ -8,7 +8,6 @@ from time import perf_counter
 
 import torch
 from rich.console import Console
-from rich.progress import track
 from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader, Dataset
@@ -24,6 +23,7 @@ from unipose.modeling.checkpoint import save_weights
 from unipose.modeling.classifier import Classifier
 from unipose.modeling.trunk import ZOO
 from unipose.pipelines.options import add_force, read_options
+from unipose.pipelines.progress import track
 from unipose.runtime.torch_device import torch_device
 from unipose.training.class_images import class_batch, mixup, open_sets
 from unipose.training.classifier import accuracy, class_trainer
@@ -161,7 +161,7 @@ def pretrain(o: PretrainOptions, images: ImageSet, console: Console) -> float:
     percent = 0.0
     for epoch in range(1, o.epochs + 1):
         began = perf_counter()
-        batches = track(loader, f"epoch {epoch}", console=console, disable=not console.is_terminal)
+        batches = track(loader, f"batches of epoch {epoch}", console)
         try:
             loss = trainer.train_epoch(batches, lambda loss, images: None)
         except NonFiniteLoss as error:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import yaml
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from unipose.cli import INTERRUPTED, exit_status
 from unipose.core.arguments import Parser
@@ -16,6 +15,7 @@ from unipose.core.signature import signature
 from unipose.evaluation.box_ap import refuse_nobody
 from unipose.evaluation.summary import annotated, default_metric, summarise
 from unipose.pipelines.options import add_force
+from unipose.pipelines.progress import progress
 from unipose.training import distributed
 from unipose.training.build import build_run, configure, read_data
 from unipose.training.config import Config, to_dict
@@ -82,32 +82,21 @@ def train(config: Config, resume: bool = False, force: bool = False) -> None:
             text = f"# {signature(KIND)}\n{yaml.safe_dump(to_dict(config), sort_keys=False)}"
             write_atomically(t.run / "config.yaml", text.encode())
             RunLog(t.run).write_environment(len(run.lines) + 1, environment(device))
-        with progress_bar(console) as bar:
-            steps = len(run.batch_sampler)
-            task = bar.add_task("", total=steps * t.epochs, completed=steps * len(run.lines), epoch=0, note="")
+        epoch_images = len(run.batch_sampler) * t.batch_size * run.dataset.frames
+        console.print(
+            f"training on {len(run.dataset)} samples, into {t.run}", markup=False, highlight=False, soft_wrap=True
+        )
+        with progress(console, "images", epoch_images * t.epochs, epoch_images * len(run.lines)) as advance:
 
             def on_batch(loss: float, images: int) -> None:
-                speed = (bar.tasks[task].speed or 0.0) * images * distributed.world_size()
-                bar.update(task, advance=1, note=f"loss {loss:.3f}  {speed:.1f} images/s")
+                advance(images * distributed.world_size(), f"epoch {len(run.lines) + 1} of {t.epochs}, loss {loss:.3f}")
 
             while len(run.lines) < t.epochs:
                 done = len(run.lines) + 1
-                bar.update(task, epoch=done)
                 line = run.train_epoch(on_batch, validate=done % t.validate_every == 0 or done == t.epochs)
                 console.print(
                     "  ".join(f"{key} {value}" for key, value in line.items()), highlight=False, soft_wrap=True
                 )
-
-
-def progress_bar(console: Console) -> Progress:
-    columns = (
-        "epoch {task.fields[epoch]}",
-        BarColumn(),
-        MofNCompleteColumn(),
-        "{task.fields[note]}",
-        TimeRemainingColumn(),
-    )
-    return Progress(*columns, console=console, disable=not console.is_terminal)
 
 
 if __name__ == "__main__":

@@ -72,7 +72,9 @@ def _url(listener: socket.socket) -> str:
 
 
 def cannot_listen(settings: Settings, error: OSError) -> int:
-    return fail(f"cannot listen on {settings.host}, port {settings.port}: {error.strerror}; try another --port", 1)
+    where = f"cannot listen on {settings.host}, port {settings.port}: {error.strerror}"
+    other = settings.port + 1 if 1024 <= settings.port < 65535 else 8080
+    return fail(f"{where}; try another: --port {other}, or make serve PORT={other}", 1)
 
 
 def fail(message: str, code: int) -> int:

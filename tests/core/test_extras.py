@@ -1,5 +1,6 @@
 import ast
 import re
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -30,8 +31,20 @@ def test_every_package_that_is_imported_has_a_line_that_installs_it():
                 imported |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
                 imported.add(node.module.partition(".")[0])
-    base = {"numpy", "cv2", "PIL", "unipose", "serve"}
-    assert imported - base - set(sys.stdlib_module_names) <= EXTRAS.keys() | set(ALONE)
+    assert imported - {"unipose", "serve"} - set(sys.stdlib_module_names) <= EXTRAS.keys() | ALONE.keys()
+
+
+def test_what_predicting_needs_comes_with_unipose_itself():
+    """The modules that `unipose predict` has loaded when it is done, apart from those that these bring themselves."""
+    needed = {re.match(r"[\w-]+", line)[0] for line in PROJECT["dependencies"]}
+    assert needed <= set(ALONE.values())
+    code = (
+        "import sys, numpy, unipose.predict; unipose.load()(numpy.zeros((9, 9, 3), 'u1'));"
+        "print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    loaded = set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.split())
+    assert "rich" in loaded and loaded & EXTRAS.keys() == set()
+    assert {ALONE[name] for name in loaded & ALONE.keys()} == needed
 
 
 @pytest.mark.parametrize(
@@ -49,7 +62,9 @@ def missing(name):
     ("name", "line"),
     [
         ("torch", "this needs torch, which is not installed: pip install 'unipose[torch]'"),
-        ("onnxruntime.capi", "this needs onnxruntime, which is not installed: pip install 'unipose[serve]'"),
+        ("av.video", "this needs av, which is not installed: pip install 'unipose[video]'"),
+        ("onnxruntime.capi", "this needs onnxruntime, which is not installed: pip install onnxruntime"),
+        ("cv2", "this needs cv2, which is not installed: pip install opencv-python-headless"),
         ("timm", "this needs timm, which is not installed: pip install timm"),
         ("somebodys", "No module named 'somebodys'"),
         (None, "No module named None"),

@@ -5,10 +5,8 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import cycle, islice, repeat
 from typing import Any, TypeVar
 
-from rich.console import Console
-from rich.progress import track
-
 from unipose.core.timing import call_times
+from unipose.pipelines.progress import track
 from unipose.training.run import TrainingRun
 
 K = TypeVar("K")
@@ -16,11 +14,10 @@ ROUNDS = 3  # each measure is taken once in each
 
 
 def measure_in_turn(measures: Mapping[K, Callable[[], float]]) -> dict[K, list[float]]:
-    """Each measure's values over the rounds, with a progress bar on a terminal."""
+    """Each measure's values over the rounds, with the progress on the standard error."""
     values: dict[K, list[float]] = {name: [] for name in measures}
-    console = Console(stderr=True)
     turns = [name for _ in range(ROUNDS) for name in measures]
-    for name in track(turns, "measuring", console=console, disable=not console.is_terminal, transient=True):
+    for name in track(turns, "measures"):
         values[name].append(measures[name]())
     return values
 

@@ -24,6 +24,10 @@ MIN_SCORE = 0.3
 def draw_poses(image: Image, poses: Sequence[Pose], skeleton: Skeleton, min_score: float = MIN_SCORE) -> RGB:
     """A copy (H, W, 3) of the image with keypoints that score at least `min_score` and the limbs between them.
 
+    >>> predictor = unipose.load()
+    >>> unipose.draw_poses("photo.jpg", predictor("photo.jpg"), predictor.spec.skeleton).shape
+    (480, 384, 3)
+
     The left side is blue, the right side orange; rims of limbs and the inside of keypoints have the person's colour.
     A pose's `track_id`, if it has one, is written above it and decides on the colour. The best people, who come first,
     are drawn over the others. Raises ValueError for what is no image or no score.

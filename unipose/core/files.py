@@ -97,7 +97,7 @@ def require_file(path: Path, what: str = "file") -> None:
 
 def fsync(path: Path) -> None:
     """Flush a file to disk, so that it survives a power failure."""
-    with path.open("rb") as file:
+    with path.open("r+b") as file:  # Windows flushes no file that is open for reading
         os.fsync(file.fileno())
 
 

@@ -54,6 +54,10 @@ class Limits:
 def read_image(source: ImageFile, limits: Limits | None = None) -> RGB:
     """Decode an image and rotate it upright by its EXIF orientation -> (H, W, 3) uint8 RGB.
 
+    >>> image = unipose.read_image("photo.jpg")
+    >>> image.shape, image.dtype
+    ((480, 384, 3), dtype('uint8'))
+
     Alpha is blended over white, 16-bit grey is scaled to 8 bits, and of several frames or pages the first is returned.
     Raises ImageTooLarge, NotAnImage or DamagedImage (all ValueError); OSError where a path cannot be read.
     """

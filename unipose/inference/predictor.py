@@ -3,6 +3,7 @@
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import repeat
 from pathlib import Path
 from typing import NoReturn, cast, overload
 
@@ -20,6 +21,7 @@ from unipose.core.metrics import pose_oks
 from unipose.core.person_box import POINTS, has_box
 from unipose.core.pose import Pose
 from unipose.core.ranges import within
+from unipose.core.result import Result
 from unipose.core.types import RGB, Boxes, Float64
 from unipose.inference.crop_box import crop_boxes, longer_sides, map_boxes
 from unipose.inference.detectors.detector import Detector, WholeImage, open_detector
@@ -82,33 +84,48 @@ class Predictor:
     @overload
     def __call__(  # type: ignore[overload-overlap]  # a str is a sequence of str as well
         self, images: Image, boxes: ArrayLike | None = ..., max_people: int | None = ...
-    ) -> list[Pose]: ...
+    ) -> Result: ...
 
     @overload
     def __call__(
         self, images: Iterable[Image], boxes: Sequence[ArrayLike | None] | None = ..., max_people: int | None = ...
-    ) -> list[list[Pose]]: ...
+    ) -> list[Result]: ...
 
     def __call__(
         self,
         images: Image | Iterable[Image],
         boxes: ArrayLike | Sequence[ArrayLike | None] | None = None,
         max_people: int | None = None,
-    ) -> list[Pose] | list[list[Pose]]:
-        """One image -> its poses; a list of images, of any length, or a batch (N, H, W, 3) -> a list of poses for each.
+    ) -> Result | list[Result]:
+        """One image -> the people in it; a list of images, of any length, or a batch (N, H, W, 3) -> those of each.
 
-        `boxes` are box_xyxy (N, 4) of the one image, or a list with them or None for each. Otherwise as `predict`.
-        Raises ValueError that says what is wrong with an image or a box, OSError for a file that cannot be read.
+        >>> predictor = unipose.load()
+        >>> predictor("photo.jpg")
+        <Result: 1 person in photo.jpg, 384 x 480>
+        >>> [len(result) for result in predictor(["photo.jpg", "empty.jpg"])]
+        [1, 0]
+        >>> [pose] = predictor("photo.jpg", boxes=[[20, 20, 360, 460]])
+        >>> pose.xy_image.shape
+        (19, 2)
+
+        A Result is also a sequence of the people's poses. `boxes` are box_xyxy (N, 4) of the one image, or a list with
+        them or None for each. Otherwise as `predict`. Raises ValueError that says what is wrong with an image or a box,
+        OSError for a file that cannot be read.
         """
         if not is_many(images):
-            image = to_rgb(cast(Image, images))
-            return self.finish([self.flow(image, _checked(cast(ArrayLike | None, boxes), image), max_people)])[0]
+            image = cast(Image, images)
+            pixels = to_rgb(image)
+            asked_here = _checked(cast(ArrayLike | None, boxes), pixels)
+            [poses] = self.finish([self.flow(pixels, asked_here, max_people)])
+            return Result.of(poses, self.spec, image, pixels)
         listed = list(images)
         asked = _for_each(listed, cast(Sequence[ArrayLike | None] | None, boxes))
-        found: list[list[Pose]] = []
+        found: list[Result] = []
         for start in range(0, len(listed), GROUP):
             group = slice(start, start + GROUP)
-            found += self._predict(to_rgbs(listed[group], start), asked[group], max_people, None, start)
+            decoded = to_rgbs(listed[group], start)
+            people = self._predict(decoded, asked[group], max_people, None, start)
+            found += [Result.of(*of_image) for of_image in zip(people, repeat(self.spec), listed[group], decoded)]
         return found
 
     def predict(
@@ -262,6 +279,11 @@ def load(
     min_score: float | None = None,
 ) -> Predictor:
     """Load a model and a detector -> the Predictor that uses them.
+
+    >>> predictor = unipose.load()
+    >>> predictor.spec.name, len(predictor.spec.skeleton.keypoints)
+    ('unipose-s', 19)
+    >>> exact = unipose.load(flip=True, min_score=0.5)
 
     `model`: an .onnx or .safetensors file, or a name in `unipose.weights.NAMES`. `engine`, `device`, `threads` and
     `precision` are those of `runtime.engines.open_runtime`, the `detector`'s those of `open_detector`, the others those

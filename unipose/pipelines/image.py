@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unipose.core.boxes import check_boxes, require_overlap
-from unipose.core.draw import MIN_SCORE, draw_poses
+from unipose.core.draw import MIN_SCORE
 from unipose.core.files import write_atomically
-from unipose.core.image import encode_image, open_image
-from unipose.core.pose import Pose
-from unipose.core.pose_formats import holds_poses, native_document
+from unipose.core.image import open_image
+from unipose.core.pose_formats import holds_poses
 from unipose.core.ranges import within
-from unipose.core.signature import is_signed, signed
+from unipose.core.result import Result
+from unipose.core.signature import is_signed
 from unipose.core.types import RGB
 from unipose.inference.predictor import MAX_PEOPLE, Predictor
 
@@ -37,28 +37,31 @@ class ImageOptions:
         within("--min-joint-score", self.min_joint_score, 0, 1)
 
 
-def predict_image(predictor: Predictor, path: Path, out: Path, options: ImageOptions | None = None) -> list[Pose]:
-    """Write OUT.jpg and OUT.json -> the people in them.
+def predict_image(
+    predictor: Predictor, path: Path, out: Path, options: ImageOptions | None = None, data: bytes | None = None
+) -> Result:
+    """Write OUT.jpg and OUT.json -> the people in them. `data`: the file's bytes, where they do not lie at `path`.
 
     Raises ValueError or OSError for an image that cannot be read or written.
     """
     options = options or ImageOptions()
-    image = _first_image(path)
+    image = _first_image(path, path if data is None else data)
     if options.box is not None:
         require_overlap(check_boxes(options.box), (image.shape[1], image.shape[0]), "--box")
     [poses] = predictor.predict([image], [options.box], options.max_people)
-    picture = encode_image(draw_poses(image, poses, predictor.spec.skeleton, options.min_joint_score))
-    answer = native_document(poses, (image.shape[1], image.shape[0]), predictor.spec)
+    result = Result.of(poses, predictor.spec, image, image)
+    picture = result.encode(min_score=options.min_joint_score)
     picture_file, document = results_of(out)
-    write_atomically(document, json.dumps({"image": path.name, **answer}, indent=1).encode(), sync=False)
-    write_atomically(picture_file, signed(picture, "overlay"), sync=False)
-    return poses
+    text = json.dumps({"image": path.name, **result.to_dict()}, indent=1)
+    write_atomically(document, text.encode(), sync=False)
+    write_atomically(picture_file, picture, sync=False)
+    return result
 
 
-def _first_image(path: Path) -> RGB:
-    opened = open_image(path)
+def _first_image(name: Path, source: Path | bytes) -> RGB:
+    opened = open_image(source)
     if (count := opened.count()) > 1:
-        log.warning("%s has %d frames or pages: the first is taken; `unipose video` takes all", path, count)
+        log.warning("%s has %d frames or pages: the first is taken; `unipose video` takes all", name, count)
     return opened.decode()
 
 

@@ -8,16 +8,6 @@ from pathlib import Path
 from typing import TextIO
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
 
 from unipose.core.choice import choose
 from unipose.core.draw import draw_poses
@@ -27,6 +17,7 @@ from unipose.core.skeleton import Skeleton
 from unipose.inference.predictor import Predictor
 from unipose.pipelines.lines import LinesWriter
 from unipose.pipelines.options import VideoOptions
+from unipose.pipelines.progress import progress
 from unipose.tracking.one_euro import DEFAULT_SMOOTHING
 from unipose.tracking.pose_tracker import PoseTracker
 from unipose.video_io.prefetch import BackgroundWriter, Prefetcher
@@ -77,7 +68,7 @@ def track_video(
     """Track a video's people and write `output` -> what was written, also kept in `written` while it goes on.
 
     Reading, estimating and writing overlap. Whatever ends it, an error too, leaves complete what was written up to
-    there. `console`: where a progress bar is shown, if it is a terminal.
+    there. `console`: where the progress is shown.
     """
     options, written = options or VideoOptions(), written or VideoProgress()
     tracker = open_tracker(predictor, options)
@@ -86,13 +77,12 @@ def track_video(
         size = 1 if video.live else options.batch
         read = stack.enter_context(Prefetcher(batches(video.frames, size), 1, video.live))
         writer = stack.enter_context(BackgroundWriter(write, size))
-        bar = stack.enter_context(progress_bar(console or Console(quiet=True), "frames/s"))
-        task = bar.add_task("", total=video.total)
+        advance = stack.enter_context(progress(console or Console(quiet=True), "frames", video.total))
         for frames in read:
             poses = tracker([frame.image for frame in frames], [frame.time for frame in frames])
             for frame_poses in zip(frames, poses, strict=True):
                 writer.put(frame_poses)
-            bar.advance(task, len(frames))
+            advance(len(frames))
     return written
 
 
@@ -153,20 +143,3 @@ class ConsoleHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         line = f"{record.levelname.lower()}: {record.getMessage()}"
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-class SpeedColumn(ProgressColumn):
-    """How many a second."""
-
-    def __init__(self, unit: str):
-        super().__init__()
-        self._unit = unit
-
-    def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:.1f} {self._unit}" if task.speed else "")
-
-
-def progress_bar(console: Console, unit: str) -> Progress:
-    """Shown on a terminal alone."""
-    columns = (BarColumn(), MofNCompleteColumn(), SpeedColumn(unit), TimeElapsedColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console, disable=not console.is_terminal)

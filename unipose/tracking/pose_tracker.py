@@ -22,6 +22,11 @@ MIN_SCORE = 0.2  # of a person, where the model has no threshold of its own
 class PoseTracker:
     """Detects people in every `detect_every`-th frame, and in between looks for each where they are expected.
 
+    >>> tracker = unipose.PoseTracker(unipose.load())
+    >>> frames = [unipose.read_image("photo.jpg")] * 3
+    >>> [[pose.track_id for pose in tracker.update(frame, i / 25)] for i, frame in enumerate(frames)]
+    [[1], [1], [1]]
+
     A person who is lost between two detections, or scores so much less that they may be gone, brings the next detection
     on. Stateful: one tracker for each video, whose frames come in order.
     """

@@ -56,7 +56,8 @@ def test_a_taken_port_is_one_line(bright_model):
         port = taken.getsockname()[1]
         code, errors = finish(start(bright_model, "--port", str(port)))
     assert code == 1
-    assert errors == f"error: cannot listen on 127.0.0.1, port {port}: Address already in use; try another --port\n"
+    where = f"cannot listen on 127.0.0.1, port {port}: Address already in use"
+    assert errors == f"error: {where}; try another: --port {int(port) + 1}, or make serve PORT={int(port) + 1}\n"
 
 
 def test_a_missing_model_is_one_line(bright_model):
