@@ -11,6 +11,8 @@ from starlette.middleware.cors import CORSMiddleware
 from serve.budget import Budget
 from serve.http.auth import SUBPROTOCOL, may_connect
 from serve.http.body_limit import BodyLimit
+from serve.http.client_address import ClientAddress
+from serve.http.client_limit import ClientLimit
 from serve.http.errors import add_problem_handlers
 from serve.http.guards import Guards
 from serve.http.head import HeadLikeGet
@@ -65,9 +67,11 @@ def create_app(settings: Settings, predictor: Predictor, sha256: str | None = No
         redirect_slashes=False,  # a redirect goes to whatever host the client's Host header names
         lifespan=lifespan,
         middleware=[
+            Middleware(ClientAddress, trusted=settings.trusted_proxies),
             Middleware(RequestLog, metrics=metrics),
             *([cors] if settings.cors_origins else []),
             Middleware(HeadLikeGet),
+            *([Middleware(ClientLimit, rate=settings.client_rate, metrics=metrics)] if settings.client_rate else []),
             Middleware(BodyLimit, limits=limits, budget=settings.body_budget, seconds=settings.body_seconds),
         ],
     )

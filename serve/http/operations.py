@@ -1,5 +1,7 @@
 """What operators ask for: the served model, health, readiness and metrics."""
 
+from enum import Enum
+
 from fastapi import FastAPI, Response
 from fastapi.responses import PlainTextResponse
 
@@ -8,7 +10,7 @@ from serve.http.guards import Guards
 from serve.http.schemas import Models, ServedModel, Status
 from serve.metrics import MEDIA_TYPE, Metrics
 
-TAGS = ["operation"]
+TAGS: list[str | Enum] = ["operation"]
 
 
 def add_operations(app: FastAPI, served: ServedModel, metrics: Metrics, guards: Guards) -> None:

@@ -81,7 +81,7 @@ def test_the_poses_drawn_into_the_image(client, spec, accept, kind):
     image = ramp_image(SIZE)
     drawn = draw_poses(image, Predictor(Reader(spec), decoder="quadratic")(image, BOXES), spec.skeleton)
     pixels = np.asarray(shown.convert("RGB"), int)
-    assert np.abs(pixels - drawn).mean() < 0.5 * np.abs(pixels - image).mean()
+    assert np.abs(pixels - drawn).mean() < 0.8 * np.abs(pixels - image).mean()
     assert kind == "JPEG" or (pixels == drawn).all()
 
 
