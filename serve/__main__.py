@@ -1,13 +1,17 @@
 """`python -m serve`: bind the port, load the model and serve, in one process or several."""
 
+import logging
 import socket
 import sys
 from collections.abc import Sequence
+from ipaddress import ip_address
 
 from serve.process.log_config import configure_logging
 from serve.process.supervisor import Supervisor
 from serve.process.worker import cannot_listen, fail, run_worker
 from serve.settings import read_settings
+
+_log = logging.getLogger("serve")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -20,6 +24,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         listener = _bind(settings.host, settings.port)
     except OSError as error:
         return cannot_listen(settings, error)
+    if not settings.api_keys and not ip_address(listener.getsockname()[0]).is_loopback:
+        _log.warning("there are no API keys: everybody who can reach this machine may send images; see --api-keys")
     with listener:
         if settings.workers > 1:
             return Supervisor(run_worker, settings, listener).run()

@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.multiprocess import MultiProcessCollector
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-STAGES = ("body", "decode", "prepare", "queue", "model", "read")
+STAGES = ("body", "decode", "prepare", "queue", "model", "read", "draw")
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _PEOPLE = (1, 2, 4, 8, 16, 32, 64)
 MULTIPROCESS_DIR = "PROMETHEUS_MULTIPROC_DIR"  # set by the supervisor: the folder of all workers' metrics
@@ -30,7 +30,7 @@ class Metrics:
         self._stages = Histogram(
             "unipose_stage_seconds",
             "Where the time goes: body (arriving), decode and prepare (per image), queue (per person), "
-            "model (per batch), read (per image)",
+            "model (per batch), read, draw (per image)",
             ["stage"], buckets=_SECONDS, registry=self._registry,
         )  # fmt: skip
         self.batch = Histogram("unipose_batch_people", "People in a batch", buckets=_PEOPLE, registry=self._registry)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from time import perf_counter
 from typing import TypeVar
@@ -18,12 +18,15 @@ from serve.http.boxes import require_overlap
 from serve.http.errors import RETRY_SOON
 from serve.metrics import Metrics
 from serve.settings import Settings
-from unipose.core.image import Limits, OpenImage, open_image
+from unipose.core.draw import draw_poses
+from unipose.core.image import Limits, OpenImage, encode_image, open_image
 from unipose.core.pose import Pose
 from unipose.core.types import RGB, Boxes
 from unipose.inference.predictor import Flow, Predictor, advance
 
 T = TypeVar("T")
+Seconds = dict[str, float]  # by stage, of one image; "model" is the waiting for it, too
+_JPEG_SIDE = 65_535  # pixels, at most
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class PoseRequest:
     boxes: Boxes | None = None
     max_people: int | None = None
     score_threshold: float | None = None
+    picture: str | None = None
+    """The suffix of the kind of file (`encode_image`) to draw the poses into, if any."""
 
     def select(self, poses: list[Pose]) -> list[Pose]:
         least = self.score_threshold or 0.0
@@ -44,11 +49,13 @@ class PoseRequest:
 
 @dataclass(frozen=True)
 class PoseResult:
-    """The poses in an image, whose size is that of the upright image."""
+    """The poses in an image, whose size is that of the upright image; drawn into it as a file, where asked for."""
 
     width: int
     height: int
     poses: list[Pose]
+    picture: bytes | None = None
+    seconds: Seconds = field(default_factory=dict)
 
 
 class PoseService:
@@ -81,7 +88,7 @@ class PoseService:
         image = np.zeros((height, width, 3), np.uint8)
         for boxes in (None, [[0, 0, width, height]]):
             flow = self._predictor.flow(image, boxes)
-            await self._drive(flow, await self._in_thread(advance, flow, None))
+            await self._drive(flow, await self._in_thread(advance, flow, None), {})
         size = 1
         while size <= self._predictor.largest:
             await self._batcher.run(np.zeros((size, height, width, 3), np.uint8))
@@ -126,34 +133,47 @@ class PoseService:
         return people * prod(self._predictor.spec.input_wh)
 
     async def _find(self, opened: OpenImage, asked: PoseRequest, max_people: int) -> PoseResult:
-        def open_flow() -> tuple[tuple[int, int], Flow, RGB | list[Pose]]:
-            with self._timed("decode"):
+        seconds: Seconds = {}
+
+        def open_flow() -> tuple[RGB, Flow, RGB | list[Pose]]:
+            with self._timed("decode", seconds):
                 image = opened.decode()
             height, width = image.shape[:2]
             if asked.boxes is not None:
                 require_overlap(asked.boxes, width, height)
             flow = self._predictor.flow(image, asked.boxes, max_people, asked.score_threshold)
-            with self._timed("prepare"):
-                return (width, height), flow, advance(flow, None)
+            with self._timed("prepare", seconds):
+                return image, flow, advance(flow, None)
 
         with self._batcher.preparing():
-            (width, height), flow, step = await self._in_thread(open_flow)
-        poses = await self._drive(flow, step)
-        return PoseResult(width, height, asked.select(poses)[:max_people])
+            image, flow, step = await self._in_thread(open_flow)
+        poses = asked.select(await self._drive(flow, step, seconds))[:max_people]
+        picture = await self._in_thread(self._draw, image, poses, asked.picture, seconds) if asked.picture else None
+        return PoseResult(image.shape[1], image.shape[0], poses, picture, seconds)
 
-    async def _drive(self, flow: Flow, step: RGB | list[Pose]) -> list[Pose]:
+    def _draw(self, image: RGB, poses: list[Pose], suffix: str, seconds: Seconds) -> bytes:
+        if suffix == ".jpg" and max(image.shape) > _JPEG_SIDE:
+            raise HTTPException(422, f"a JPEG has at most {_JPEG_SIDE:,} pixels a side; accept image/png")
+        with self._timed("draw", seconds):
+            return encode_image(draw_poses(image, poses, self._predictor.spec.skeleton), suffix)
+
+    async def _drive(self, flow: Flow, step: RGB | list[Pose], seconds: Seconds) -> list[Pose]:
         """Run a flow from its first step, which is given, to its end."""
         while not isinstance(step, list):
+            began = perf_counter()
             peaks = await self._batcher.run(step)
-            with self._batcher.preparing(), self._timed("read"):
+            seconds["model"] = seconds.get("model", 0.0) + perf_counter() - began
+            with self._batcher.preparing(), self._timed("read", seconds):
                 step = await self._in_thread(advance, flow, peaks)
         return step
 
     @contextmanager
-    def _timed(self, stage: str) -> Iterator[None]:
+    def _timed(self, stage: str, seconds: Seconds) -> Iterator[None]:
         began = perf_counter()
         yield
-        self._metrics.observe_stage(stage, perf_counter() - began)
+        taken = perf_counter() - began
+        seconds[stage] = seconds.get(stage, 0.0) + taken
+        self._metrics.observe_stage(stage, taken)
 
     async def _in_thread(self, call: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, call, *arguments)

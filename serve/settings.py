@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, IPvAnyNetwork, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from unipose import __version__
@@ -58,6 +58,12 @@ class Settings(BaseSettings):
     )
     cors_origins: Annotated[tuple[str, ...], NoDecode, _SPLIT] = Field(
         (), description="origins, with commas between, whose pages may ask from a browser"
+    )
+    trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode, _SPLIT] = Field(
+        (), description="addresses or networks of proxies, with commas between, whose X-Forwarded-For is believed"
+    )
+    client_rate: float = Field(
+        0, ge=0, description="most requests with images a second from one client; beyond: 429; 0 is no limit"
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="debug, info (each request), warning or error"

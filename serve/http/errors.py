@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Mapping
 from contextvars import ContextVar
-from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request
@@ -12,7 +11,8 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import ClientDisconnect
 
-from serve.http.schemas import ProblemDetails
+from serve.http import problems
+from serve.http.problems import ProblemDetails
 from unipose.core.image import DamagedImage, ImageTooLarge, NotAnImage
 
 MEDIA_TYPE = "application/problem+json"
@@ -23,17 +23,6 @@ _DETAILS = {
     404: "there is nothing at this address; /openapi.json lists what there is",
     405: "this address takes other methods",
 }
-_MEANING = {
-    401: "No API key, or a wrong one.",
-    408: "The body took too long to arrive.",
-    413: "More bytes or pixels than the service accepts.",
-    415: "Not an image by its first bytes, whatever the headers say.",
-    422: "No image, a damaged one, or a bad parameter.",
-    429: "As many images are under way as may be; Retry-After says when to come again.",
-    500: "A fault of the service; its log says more, under the answer's request id.",
-    503: "Not ready yet, or stopping.",
-    504: "The answer was not ready in time.",
-}
 _EXPECTED = (StarletteHTTPException, RequestValidationError, ImageTooLarge, NotAnImage, DamagedImage, ClientDisconnect)
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 _log = logging.getLogger("serve")
@@ -42,11 +31,8 @@ _log = logging.getLogger("serve")
 def explain(error: Exception) -> tuple[ProblemDetails, Mapping[str, str]]:
     """An error -> the problem to send, and the response's headers. Errors that are not the client's are logged."""
     status, detail, headers = _explain(error)
-    phrase = HTTPStatus(status).phrase
-    details = ProblemDetails(
-        type="about:blank", title=phrase, status=status, detail=detail, request_id=request_id.get() or None
-    )
-    return details, headers
+    kind = "damaged" if isinstance(error, DamagedImage) else None
+    return problems.make(status, detail, request_id.get() or None, kind), headers
 
 
 def _explain(error: Exception) -> tuple[int, str, Mapping[str, str]]:
@@ -78,14 +64,15 @@ def problem(error: Exception) -> JSONResponse:
 
 def describe(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The problems of an OpenAPI operation, for FastAPI's `responses`."""
-    return {status: {"description": _MEANING[status], "content": {MEDIA_TYPE: _example(status)}} for status in statuses}
+    return {
+        status: {"description": problems.meaning(status), "content": {MEDIA_TYPE: _example(status)}}
+        for status in statuses
+    }
 
 
 def _example(status: int) -> dict[str, Any]:
-    details = ProblemDetails(
-        type="about:blank", title=HTTPStatus(status).phrase, status=status, detail=_MEANING[status], request_id="5f1c"
-    )
-    return {"schema": ProblemDetails.model_json_schema(), "example": details.model_dump()}
+    details = problems.make(status, problems.meaning(status), "5f1c")
+    return {"schema": {"$ref": "#/components/schemas/ProblemDetails"}, "example": details.model_dump()}
 
 
 def add_problem_handlers(app: FastAPI) -> None:

@@ -19,7 +19,7 @@ _log = logging.getLogger("serve.access")
 
 
 class RequestLog:
-    """ASGI middleware, the outermost. A client's own request id is kept if it is valid, and replaced otherwise."""
+    """ASGI middleware, around all that answer. A client's own request id is kept if it is valid, else replaced."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics):
         self.app = app
@@ -64,5 +64,8 @@ class RequestLog:
             path = getattr(scope.get("route"), "path", "other")  # the route's pattern, never text of the client's
             self.metrics.requests.labels(path, status).inc()
             self.metrics.seconds.labels(path).observe(seconds)
-            fields = {"method": scope["method"], "path": path, "status": status, "ms": round(1000 * seconds, 1)}
-            _log.info("%s %s %s %s ms", *fields.values(), extra={"fields": fields})
+            fields = {
+                "method": scope["method"], "path": path, "status": status, "ms": round(1000 * seconds, 1),
+                "client": (scope.get("client") or ("unknown",))[0],
+            }  # fmt: skip
+            _log.info("%s %s %s %s ms for %s", *fields.values(), extra={"fields": fields})

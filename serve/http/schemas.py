@@ -1,9 +1,11 @@
 """Request parameters and answers as pydantic models, which validate them and describe them in OpenAPI."""
 
+from base64 import b64decode
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, WithJsonSchema
 
+from serve.http.problems import ProblemDetails
 from unipose.core.pose_formats import DOCUMENTS
 
 Score = Annotated[FiniteFloat, Field(ge=0, le=1)]
@@ -102,14 +104,31 @@ class PoseQuery(AnswerQuery):
     )
 
 
-class ProblemDetails(BaseModel):
-    """An error, as RFC 9457 has it."""
+def _from_base64(text: object) -> object:
+    """Raises ValueError for what is no base64. Line breaks and a data URL's head are no harm."""
+    if not isinstance(text, str):
+        return text
+    data = text.partition(",")[2] if text.startswith("data:") else text
+    try:
+        return b64decode("".join(data.split()), validate=True)
+    except ValueError as error:
+        raise ValueError(f"not base64 ({error}); `base64 photo.jpg` gives it") from error
 
-    type: str = Field(examples=["about:blank"])
-    title: str = Field(description="the status in words", examples=["Unprocessable Entity"])
-    status: int = Field(examples=[422])
-    detail: str = Field(description="what was wrong, and what would be right", examples=["boxes: Invalid JSON"])
-    request_id: str | None = Field(None, description="also in the log and in X-Request-ID", examples=["5f1c"])
+
+Base64 = Annotated[
+    bytes,
+    BeforeValidator(_from_base64),
+    WithJsonSchema({"type": "string", "contentEncoding": "base64", "format": "byte"}),
+]
+
+
+class PoseBody(AnswerQuery):
+    """An image in JSON, with what the query may have, too."""
+
+    image: Base64 = Field(description="the image file as base64, or as a data URL with base64")
+    boxes: list[tuple[float, float, float, float]] | None = Field(
+        None, description="as the query's", examples=[[[90, 20, 290, 200]]]
+    )
 
 
 class Result(BaseModel):

@@ -1,13 +1,16 @@
-"""Request bodies: images, and boxes, from a multipart form or from a body that is the image file."""
+"""Request bodies: images, and boxes, from a multipart form, from JSON or from a body that is the file."""
 
-from dataclasses import dataclass
-from typing import Any
+import json
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from fastapi import HTTPException, Request
-from starlette.datastructures import FormData, UploadFile
+from pydantic import BaseModel, ValidationError
+from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from serve.http.errors import SEND_AN_IMAGE
+from serve.http.schemas import PoseBody
 from unipose.core.file_kinds import SIGNATURES
 
 FIELD_BYTES = 64 * 1024  # of the text in `boxes`
@@ -34,6 +37,7 @@ REQUEST_BODY: dict[str, Any] = {
     "description": f"{_KINDS}: the first bytes decide, not the content type.",
     "content": {
         "multipart/form-data": _form(image=_IMAGE, boxes=_BOXES),
+        "application/json": {"schema": PoseBody.model_json_schema(ref_template="#/components/schemas/{model}")},
         **dict.fromkeys([*_IMAGE_TYPES, "application/octet-stream"], _BINARY),
     },
 }
@@ -44,10 +48,16 @@ BATCH_BODY: dict[str, Any] = {
 }
 
 
+T = TypeVar("T", bound=BaseModel)
+
+
 @dataclass(frozen=True)
 class Upload:
+    """`boxes`: as JSON text. `options`: those of the query that came in the body."""
+
     image: bytes
     boxes: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 class _InMemoryParser(MultiPartParser):
@@ -63,8 +73,12 @@ class _InMemoryParser(MultiPartParser):
 
 
 async def read_upload(request: Request) -> Upload:
-    """The body of `POST /pose`. Raises HTTPException 422 where it has no image, or a form has other fields."""
-    upload = await _read_form(request) if _is_form(request) else Upload(await request.body())
+    """The body of `POST /pose`. Raises HTTPException 422 where it has no image, or other fields than it may have."""
+    if _is_form(request):
+        upload = await _read_form(request)
+    else:
+        body = await request.body()
+        upload = _from_json(body) if is_json(request.headers) and body.lstrip()[:1] == b"{" else Upload(body)
     if not upload.image:
         raise HTTPException(422, f"the image is empty; {SEND_AN_IMAGE}")
     return upload
@@ -84,6 +98,26 @@ async def read_images(request: Request, max_images: int) -> list[bytes]:
         return [await file.read() for file in files]
     finally:
         await form.close()
+
+
+def is_json(headers: Headers) -> bool:
+    return headers.get("content-type", "").lower().partition(";")[0].strip() == "application/json"
+
+
+def parse_body(model: type[T], body: bytes) -> T:
+    """A JSON body. Raises HTTPException 422 that names the field where it is not as `model` has it."""
+    try:
+        return model.model_validate_json(body, strict=True)
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        place = ".".join(map(str, first["loc"])) or "the body"
+        raise HTTPException(422, f"{place}: {first['msg'].removeprefix('Value error, ')}") from error
+
+
+def _from_json(body: bytes) -> Upload:
+    given = parse_body(PoseBody, body)
+    options = given.model_dump(exclude_unset=True, exclude={"image", "boxes"})
+    return Upload(given.image, None if given.boxes is None else json.dumps(given.boxes), options)
 
 
 def _is_form(request: Request) -> bool:

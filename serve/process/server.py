@@ -34,6 +34,7 @@ class Server(uvicorn.Server):
             limit_concurrency=settings.max_connections,
             timeout_graceful_shutdown=1,  # for streams, and for requests that run beyond `stop_seconds`
             server_header=False,
+            proxy_headers=False,  # `ClientAddress` reads them
             access_log=False,
             log_config=None,
             log_level=settings.log_level,

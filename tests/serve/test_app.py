@@ -155,7 +155,7 @@ def test_refused_boxes(client, boxes, detail):
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "status"), [("GET", "/docs", 404), ("POST", "/poses", 404), ("GET", "/pose", 405)]
+    ("method", "path", "status"), [("GET", "/redoc", 404), ("POST", "/poses", 404), ("GET", "/pose", 405)]
 )
 def test_wrong_address_or_method(client, method, path, status):
     answer = client.request(method, path)
@@ -223,11 +223,14 @@ def test_openapi_documents_bodies_and_problems(client):
     document = client.get("/openapi.json").json()
     pose = document["paths"]["/pose"]["post"]
     images = {f"image/{kind}" for kind in ("jpeg", "png", "webp", "bmp", "tiff")}
-    assert pose["requestBody"]["content"].keys() == images | {"multipart/form-data", "application/octet-stream"}
+    assert pose["requestBody"]["content"].keys() == images | {
+        "multipart/form-data", "application/json", "application/octet-stream",
+    }  # fmt: skip
     assert [p["name"] for p in pose["parameters"]] == ["format", "score_threshold", "max_people", "boxes"]
     assert pose["responses"].keys() == {"200", *map(str, (401, 408, 413, 415, 422, 429, 500, 503, 504))}
     for status, response in pose["responses"].items():
-        assert list(response["content"]) == ["application/json" if status == "200" else "application/problem+json"]
+        answers = ["application/json", "image/png", "image/jpeg"]
+        assert list(response["content"]) == (answers if status == "200" else ["application/problem+json"])
     assert document["paths"]["/readyz"]["get"]["responses"].keys() == {"200", "503"}
     assert "HTTPValidationError" not in document["components"]["schemas"]
 

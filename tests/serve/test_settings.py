@@ -59,6 +59,7 @@ def test_options_outrank_the_environment(monkeypatch):
         ("detector_threshold", "1.5", "less than or equal to 1"),
         ("min_score", "-0.1", "greater than or equal to 0"),
         ("decoder", "best", "choose one of argmax, quadratic, dark"),
+        ("client_rate", "-1", "greater than or equal to 0"),
         ("log_format", "xml", "'text' or 'json'"),
         ("log_level", "loud", "'debug', 'info', 'warning' or 'error'"),
     ],
@@ -116,3 +117,14 @@ def test_a_weak_key_is_refused_and_not_shown(monkeypatch, capsys, keys):
 
 def test_keys_are_not_shown_by_the_settings_either():
     assert "0123456789abcdef" not in repr(read_settings(["--api-keys", "0123456789abcdef"]))
+
+
+@pytest.mark.parametrize(("text", "wrong"), [("10.0.0.0/8,proxy", "proxy"), ("10.0.0.1/8", "10.0.0.1/8")])
+def test_proxies_are_networks(capsys, text, wrong):
+    assert [str(net) for net in read_settings(["--trusted-proxies", "10.0.0.0/8, ::1"]).trusted_proxies] == [
+        "10.0.0.0/8", "::1/128",
+    ]  # fmt: skip
+    assert main(["--trusted-proxies", text]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: --trusted-proxies (UNIPOSE_TRUSTED_PROXIES) is {wrong!r}: ")
+    assert error.count("\n") == 1
