@@ -110,10 +110,12 @@ def create_app(settings: Settings, predictor: Predictor, sha256: str | None = No
 
 
 def describe_model(settings: Settings, predictor: Predictor, sha256: str | None) -> ServedModel:
-    spec = predictor.spec
+    spec, min_score = predictor.spec, predictor.min_score
+    if min_score is None and spec.person_score and settings.detector != "whole":  # which scores nobody
+        min_score = spec.person_score.threshold
     return ServedModel(
         **spec.to_identity(), keypoints=list(spec.skeleton.keypoints), limbs=list(spec.skeleton.limbs),
         mirror=list(spec.skeleton.mirror), input_wh=spec.input_wh, stride=spec.stride, margin=spec.margin,
-        engine=predictor.runtime.engine, device=settings.device, detector=settings.detector,
+        engine=predictor.runtime.engine, device=settings.device, detector=settings.detector, min_score=min_score,
         sha256=sha256, provenance=spec.provenance,
     )  # fmt: skip

@@ -1,11 +1,11 @@
 // Boxes drawn by hand: where the service shall look for people. A mouse draws them, fingers and keys move a new one.
 
-import { element, set } from "./svg.js";
+import { set, svg as element } from "./dom.js";
+import { tell } from "./language.js";
 
 const LEAST = 12; // CSS pixels: a shorter drag is no box
 const PAUSE = 500; // ms after the last key, before the service is asked
 const KEYS = { ArrowRight: [1, 0], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowUp: [0, -1] };
-const HELP = "Arrow keys move it, with Shift they resize it, Delete removes it.";
 const CORNERS = [[0, 1], [2, 1], [2, 3], [0, 3]]; // indices of x and y in a box
 
 export class Boxes {
@@ -63,7 +63,7 @@ export class Boxes {
     set(rect, { x: x1, y: y1, width: x2 - x1, height: y2 - y1 });
     const r = 6 * this.#scale()[0];
     handles.forEach((handle, corner) => set(handle, { cx: corner % 3 ? x2 : x1, cy: corner > 1 ? y2 : y1, r }));
-    set(group, { "aria-label": `Box ${index + 1}. ${HELP}` });
+    tell(group, "boxes.one", { n: index + 1 }, "data-words-label");
   }
 
   /** Pixels of the picture for one of the screen. */

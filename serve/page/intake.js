@@ -1,11 +1,13 @@
-// The ways a photo comes in: chosen, dropped anywhere on the page, or pasted.
+// The ways files come in: chosen, taken with a phone's camera, dropped anywhere on the page, or pasted.
 
-/** Calls `take(file)` for each; `refuse(words)` where something else was dropped or pasted. */
-export function acceptPhotos(input, take, refuse) {
-  input.addEventListener("change", () => {
-    if (input.files.length) take(input.files[0]);
-    input.value = ""; // so that choosing the same file again is a change
-  });
+/** Calls `take(files)` with an array for each; `refuse(key)` where something else was dropped or pasted. */
+export function acceptFiles(inputs, take, refuse) {
+  for (const input of inputs) {
+    input.addEventListener("change", () => {
+      if (input.files.length) take([...input.files]);
+      input.value = ""; // so that choosing the same file again is a change
+    });
+  }
 
   const root = document.documentElement;
   const carriesFile = (event) => event.dataTransfer?.types.includes("Files");
@@ -20,15 +22,15 @@ export function acceptPhotos(input, take, refuse) {
   root.addEventListener("drop", (event) => {
     event.preventDefault();
     over(-depth);
-    const [file] = event.dataTransfer.files;
-    if (file) take(file);
-    else refuse("That was not a file. Save the picture first, then drop the file here.");
+    const { files } = event.dataTransfer;
+    if (files.length) take([...files]);
+    else refuse("drop.nothing");
   });
 
   document.addEventListener("paste", (event) => {
     if (event.target.closest?.("input:not([type=file])")) return; // text into a field
-    const [file] = event.clipboardData.files;
-    if (file) take(file);
-    else refuse("There is no picture in the clipboard.");
+    const { files } = event.clipboardData;
+    if (files.length) take([...files]);
+    else refuse("paste.nothing");
   });
 }

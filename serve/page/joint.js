@@ -1,4 +1,6 @@
-// What a joint's name says, how many people there are in words, and the colours people are told apart by.
+// What a joint's name says, and the colours people are told apart by.
+
+import { known } from "./language.js";
 
 // Bright enough to be seen on a photograph over a dark edge; neighbours differ in lightness too, for colour-blind eyes.
 const COLOURS = ["#ffc145", "#4cc9f0", "#ff7eb6", "#a8e05f", "#c4a2ff", "#ff8a5c", "#5eead4", "#f4f1de"];
@@ -7,9 +9,10 @@ export function colourOf(person) {
   return COLOURS[person % COLOURS.length];
 }
 
-/** "left_wrist" -> "left wrist" */
+/** A value for the table's rows: the row of a joint that has one; "left_pinky", of a skeleton of one's own, as words. */
 export function readable(name) {
-  return name.replaceAll("_", " ");
+  const key = `joint.${name}`;
+  return known(key) ? [key, {}] : name.replaceAll("_", " ");
 }
 
 /** left, right or middle: the person's own side, as the name says it. */
@@ -25,10 +28,4 @@ export function sideOfLimb(a, b) {
 
 export function scoreText(score) {
   return score.toFixed(2);
-}
-
-/** "3 people", "1 person", "No person" */
-export function countText(people) {
-  if (people === 0) return "No person";
-  return people === 1 ? "1 person" : `${people} people`;
 }

@@ -1,12 +1,15 @@
 // What the page says: how things stand, and what went wrong. Both are live regions, which screen readers speak.
 
-const status = document.getElementById("status");
-const problem = document.getElementById("problem");
-const retry = document.getElementById("retry");
+import { at, html } from "./dom.js";
+import { hush, tell } from "./language.js";
+
+const [status, problem, retry] = ["status", "problem", "retry"].map(at);
 let countdown = null;
 
-export function say(words) {
-  if (status.textContent !== words) status.textContent = words; // a live region speaks with every change
+/** How things stand, as a row of the table; without one, nothing. */
+export function say(key, values) {
+  if (key) tell(status, key, values);
+  else hush(status);
 }
 
 export function clearProblem() {
@@ -19,9 +22,17 @@ export function clearProblem() {
 /** Shows a Problem; `again` is offered as a button, once the time is over that the service asks to wait. */
 export function showProblem(error, again = null) {
   clearProblem();
-  say("");
-  problem.append(paragraph(sentence(error.message)));
-  if (error.status >= 500 && error.requestId) problem.append(paragraph(`Request ${error.requestId}`, "request"));
+  say();
+  const line = html("p");
+  problem.append(line);
+  tell(line, ...error.row);
+  if (error.detail) problem.append(html("p", { className: "detail", lang: "en", textContent: sentence(error.detail) }));
+  if (error.status >= 500 && error.requestId) {
+    const request = html("p", { className: "detail" });
+    problem.append(request);
+    tell(request, "problem.request", { id: error.requestId });
+  }
+  problem.scrollIntoView({ block: "nearest" });
   if (!again) return;
   retry.hidden = false;
   retry.onclick = () => {
@@ -32,28 +43,19 @@ export function showProblem(error, again = null) {
 }
 
 function holdRetry(seconds) {
-  const unit = seconds === 1 ? "second" : "seconds";
-  if (seconds) problem.append(paragraph(`The service asks to wait ${seconds} ${unit}.`));
   const end = Date.now() + seconds * 1000;
-  const tell = () => {
+  const show = () => {
     const left = Math.ceil((end - Date.now()) / 1000);
     retry.disabled = left > 0;
-    retry.textContent = left > 0 ? `Try again in ${left} s` : "Try again";
+    tell(retry, left > 0 ? "retry.in" : "retry", { n: left });
     if (left <= 0) clearInterval(countdown);
   };
-  countdown = setInterval(tell, 250);
-  tell();
-}
-
-function paragraph(words, className = "") {
-  const element = document.createElement("p");
-  element.textContent = words;
-  element.className = className;
-  return element;
+  countdown = setInterval(show, 250);
+  show();
 }
 
 /** The service's details begin small and end without a full stop; here they stand alone. */
-export function sentence(words) {
-  const begun = words.charAt(0).toUpperCase() + words.slice(1);
+function sentence(text) {
+  const begun = text.charAt(0).toUpperCase() + text.slice(1);
   return /[.!?]$/.test(begun) ? begun : `${begun}.`;
 }

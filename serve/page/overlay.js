@@ -1,7 +1,8 @@
 // Overlay: poses as SVG over a picture. Everything is in attributes, so that the drawing can be saved as it stands.
 
+import { set, svg as element } from "./dom.js";
 import { colourOf, readable, scoreText, sideOf, sideOfLimb } from "./joint.js";
-import { element, set } from "./svg.js";
+import { tell } from "./language.js";
 
 const EDGE = "#101418";
 const CONFIDENT = 0.2; // the lowest score with which a joint says where its person is
@@ -31,8 +32,8 @@ export class Overlay {
     }
     const toView = mirrored ? ({ x, y }) => [width - (x + 0.5), y + 0.5] : ({ x, y }) => [x + 0.5, y + 0.5];
     poses.forEach(({ keypoints }, person) => {
-      const whose = poses.length > 1 ? `person ${person + 1}, ` : "";
-      place(this.#people[person], keypoints, Math.max(width, height), toView, whose);
+      const number = poses.length > 1 ? person + 1 : null;
+      place(this.#people[person], keypoints, Math.max(width, height), toView, number);
     });
     this.#refresh();
   }
@@ -117,7 +118,7 @@ function text(person) {
   return element("text", look, `${person + 1}`);
 }
 
-function place({ lines, dots, number }, keypoints, longestSide, toView, whose) {
+function place({ lines, dots, number }, keypoints, longestSide, toView, who) {
   const points = keypoints.map(toView);
   const unit = thickness(points, longestSide);
   for (const { a, b, strokes, group } of lines) {
@@ -131,7 +132,8 @@ function place({ lines, dots, number }, keypoints, longestSide, toView, whose) {
     set(edge, { cx, cy, r: 6 * unit });
     set(circle, { cx, cy, r: 4.2 * unit, "stroke-width": 1.6 * unit, "data-score": scoreText(score) });
     set(group, { opacity: visibility(score) });
-    circle.firstChild.textContent = `${whose}${readable(name)}, score ${scoreText(score)}`;
+    const values = { who, joint: readable(name), score: scoreText(score) };
+    tell(circle.firstChild, who ? "point.of" : "point", values);
   });
   const [disc, digits] = number.children;
   const sure = points.filter((_, i) => keypoints[i].score >= CONFIDENT);

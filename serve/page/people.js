@@ -1,7 +1,8 @@
 // The list of people: a switch that shows or hides each, and its joints in a table, which also shows what is looked at.
 
+import { html, svg } from "./dom.js";
 import { colourOf, readable, scoreText } from "./joint.js";
-import { element } from "./svg.js";
+import { tell } from "./language.js";
 
 export class People {
   /**
@@ -24,8 +25,9 @@ export class People {
     container.addEventListener("change", ({ target }) => onSwitch(personOf(target), target.checked));
   }
 
-  show({ poses }) {
-    this.container.replaceChildren(...poses.map((pose, person) => entry(pose, person, poses.length === 1)));
+  /** `open`: whether the joints of somebody alone are seen at once. */
+  show({ poses }, open) {
+    this.container.replaceChildren(...poses.map((pose, person) => entry(pose, person, open && poses.length === 1)));
   }
 
   clear() {
@@ -52,45 +54,44 @@ function personOf(target) {
   return item && Number(item.dataset.person);
 }
 
-function entry(pose, person, alone) {
-  const control = make("input", { type: "checkbox", checked: true });
+function entry(pose, person, open) {
+  const n = person + 1;
+  const control = html("input", { type: "checkbox", checked: true });
   control.setAttribute("role", "switch");
-  const swatch = make("span", { className: "swatch" });
+  const swatch = html("span", { className: "swatch" });
   swatch.style.backgroundColor = colourOf(person);
-  const who = make("label", { className: "who" }, control, swatch, `Person ${person + 1}`);
-  const score = make("span", { className: "score" }, `score ${scoreText(pose.score)}`);
-  const heads = ["Joint", "Score", "x", "y"].map((text) => make("th", { scope: "col" }, text));
-  const table = make(
+  const who = html("label", { className: "who" }, control, swatch, said("span", "person", { n }));
+  const score = said("span", "score", { score: scoreText(pose.score) }, "score");
+  const heads = ["table.joint", "table.score", "table.x", "table.y"].map((key) => said("th", key));
+  for (const head of heads) head.scope = "col";
+  const table = html(
     "table",
     {},
-    make("caption", { className: "unseen" }, `Joints of person ${person + 1}, in pixels`),
-    make("thead", {}, make("tr", {}, ...heads)),
-    make("tbody", {}, ...pose.keypoints.map((keypoint) => line(keypoint, person))),
+    said("caption", "table", { n }, "unseen"),
+    html("thead", {}, html("tr", {}, ...heads)),
+    html("tbody", {}, ...pose.keypoints.map((keypoint) => line(keypoint, person))),
   );
-  const unseen = make("span", { className: "unseen" }, ` of person ${person + 1}`);
-  const details = make("details", { open: alone }, make("summary", {}, "Joints", unseen), table);
-  const item = make("li", {}, who, score, details);
+  const summary = html("summary", {}, said("span", "joints"), said("span", "joints.of", { n }, "unseen"));
+  const item = html("li", {}, who, score, html("details", { open }, summary, table));
   item.dataset.person = person;
   return item;
 }
 
 function line({ name, x, y, score }, person) {
   const frame = { viewBox: "0 0 1 1", preserveAspectRatio: "none", class: "bar", "aria-hidden": true };
-  const bar = element("svg", frame, element("rect", { width: score, height: 1 }));
-  const row = make(
-    "tr",
-    {},
-    make("th", { scope: "row" }, readable(name)),
-    make("td", { className: "score" }, bar, scoreText(score)),
-    make("td", {}, x.toFixed(1)),
-    make("td", {}, y.toFixed(1)),
-  );
+  const bar = svg("svg", frame, svg("rect", { width: score, height: 1 }));
+  const head = html("th", { scope: "row" });
+  tell(head, "point.name", { joint: readable(name) });
+  const cells = [html("td", { className: "score" }, bar, scoreText(score)), ...[x, y].map((at) => cell(at))];
+  const row = html("tr", {}, head, ...cells);
   Object.assign(row.dataset, { joint: name, person, score: scoreText(score) });
   return row;
 }
 
-function make(name, properties, ...children) {
-  const element = Object.assign(document.createElement(name), properties);
-  element.append(...children);
-  return element;
+const cell = (number) => html("td", {}, number.toFixed(1));
+
+function said(name, key, values, className = "") {
+  const made = html(name, { className });
+  tell(made, key, values);
+  return made;
 }

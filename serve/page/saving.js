@@ -1,12 +1,21 @@
-// What can be taken away: the answer as JSON, and the photo with the skeleton as PNG.
+// What can be taken away: the answer as JSON, the photo with the skeleton as PNG, and a film's poses as JSON lines.
 
-export function saveJson({ answer, file }) {
-  const text = `${JSON.stringify(answer, null, 2)}\n`;
-  save(new Blob([text], { type: "application/json" }), `${stem(file.name)}.pose.json`);
+export function toJson({ answer }) {
+  return `${JSON.stringify(answer, null, 2)}\n`;
+}
+
+export function saveJson(result) {
+  save(new File([toJson(result)], `${stem(result.file.name)}.pose.json`, { type: "application/json" }));
+}
+
+/** A line for each frame, as `unipose video` writes them. */
+export function saveLines(frames, name) {
+  const lines = frames.map(({ frame, time, answer }) => `${JSON.stringify({ frame, time, poses: answer.poses })}\n`);
+  save(new File(lines, `${stem(name)}.pose.jsonl`, { type: "application/jsonl" }));
 }
 
 /** The photo at its full size with the overlay's drawing on it. Rejects where the browser has no room for that. */
-export async function savePng(photo, svg, { answer, file }) {
+export async function toPng(photo, svg, { answer, file }) {
   const { width, height } = answer;
   const canvas = Object.assign(document.createElement("canvas"), { width, height });
   const context = canvas.getContext("2d");
@@ -14,7 +23,7 @@ export async function savePng(photo, svg, { answer, file }) {
   context.drawImage(await asImage(svg, width, height), 0, 0, width, height);
   const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
   if (!blob) throw new Error("no room for the picture");
-  save(blob, `${stem(file.name)}.pose.png`);
+  return new File([blob], `${stem(file.name)}.pose.png`, { type: "image/png" });
 }
 
 async function asImage(svg, width, height) {
@@ -33,9 +42,9 @@ async function asImage(svg, width, height) {
   }
 }
 
-function save(blob, name) {
-  const url = URL.createObjectURL(blob);
-  const link = Object.assign(document.createElement("a"), { href: url, download: name });
+export function save(file) {
+  const url = URL.createObjectURL(file);
+  const link = Object.assign(document.createElement("a"), { href: url, download: file.name });
   link.click();
   setTimeout(() => URL.revokeObjectURL(url), 60_000); // the download reads it after this returns
 }

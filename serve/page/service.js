@@ -1,21 +1,8 @@
-// The service as this page talks to it: its models, the poses of a photo, the address of its stream, its problems.
+// The service as this page talks to it: its models, the poses of a photo, the address of its stream.
+
+import { Problem, problemOf, unreachable } from "./problem.js";
 
 const KEY = "unipose-key";
-
-/** Anything that went wrong, in words for the user. `status` 0: the service could not be reached. */
-export class Problem extends Error {
-  constructor(detail, { status = 0, retryAfter = null, requestId = null } = {}) {
-    super(detail);
-    this.status = status;
-    this.retryAfter = retryAfter;
-    this.requestId = requestId;
-  }
-
-  /** Whether the same request may succeed later: 4xx are the request's fault, but for a few. */
-  get passing() {
-    return [0, 408, 429].includes(this.status) || this.status >= 500;
-  }
-}
 
 let models = null;
 
@@ -67,13 +54,14 @@ async function ask(path, init = {}) {
     body = await response.text();
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Problem("The service cannot be reached. Is it running, and is the network there?");
+    throw unreachable();
   }
   const content = parse(body);
   if (response.ok && content) return content;
+  if (response.status === 401 && key()) throw new Problem("problem.401.wrong", {}, { status: 401 });
   const seconds = Number.parseInt(response.headers.get("Retry-After"), 10);
-  throw new Problem(content?.detail ?? `The service answered ${response.status} ${response.statusText}.`, {
-    status: response.status,
+  throw problemOf(response.status, {
+    detail: content?.detail,
     retryAfter: Number.isNaN(seconds) ? null : seconds,
     requestId: response.headers.get("X-Request-ID"),
   });

@@ -1,16 +1,17 @@
 // Frames to the service and answers back, over a WebSocket, at a pace that the slower of both sides sets.
 
-import { Problem, streamAddress } from "./service.js";
+import { Problem } from "./problem.js";
+import { streamAddress } from "./service.js";
 
 const INTERVAL = 1000 / 15; // ms between frames at least
 const PATIENCE = 1000; // ms after which a frame counts as skipped: the service answers only the latest
-const REFUSED = "The service did not accept the stream; it may have as many as it can serve.";
 
 /**
- * Sends what `grab()` gives (a blob, or null when there is nothing) and calls `onAnswer(answer, ms)` until `signal`
- * aborts. Throws Problem when the connection cannot be opened or ends by itself.
+ * Sends what `grab()` gives (a blob, null when there is nothing yet, or undefined at the end) and calls
+ * `onAnswer(answer, ms)` until the end, or until `signal` aborts. Throws Problem when the connection cannot be opened or
+ * ends by itself.
  */
-export async function streamPoses(options, grab, onAnswer, signal) {
+export async function streamPoses(options, grab, onAnswer, signal, { interval = INTERVAL, patience = PATIENCE } = {}) {
   const socket = new WebSocket(...streamAddress(options));
   let opened = false;
   const closed = new Promise((resolve) => socket.addEventListener("close", resolve));
@@ -18,14 +19,16 @@ export async function streamPoses(options, grab, onAnswer, signal) {
   signal.addEventListener("abort", () => socket.close());
   try {
     await Promise.race([closed, new Promise((resolve) => socket.addEventListener("open", resolve))]);
-    await Promise.race([closed, sendFrames(socket, grab, onAnswer, signal)]);
-    if (!signal.aborted) throw new Problem(opened ? lost(await closed) : REFUSED);
+    const frames = sendFrames(socket, grab, onAnswer, signal, { interval, patience });
+    const lost = await Promise.race([closed, frames]);
+    if (lost && !signal.aborted) throw opened ? ended(lost) : new Problem("stream.refused");
   } finally {
     socket.close();
   }
 }
 
-async function sendFrames(socket, grab, onAnswer, signal) {
+/** Resolves to nothing once `grab` has no more, and to the socket's last event where it is closed before. */
+async function sendFrames(socket, grab, onAnswer, signal, { interval, patience }) {
   const sentAt = [];
   let answered = () => {};
   socket.addEventListener("message", ({ data }) => {
@@ -36,18 +39,20 @@ async function sendFrames(socket, grab, onAnswer, signal) {
   while (socket.readyState === WebSocket.OPEN) {
     const began = performance.now();
     const frame = document.hidden ? null : await grab();
+    if (frame === undefined) return;
     if (frame && socket.readyState === WebSocket.OPEN) {
       const answer = new Promise((resolve) => (answered = resolve));
       sentAt.push(performance.now());
       socket.send(frame);
-      await Promise.race([answer, pause(PATIENCE)]);
+      await Promise.race([answer, pause(patience)]);
     }
-    await pause(Math.max(0, began + INTERVAL - performance.now()));
+    await pause(Math.max(0, began + interval - performance.now()));
   }
+  return new Promise((resolve) => socket.addEventListener("close", resolve));
 }
 
-function lost({ reason }) {
-  return reason ? `The service ended the stream: ${reason}` : "The connection to the service was lost.";
+function ended({ reason }) {
+  return new Problem(reason ? "stream.ended" : "stream.lost", {}, { detail: reason || null });
 }
 
 function pause(ms) {

@@ -1,17 +1,16 @@
-// Webcam: a camera in a <video>, and its pictures as JPEG.
+// Webcam: a camera in a <video>.
 
-import { Problem } from "./service.js";
+import { Problem } from "./problem.js";
 
 const REFUSALS = {
-  NotAllowedError: "The browser did not allow the camera. Allow it in the page's settings, then try again.",
-  NotFoundError: "No camera was found.",
-  NotReadableError: "The camera is in use by another program.",
+  NotAllowedError: "webcam.refused",
+  NotFoundError: "webcam.missing",
+  NotReadableError: "webcam.taken",
 };
 
 export class Webcam {
   #stream = null;
   #camera = undefined; // the browser's choice, until another one is asked for
-  #canvas = document.createElement("canvas"); // one for all pictures: some browsers are slow to free them
 
   constructor(video) {
     this.video = video;
@@ -21,7 +20,7 @@ export class Webcam {
   async start(signal) {
     if (this.#stream) return;
     // Browsers give cameras to pages of https and of this machine only.
-    if (!navigator.mediaDevices) throw new Problem("The webcam needs this page to come over https, or from localhost.");
+    if (!navigator.mediaDevices) throw new Problem("webcam.insecure", {}, { status: 403 });
     const deviceId = this.#camera && { exact: this.#camera };
     try {
       const stream = await navigator.mediaDevices.getUserMedia({ video: { deviceId, width: { ideal: 1280 } } });
@@ -31,7 +30,7 @@ export class Webcam {
       await this.video.play();
     } catch (error) {
       this.stop();
-      throw new Problem(REFUSALS[error.name] ?? `The camera could not be started: ${error.message}`);
+      throw new Problem(REFUSALS[error.name] ?? "webcam.failed", {}, { detail: REFUSALS[error.name] ? null : error.message });
     }
   }
 
@@ -54,18 +53,6 @@ export class Webcam {
   async chooseNext() {
     const ids = (await this.cameras()).map(({ deviceId }) => deviceId);
     this.#camera = ids[(ids.indexOf(this.#track.getSettings().deviceId) + 1) % ids.length];
-  }
-
-  /** What the camera sees, unmirrored, as a JPEG blob; null while it shows nothing. */
-  async picture(longestSide = Infinity, quality = 0.95) {
-    const { videoWidth, videoHeight, readyState } = this.video;
-    if (readyState < HTMLMediaElement.HAVE_CURRENT_DATA) return null;
-    const scale = Math.min(1, longestSide / Math.max(videoWidth, videoHeight));
-    const canvas = this.#canvas;
-    canvas.width = Math.round(videoWidth * scale);
-    canvas.height = Math.round(videoHeight * scale);
-    canvas.getContext("2d").drawImage(this.video, 0, 0, canvas.width, canvas.height);
-    return new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", quality));
   }
 
   get #track() {
