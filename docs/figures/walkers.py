@@ -1,6 +1,6 @@
 """Skeletons that UniPose finds in a video, side by side on a plain ground: no pixel of the video is kept.
 
-    python docs/figures/walkers.py people_walking.mp4 --out docs/walkers.png
+python docs/figures/walkers.py people_walking.mp4 --out docs/walkers.png
 """
 
 import argparse
@@ -53,7 +53,14 @@ def strip(poses: list[Pose]) -> RGB:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("video", type=Path)
-    parser.add_argument("--at", type=float, nargs="+", default=AT, metavar="SECONDS", help="of the frames, of which each gives its best pose")
+    parser.add_argument(
+        "--at",
+        type=float,
+        nargs="+",
+        default=AT,
+        metavar="SECONDS",
+        help="of the frames, of which each gives its best pose",
+    )
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     picture = Image.fromarray(strip(find(arguments.video, arguments.at)))
