@@ -1,4 +1,4 @@
-"""The commands and Python in the documents, and a folder to run them in, where small drawn files have the names used."""
+"""The documents' commands and Python, and a folder to run them in, where small drawn files have the names used."""
 
 import json
 import os
@@ -60,7 +60,7 @@ def steps(path: Path) -> Iterator[tuple[str, str]]:
 
 @dataclass
 class Playground:
-    """A folder with files of the names that the documents use. `smaller`: what is added to commands, by their beginning."""
+    """A folder with the files that documents name. `smaller`: what is added to commands, by their beginning."""
 
     folder: Path
     smaller: dict[str, list[str]] = field(default_factory=dict)
