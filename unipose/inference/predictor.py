@@ -269,7 +269,7 @@ def load(
     """
     if not isinstance(device, str):
         raise ValueError(f"a device is cpu, cuda, or one of several as cuda:0; got {device!r}")
-    path = named_model(str(model))
+    path = named_model(str(model), device, engine)
     runtime = open_runtime(path, engine, device, threads, precision)
     first = device.partition(",")[0]  # a detector has one copy
     weights = weights_beside(detector, detector_weights, path)

@@ -23,12 +23,10 @@ from unipose.core.model_spec import METADATA_KEY, ModelSpec, read_spec
 from unipose.core.ranges import within
 from unipose.core.types import RGB, Float32
 from unipose.runtime.autoselect import fastest
+from unipose.runtime.onnx_graph import DECODER_KEY, PEAKS
 from unipose.runtime.onnx_session import metadata, open_session
 from unipose.runtime.runtime import Engine, Runtime
 from unipose.runtime.torch_device import torch_device
-
-PEAKS = ("xy", "peak")  # the outputs of a file that decodes its own heatmaps
-DECODER_KEY = "unipose_decoder"  # the key of how it does so, a row of `heatmap.DECODERS`, in its metadata
 
 
 class OnnxRuntime(Engine):
@@ -44,9 +42,9 @@ class OnnxRuntime(Engine):
         self._session = open_session(path, device, threads)
         self.spec = _spec(path, metadata(self._session))
         self._input_names = [item.name for item in self._session.get_inputs()]
-        names = [item.name for item in self._session.get_outputs()]
-        self._maps = [name for name in names if name not in PEAKS]
-        self._decoder = metadata(self._session).get(DECODER_KEY)
+        outputs = [item.name for item in self._session.get_outputs()]
+        self._maps = [name for name in outputs if name not in PEAKS]
+        self._decoder = metadata(self._session).get(DECODER_KEY)  # None: the file gives heatmaps alone
 
     def find(self, crops: RGB, decoder: str = "dark", flip: bool = False) -> Peaks:
         if flip or decoder != self._decoder or self.spec.state_channels:
@@ -85,7 +83,7 @@ class OpenVino(Engine):
         # Python's next signal handler would run on freed memory.
         core = openvino.Core()
         with ThreadPoolExecutor(1) as compiler:
-            compiled = compiler.submit(core.compile_model, str(path), device.upper(), settings)
+            compiled = compiler.submit(lambda: core.compile_model(_maps_alone(core, path), device.upper(), settings))
             try:
                 self._model = compiled.result()
             except RuntimeError as error:
@@ -97,7 +95,15 @@ class OpenVino(Engine):
     def _infer(self, *inputs: Float32) -> list[Float32]:
         request = self._model.create_infer_request()  # the model is thread-safe, a request is not
         results = request.infer(list(inputs))
-        return [results[output] for output in self._model.outputs if not output.names & set(PEAKS)]
+        return [results[output] for output in self._model.outputs]
+
+
+def _maps_alone(core: Any, path: str | Path) -> Any:
+    """The model without a decoder, which OpenVINO would run whether it is asked for keypoints or not."""
+    model = core.read_model(str(path))
+    for output in [output for output in model.outputs if output.names & set(PEAKS)]:
+        model.remove_result(output.node)
+    return model
 
 
 class Torch(Engine):
