@@ -96,7 +96,11 @@ class Settings(BaseSettings):
         None, ge=0, le=1, description="the score from which a found person is answered; by default the model's own"
     )
 
-    max_batch: int = Field(16, ge=1, description="most people in one run of the model")
+    max_batch: int = Field(
+        default_factory=lambda known: 16 if known.get("device", "cpu") == "cpu" else 256,
+        ge=1,
+        description="most people in one run of the model; on a GPU by default 256",
+    )
     max_wait_ms: float = Field(2.0, ge=0, le=1000, description="how long an idle model waits for people in preparation")
     max_queue: int = Field(256, ge=1, description="most images under way; further requests get 429")
     max_people: int = Field(MAX_PEOPLE, ge=1, description="most people in one image")

@@ -25,7 +25,7 @@ class GraphedModule:
 
     def __init__(self, module: nn.Module, device: torch.device, largest: int | None = None):
         self._module = module.to(device).eval()
-        self._largest = largest or LARGEST.get(device.type, 32)
+        self.largest = largest or LARGEST.get(device.type, 32)
         self.lanes = LANES.get(device.type, 1)
         self._free: queue.SimpleQueue[_Lane] = queue.SimpleQueue()
         for _ in range(self.lanes):
@@ -35,7 +35,7 @@ class GraphedModule:
 
     @torch.inference_mode()
     def __call__(self, *inputs: Tensor) -> Tensors:
-        parts = zip(*(torch.split(tensor, self._largest) for tensor in inputs), strict=True)
+        parts = zip(*(torch.split(tensor, self.largest) for tensor in inputs), strict=True)
         outputs = [self._run_padded(*part) for part in parts]
         return outputs[0] if len(outputs) == 1 else tuple(map(torch.cat, zip(*outputs, strict=True)))
 

@@ -147,7 +147,7 @@ class Torch(Engine):
         module = module.to(device=self._device, dtype=dtype, memory_format=torch.channels_last)
         self._network = InPrecision(module, dtype)
         self._maps = GraphedModule(self._network, self._device)
-        self.copies = self._maps.lanes
+        self.copies, self.largest = self._maps.lanes, self._maps.largest
         self._readers: dict[tuple[str, bool], GraphedModule] = {}
         self._opening = threading.Lock()
 
@@ -192,7 +192,7 @@ class DeviceCopies:
 
     def __init__(self, runtimes: Sequence[Runtime]):
         self.spec, self.engine = runtimes[0].spec, runtimes[0].engine
-        self.copies = sum(runtime.copies for runtime in runtimes)
+        self.copies, self.largest = sum(runtime.copies for runtime in runtimes), runtimes[0].largest
         self._free: queue.SimpleQueue[Runtime] = queue.SimpleQueue()
         for runtime in [r for turn in range(self.copies) for r in runtimes if turn < r.copies]:
             self._free.put(runtime)
