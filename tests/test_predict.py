@@ -190,7 +190,7 @@ def test_results_never_overwrite_each_other(tmp_path, capsys):
     ("option", "message"),
     [
         (["--model", "none.onnx"], "no model file"),
-        (["--engine", "torch"], "torch reads .safetensors"),
+        (["--model", "int8", "--engine", "torch"], "torch reads .safetensors"),
         (["--device", "tpu"], "no device"),
         (["--detector", "onnx"], "needs weights"),
         (["--detector", "onnx", "--detector-weights", "none.onnx"], "no detector file none.onnx"),
