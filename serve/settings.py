@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, IPvAnyNetwork, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, IPvAnyNetwork, SecretStr, ValidationError, ValidationInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from unipose import __version__
@@ -16,7 +16,7 @@ from unipose.core.image import Limits
 from unipose.inference.detectors.detector import DETECTORS, THRESHOLDS
 from unipose.inference.predictor import MAX_PEOPLE
 from unipose.runtime.engines import ENGINES, PRECISIONS
-from unipose.weights import MODEL_HELP, default_model, named_model
+from unipose.weights import MODEL_HELP, named_model
 
 PREFIX = "UNIPOSE_"
 
@@ -41,7 +41,15 @@ def _check_key(key: SecretStr) -> SecretStr:
 
 
 _SPLIT = BeforeValidator(lambda value: [v.strip() for v in value.split(",")] if isinstance(value, str) else value)
-_NAMED = BeforeValidator(lambda value: named_model(value) if isinstance(value, str) else value)
+
+
+def _named(value: object, info: ValidationInfo) -> object:
+    """A model by name; which file that is may depend on the device and the engine, which come first."""
+    known = info.data
+    return named_model(value, known.get("device", "cpu"), known.get("engine")) if isinstance(value, str) else value
+
+
+_NAMED = BeforeValidator(_named)
 _Key = Annotated[SecretStr, AfterValidator(_check_key)]
 
 
@@ -70,11 +78,11 @@ class Settings(BaseSettings):
     )
     log_format: Literal["text", "json"] = Field("text", description="text or json, a line each")
 
-    model: Annotated[Path, _NAMED] = Field(default_factory=default_model, description=MODEL_HELP)
     engine: Annotated[str, _one_of(ENGINES)] | None = Field(
         None, description=f"{', '.join(ENGINES)}; by default the one for the model's kind of file"
     )
     device: str = Field("cpu", description="cpu or cuda; several, as cuda:0,cuda:1, get a copy of the model each")
+    model: Annotated[Path, _NAMED] = Field("default", validate_default=True, description=MODEL_HELP)
     precision: Annotated[str, _one_of(PRECISIONS)] = Field(
         "auto", description=f"of the arithmetic: {', '.join(PRECISIONS)}; auto is bf16 on a GPU, else fp32"
     )
@@ -94,7 +102,11 @@ class Settings(BaseSettings):
         None, ge=0, le=1, description="the score from which a found person is answered; by default the model's own"
     )
 
-    max_batch: int = Field(16, ge=1, description="most people in one run of the model")
+    max_batch: int = Field(
+        default_factory=lambda known: 16 if known.get("device", "cpu") == "cpu" else 256,
+        ge=1,
+        description="most people in one run of the model; on a GPU by default 256",
+    )
     max_wait_ms: float = Field(2.0, ge=0, le=1000, description="how long an idle model waits for people in preparation")
     max_queue: int = Field(256, ge=1, description="most images under way; further requests get 429")
     max_people: int = Field(MAX_PEOPLE, ge=1, description="most people in one image")

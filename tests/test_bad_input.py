@@ -116,7 +116,7 @@ PREDICT, VIDEO = ["predict", "PHOTO", *TO], ["video", "PHOTOS", "--json", "OUT.j
         ([*PREDICT, "--detector", "onnx", "--detector-weights", FINDER], f"{FINDER} has inputs"),
         ([*PREDICT, "--model", "SET"], "train.json is no model file by its name, which ends in .onnx or .safetensors"),
         (
-            [*PREDICT, "--engine", "torch"],
+            [*PREDICT, "--model", POSE, "--engine", "torch"],
             "torch reads .safetensors files, not unipose-s.onnx; `unipose export` converts",
         ),
         (["predict", "http://127.0.0.1:1/c.jpg", *TO], "http://127.0.0.1:1/c.jpg cannot be reached: "),
@@ -128,7 +128,7 @@ PREDICT, VIDEO = ["predict", "PHOTO", *TO], ["video", "PHOTOS", "--json", "OUT.j
         (["calibrate", FINDER_PT, *CALIBRATE, "SET"], "finder-s is a finder, not a pose model"),
         (["calibrate", POSE, *CALIBRATE, "SET"], f"{POSE} is not a safetensors file"),
         (["calibrate", POSE_PT, *CALIBRATE, "SET", "--people", "SET", "--finder", POSE_PT], "not a finder"),
-        (["export", POSE, "OUT/m.onnx"], f"{POSE} is not a safetensors file"),
+        (["export", FINDER, "OUT/m.onnx"], f"{FINDER} is a finder: it has no keypoints to read"),
         (["export", POSE_PT, "OUT/m.pt"], "out/m.pt"),
         (["quantize", POSE_PT, *QUANTIZE, "SET"], f"{POSE_PT} is not a sound ONNX file"),
         (

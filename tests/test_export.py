@@ -11,7 +11,9 @@ from unipose.core.model_spec import METADATA_KEY, ModelSpec
 from unipose.export import BATCHES, STEPS, difference, main
 from unipose.modeling.checkpoint import build_network, read_model, save_model
 from unipose.runtime.engines import open_runtime
+from unipose.runtime.onnx_graph import split
 from unipose.runtime.runtime import no_state
+from unipose.weights import named_model
 
 
 def save_random(spec, network, path):
@@ -38,13 +40,35 @@ def test_the_file_carries_its_spec_and_takes_any_batch(trained, tmp_path, capsys
     assert spec.input_wh == (64, 96) and spec.network == SMALL_NETWORK
     session = onnxruntime.InferenceSession(out)
     for batch in (1, 4, 7):
-        [maps] = session.run(None, {"images": np.zeros((batch, 3, 96, 64), np.float32)})
-        assert maps.shape == (batch, 14, 24, 16)
+        maps, xy, peak = session.run(None, {"images": np.zeros((batch, 3, 96, 64), np.float32)})
+        assert (maps.shape, xy.shape, peak.shape) == ((batch, 14, 24, 16), (batch, 14, 2), (batch, 14))
     assert [path.name for path in out.parent.iterdir()] == ["m.onnx"]
     content = out.read_bytes()
     assert not any(
         part in content for part in (b"site-packages", b"unipose.py", b"modeling")
     )  # no paths of this machine
+
+
+def test_a_decoder_that_disagrees_with_numpy_is_not_written(trained, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("unipose.core.heatmap.DECODERS", {"dark": lambda maps, peak, sigma: np.zeros((len(maps), 2))})
+    assert main([str(trained), str(tmp_path / "m.onnx")]) == 2
+    assert "keypoints: differ from numpy's by at most" in capsys.readouterr().err
+    assert not (tmp_path / "m.onnx").exists()
+
+
+def test_an_older_file_gets_the_decoder_and_stays_the_same_to_the_bit(trained, tmp_path, capsys):
+    main([str(trained), str(tmp_path / "new.onnx")])
+    new = onnx.load(tmp_path / "new.onnx")
+    onnx.save(split(new)[0], tmp_path / "old.onnx")
+    assert main([str(tmp_path / "old.onnx"), str(tmp_path / "amended.onnx")]) == 0
+    assert "keypoints: differ from numpy's by at most" in capsys.readouterr().out
+    amended = onnx.load(tmp_path / "amended.onnx")
+    assert amended == new and split(amended)[0] == onnx.load(tmp_path / "old.onnx")
+
+
+def test_a_finder_has_no_keypoints_to_read(tmp_path, capsys):
+    assert main([str(named_model("finder")), str(tmp_path / "f.onnx")]) == 2
+    assert "is a finder: it has no keypoints to read" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,10 @@ from unipose.datasets.synthetic.images import draw_sample
 from unipose.evaluate import main as evaluate
 from unipose.quantize import main as quantize
 from unipose.train import main as train
-from unipose.weights import default_model, weights_beside
+from unipose.weights import named_model, weights_beside
 
-FINDER = str(weights_beside("finder", None, default_model()))
-WEIGHTS = str(default_model().with_suffix(".safetensors"))
+FINDER = str(weights_beside("finder", None, named_model("fp32")))
+WEIGHTS = str(named_model("fp32").with_suffix(".safetensors"))
 FEW = [*SMALL, "train.batch_size=3", "train.epochs=1"]
 
 COMMANDS = {
@@ -32,7 +32,7 @@ COMMANDS = {
     "evaluate": lambda path, out: evaluate(["default", str(path), "--json", str(out)]),
     "evaluate a finder": lambda path, out: evaluate([FINDER, str(path), "--json", str(out)]),
     "calibrate": lambda path, out: calibrate([WEIGHTS, str(out), "--data", str(path)]),
-    "quantize": lambda path, out: quantize([str(default_model()), str(out), "--images", str(path), "--count", "1"]),
+    "quantize": lambda path, out: quantize([str(named_model("fp32")), str(out), "--images", str(path), "--count", "1"]),
     "bench": lambda path, out: bench(["calm", str(path)]),
     "clean labels": lambda path, out: clean_labels.main(["default", str(path), "--out", str(out)]),
     "leave out twins": lambda path, out: leave_out_twins.main(

@@ -16,7 +16,7 @@ from tests.support.ramps import ramp_image
 from unipose.datasets.synthetic.images import draw_sample
 from unipose.inference.detectors.detector import DETECTORS
 from unipose.predict import main
-from unipose.weights import named_model
+from unipose.weights import default_model, named_model
 
 ONE, FOUR = "000000000785", "000000196141"
 
@@ -59,7 +59,7 @@ def test_what_was_found_is_said_drawn_and_written(real_photos, empty, tmp_path, 
         answer = json.loads((out / f"{photo.stem}.pose.json").read_text())
         picture = cv2.imread(str(out / f"{photo.stem}.pose.jpg"))
         assert picture.shape[:2] == (answer["height"], answer["width"]) == cv2.imread(str(photo)).shape[:2]
-        assert answer["model"]["name"] == "unipose-s" and answer["model"]["skeleton"] == "body19"
+        assert answer["model"]["name"] == default_model().stem and answer["model"]["skeleton"] == "body19"
         assert len(answer["poses"]) == count
         scores = [pose["score"] for pose in answer["poses"]]
         assert scores == sorted(scores, reverse=True) and all(0 <= score <= 1 for score in scores)
@@ -264,7 +264,7 @@ def test_results_never_overwrite_each_other(tmp_path, capsys):
     ("option", "message"),
     [
         (["--model", "none.onnx"], "no model file"),
-        (["--engine", "torch"], "torch reads .safetensors"),
+        (["--model", "int8", "--engine", "torch"], "torch reads .safetensors"),
         (["--device", "tpu"], "no device"),
         (["--detector", "onnx"], "needs weights"),
         (["--detector", "onnx", "--detector-weights", "none.onnx"], "no detector file none.onnx"),

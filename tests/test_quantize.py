@@ -2,13 +2,15 @@ import json
 import re
 
 import numpy as np
+import onnx
 import pytest
 
 from unipose.datasets.records import read_records
 from unipose.datasets.synthetic.images import draw_sample
 from unipose.quantize import keypoint_distances, main, prepared
 from unipose.runtime.engines import open_runtime
-from unipose.weights import default_model
+from unipose.runtime.onnx_graph import split
+from unipose.weights import named_model
 
 ENGINES = ["onnxruntime", "openvino"]
 
@@ -20,17 +22,18 @@ def images(tmp_path_factory):
 
 
 def quantized(images, out, *options):
-    return main([str(default_model()), str(out), "--images", str(images), *options])
+    return main([str(named_model("fp32")), str(out), "--images", str(images), *options])
 
 
 def test_a_quantized_model_is_small_and_finds_the_same(images, tmp_path, capsys):
     out = tmp_path / "int8.onnx"
     assert quantized(images, out, "--count", "16") == 0
     assert re.findall("(.*): keypoints move by", capsys.readouterr().out) == ENGINES
-    assert out.stat().st_size < 0.35 * default_model().stat().st_size
-    full, small = open_runtime(default_model()), open_runtime(out)
+    assert out.stat().st_size < 0.35 * named_model("fp32").stat().st_size
+    full, small = open_runtime(named_model("fp32")), open_runtime(out)
     assert small.spec.provenance["int8"] == "static, calibrated on 16 people"
     assert small.spec.skeleton == full.spec.skeleton and small.spec.input_wh == full.spec.input_wh
+    assert split(onnx.load(out))[1] == split(onnx.load(named_model("fp32")))[1]  # the decoder is the same, in float32
     batch = np.stack([prepared(full, record) for record in read_records(images).records[:8]])
     for engine in ENGINES:
         other = open_runtime(out, engine)
@@ -58,12 +61,12 @@ def test_a_model_that_becomes_too_bad_is_not_written(images, tmp_path, capsys, m
 def test_its_input_is_not_its_output(images, tmp_path, capsys, monkeypatch, spelling, force):
     monkeypatch.chdir(tmp_path)
     model = tmp_path / "m.onnx"
-    model.write_bytes(default_model().read_bytes())
+    model.write_bytes(named_model("fp32").read_bytes())
     (tmp_path / "soft.onnx").symlink_to("m.onnx")
     (tmp_path / "hard.onnx").hardlink_to(model)
     assert main(["m.onnx", spelling, "--images", str(images), *force]) == 2
     assert "would overwrite what it is made from" in capsys.readouterr().err
-    assert model.read_bytes() == default_model().read_bytes()
+    assert model.read_bytes() == named_model("fp32").read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ from unipose.training.config import Config, DataConfig
 from unipose.weights import MODEL_HELP, default_weights, named_model
 
 PHOTO_WH = (640, 480)
-FORMS = (named_model("default"), named_model("int8"))
+FORMS = (named_model("fp32"), named_model("int8"))
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -48,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
     train.add_argument("--batches", type=int, default=12, help="batches in each of the rounds")
     infer = verbs.add_parser("infer", help="ms per person of a model on every engine, and of the peers' architectures")
     infer.add_argument("--weights", type=Path, default=default_weights(), help="its .safetensors file, for PyTorch")
-    infer.add_argument("--exported", type=named_model, default="default", help="its .onnx file")
+    infer.add_argument("--exported", type=named_model, default="fp32", help="its .onnx file")
     infer.add_argument("--int8", type=named_model, help="the same, quantized: a file, or int8")
     infer.add_argument("--no-peers", action="store_true", help="leave the peers out, which take minutes")
     photo = verbs.add_parser("photo", help="ms of a photograph by its people, and of finding and posing them alone")

@@ -24,6 +24,7 @@ from unipose.inference.detectors.finder import Finder
 from unipose.inference.predictor import Predictor
 from unipose.pipelines.options import add_force
 from unipose.runtime.engines import OnnxRuntime, installed, open_runtime
+from unipose.runtime.onnx_graph import join, split
 from unipose.runtime.runtime import Runtime
 
 WORST = 0.5  # heatmap cells by which the median keypoint, or edge of a box, may move
@@ -54,9 +55,10 @@ def _run(arguments: argparse.Namespace) -> None:
 def quantize(model: Path, out: Path, records: Sequence[Record], count: int) -> list[str]:
     """Write the model with 8-bit convolutions -> a line for each engine that compares it with the original.
 
-    The first convolution, which OpenVINO computes wrongly in 8 bits, the last one and what follows it stay as they are.
-    Of the people, 2 `count` are drawn: half give the ranges of activations, half tell how far keypoints move on each
-    engine installed here. Raises ValueError, and writes nothing, if the median is more than WORST cells.
+    The first convolution, which OpenVINO computes wrongly in 8 bits, the last one and what follows it, with the decoder
+    of keypoints, stay as they are. Of the people, 2 `count` are drawn: half give the ranges of activations, half tell
+    how far keypoints move on each engine installed here. Raises ValueError, and writes nothing, if the median is more
+    than WORST cells.
     """
     within("--count", count, 1)
     if len(records) < 2 * count:
@@ -71,8 +73,10 @@ def quantize(model: Path, out: Path, records: Sequence[Record], count: int) -> l
             yield prepared(full, record)[None]
 
     with tempfile.TemporaryDirectory() as folder:
-        simplified, part = Path(folder) / "simplified.onnx", Path(folder) / "int8.onnx"
-        quant_pre_process(model, simplified)
+        bare, simplified, part = (Path(folder) / f"{name}.onnx" for name in ("bare", "simplified", "int8"))
+        network, decoder = split(onnx.load(model))
+        onnx.save(network, bare)
+        quant_pre_process(bare, simplified)
         graph = onnx.load(simplified).graph
         nodes = graph.node
         convolutions = [i for i, node in enumerate(nodes) if node.op_type == "Conv"]
@@ -83,9 +87,10 @@ def quantize(model: Path, out: Path, records: Sequence[Record], count: int) -> l
             nodes_to_exclude=[node.name for node in [nodes[first], *nodes[last:]]],
         )  # fmt: skip
         small = onnx.load(part)
-        spec = replace(full.spec, provenance={**full.spec.provenance, "int8": f"static, calibrated on {count} people"})
+        provenance = {**full.spec.provenance, "int8": f"static, calibrated on {count} people"}
+        spec = replace(full.spec, name=f"{full.spec.name}-int8", provenance=provenance)
         onnx.helper.set_model_props(small, {METADATA_KEY: spec.to_json()})
-        onnx.save(small, part)
+        onnx.save(join(small, decoder) if decoder else small, part)
         held_out, lines = np.concatenate(list(inputs(chosen[count:]))), []
         distances, moving = DISTANCES[full.spec.kind]
         for engine in installed(part):

@@ -172,7 +172,7 @@ def main() -> None:
     parser.add_argument("--lsp", type=Path, default=Path("data/lsp/test.json"))
     parser.add_argument("--coco", type=Path, default=Path("data/coco/val2017.json"))
     parser.add_argument("--empty", type=Path, nargs="*", default=[], metavar="FOLDER", help="pictures without people")
-    parser.add_argument("--models", nargs="*", default=["default", "int8"], metavar="MODEL", help="UniPose's")
+    parser.add_argument("--models", nargs="*", default=["fp32", "int8"], metavar="MODEL", help="UniPose's")
     parser.add_argument("--confidence", type=float, default=0.5, help="MediaPipe's min_detection_confidence")
     parser.add_argument("--margin", type=float, default=0.0, help="of true boxes for MediaPipe, in their sides")
     arguments = parser.parse_args()

@@ -18,7 +18,7 @@ from unipose.core.files import (
     text_of,
     write_atomically,
 )
-from unipose.weights import default_model
+from unipose.weights import named_model
 
 
 @pytest.mark.parametrize("content", [b"new", lambda part: part.write_bytes(b"new")], ids=["bytes", "writer"])
@@ -136,7 +136,7 @@ def test_a_place_in_a_file_is_none(photo, name):
 
 
 def test_models_of_ours_are_known(photo):
-    assert is_model_file(default_model()) and is_model_file(default_model().with_suffix(".safetensors"))
+    assert is_model_file(named_model("fp32")) and is_model_file(named_model("fp32").with_suffix(".safetensors"))
     Path("other.onnx").write_bytes(b"theirs")
     Path("notes.txt").write_bytes(b"about unipose")
     assert not is_model_file(Path("other.onnx")) and not is_model_file(Path("notes.txt"))

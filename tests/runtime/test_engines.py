@@ -14,7 +14,7 @@ from unipose.export import export
 from unipose.modeling.checkpoint import build_network, deployed, load_model, save_model
 from unipose.runtime.engines import ENGINES, DeviceCopies, open_runtime
 from unipose.runtime.runtime import no_state
-from unipose.weights import default_model
+from unipose.weights import named_model
 
 ROOT = Path(__file__).parents[2]
 
@@ -186,7 +186,7 @@ def test_openvino_leaves_the_threads_signal_stack_alone():
     code = """
 import ctypes
 from unipose.runtime.engines import open_runtime
-from unipose.weights import default_model
+from unipose.weights import named_model
 
 class Stack(ctypes.Structure):
     _fields_ = (("start", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t))
@@ -197,7 +197,7 @@ def signal_stack():
     return stack.start, stack.size
 
 before = signal_stack()
-runtime = open_runtime(default_model(), "openvino")
+runtime = open_runtime(named_model("fp32"), "openvino")
 assert signal_stack() == before
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
@@ -205,7 +205,7 @@ assert signal_stack() == before
 
 
 def test_no_engine_writes_telemetry(tmp_path):
-    code = f"from unipose.runtime.engines import open_runtime; open_runtime({str(default_model())!r})"
+    code = f"from unipose.runtime.engines import open_runtime; open_runtime({str(named_model('fp32'))!r})"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, env={"HOME": str(tmp_path)}).returncode == 0
     assert not list(tmp_path.iterdir())  # where ONNX Runtime keeps its reports until it is online
 

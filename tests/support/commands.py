@@ -9,7 +9,7 @@ from unipose import cli
 from unipose.datasets.synthetic.images import draw_sample
 from unipose.weights import default_weights, finder_for, named_model
 
-POSE, FINDER = named_model("default"), finder_for(named_model("default"))
+POSE, FINDER = named_model("fp32"), finder_for(named_model("fp32"))
 POSE_PT, FINDER_PT = default_weights(), finder_for(default_weights())
 TINY = [
     "model.input_wh=[64,64]", "model.wasp_channels=16", "model.decoder_channels=16", "train.workers=0",

@@ -230,7 +230,8 @@ def warp(image: RGB, affine: Affine, size_wh: tuple[int, int]) -> RGB:
     image = image[top : top + rows * down, left : left + columns * across]
     if max(across, down) >= 2:  # padded to whole cells, which are averaged several times as fast
         pad_bottom, pad_right = rows * down - image.shape[0], columns * across - image.shape[1]
-        image = cv2.copyMakeBorder(image, 0, pad_bottom, 0, pad_right, cv2.BORDER_CONSTANT).astype(np.uint8, copy=False)
+        if pad_bottom or pad_right:
+            image = np.asarray(cv2.copyMakeBorder(image, 0, pad_bottom, 0, pad_right, cv2.BORDER_CONSTANT), np.uint8)
         image = cv2.resize(image, (columns, rows), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
         affine = affine @ Affine.scale(across, down)
     return cv2.warpAffine(image, affine.matrix, size_wh, flags=cv2.INTER_LINEAR).astype(np.uint8, copy=False)

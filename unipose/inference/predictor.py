@@ -1,6 +1,7 @@
 """Predictor: images to poses in three steps, crop, find and read, batched over people and images."""
 
 from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from itertools import repeat
@@ -14,6 +15,7 @@ from unipose.core import heatmap
 from unipose.core.boxes import check_boxes, require_overlap
 from unipose.core.choice import choose
 from unipose.core.geometry import Affine
+from unipose.core.hardware import cores
 from unipose.core.heatmap import Peaks
 from unipose.core.image import warp
 from unipose.core.image_input import Image, is_many, to_rgb, to_rgbs
@@ -50,11 +52,12 @@ class Predictor:
         runtime: Runtime,
         detector: Detector | None = None,
         flip: bool = False,
-        max_batch: int = 32,
+        max_batch: int | None = None,
         decoder: str = "dark",
         min_score: float | None = None,
     ):
-        """`flip`: average with the mirrored image's heatmaps, at twice the cost. `max_batch`: most inputs in one run.
+        """`flip`: average with the mirrored image's heatmaps, at twice the cost. `max_batch`: most inputs in one run;
+        by default 32, on a GPU 256.
 
         Without a `detector` every image is taken to show one person. `decoder`: a row of `heatmap.DECODERS`.
         `min_score`: the lowest person score of people whom the detector found, by default the model's own threshold.
@@ -73,7 +76,7 @@ class Predictor:
             raise ValueError(f"{self.spec.name} has no box maps: train it with model.box_maps=true, or choose 'whole'")
         self._joints = range(len(skeleton.keypoints) - len(POINTS) * has_box(skeleton))
         self.flip = flip
-        self.max_batch = max_batch
+        self.max_batch = max_batch or runtime.largest
         self.decoder = decoder
         self.min_score = min_score
         self.input_to_heatmap = heatmap.from_input(self.spec.input_wh, self.spec.stride)
@@ -165,15 +168,16 @@ class Predictor:
         """Drive flows to their end, in shared batches -> the poses of each."""
         poses: list[list[Pose]] = [[] for _ in flows]
         answers: dict[int, Peaks | None] = dict.fromkeys(range(len(flows)))
-        while answers:
-            crops: dict[int, RGB] = {}
-            for i, peaks in answers.items():
-                step = advance(flows[i], peaks)
-                if isinstance(step, list):
-                    poses[i] = step
-                else:
-                    crops[i] = step
-            answers = dict(zip(crops, self._find_all(list(crops.values())), strict=True))
+        with ThreadPoolExecutor(cores()) as threads:  # image work does not hold the interpreter's lock
+            run = threads.map if len(flows) > 1 else map
+            while answers:
+                crops: dict[int, RGB] = {}
+                for i, step in zip(answers, run(advance, [flows[i] for i in answers], answers.values()), strict=True):
+                    if isinstance(step, list):
+                        poses[i] = step
+                    else:
+                        crops[i] = step
+                answers = dict(zip(crops, self._find_all(list(crops.values())), strict=True))
         return poses
 
     def flow(
@@ -259,7 +263,9 @@ class Predictor:
         if not crops:
             return []
         batch = np.concatenate(crops)
-        found = [self.find(batch[start : start + self.largest]) for start in range(0, len(batch), self.largest)]
+        batches = [batch[start : start + self.largest] for start in range(0, len(batch), self.largest)]
+        with ThreadPoolExecutor(min(self.runtime.copies, len(batches))) as calls:
+            found = list(calls.map(self.find, batches)) if len(batches) > 1 else [self.find(batch)]
         return Peaks.join(found).split([len(part) for part in crops])
 
 
@@ -274,7 +280,7 @@ def load(
     detector_weights: str | None = None,
     detector_threshold: float | None = None,
     flip: bool = False,
-    max_batch: int = 32,
+    max_batch: int | None = None,
     decoder: str = "dark",
     min_score: float | None = None,
 ) -> Predictor:
@@ -291,7 +297,7 @@ def load(
     """
     if not isinstance(device, str):
         raise ValueError(f"a device is cpu, cuda, or one of several as cuda:0; got {device!r}")
-    path = named_model(str(model))
+    path = named_model(str(model), device, engine)
     runtime = open_runtime(path, engine, device, threads, precision)
     first = device.partition(",")[0]  # a detector has one copy
     weights = weights_beside(detector, detector_weights, path)

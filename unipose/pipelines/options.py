@@ -19,7 +19,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class PredictorOptions:
-    """The arguments of `inference.predictor.load` of a command line. Raises ValueError for a score beyond 0..1."""
+    """The arguments of `inference.predictor.load` of a command line, which may name a model for its file.
+
+    Raises ValueError for a score beyond 0..1.
+    """
 
     model: Path
     engine: str | None = None
@@ -33,6 +36,7 @@ class PredictorOptions:
 
     def __post_init__(self) -> None:
         within("--min-score, of a person,", self.min_score, 0, 1)
+        object.__setattr__(self, "model", named_model(str(self.model), self.device, self.engine))
 
     @property
     def files(self) -> list[Path]:
@@ -53,7 +57,7 @@ class PredictorOptions:
 
 def add_predictor_options(parser: argparse.ArgumentParser) -> None:
     """The fields of PredictorOptions."""
-    parser.add_argument("--model", type=named_model, default="default", help=MODEL_HELP)
+    parser.add_argument("--model", type=Path, default="default", help=MODEL_HELP)
     parser.add_argument("--engine", choices=tuple(ENGINES), help="default: the one for the model's kind of file")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--flip", action="store_true", help="average with the mirrored image: slower, a little better")

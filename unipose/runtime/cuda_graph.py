@@ -1,70 +1,112 @@
 """GraphedModule: a network's forward pass at a few fixed batch sizes, each recorded as a CUDA graph on a GPU."""
 
+import queue
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
 
 Tensors = tuple[Tensor, ...]
 
+LARGEST = {"cuda": 256}  # a batch that is not split, elsewhere 32
+LANES = {"cuda": 2}  # calls that are under way at the same time, elsewhere 1
+
 
 class GraphedModule:
-    """The network's inputs -> a tuple of its outputs, all float32 on the CPU with B in front, any B from 1 up.
+    """A module's inputs -> a tuple of its outputs, all on the CPU with B in front, any B from 1 up.
 
     A batch is padded to the next power of two, and one of more than `largest` is split, because a CUDA graph is bound
     to its size; launching one costs a fraction of launching its kernels one by one. On a CPU nothing is recorded, and
-    all else is the same. `precision` is autocast's dtype. Safe to call from several threads: calls run one at a time.
+    all else is the same. Safe to call from several threads, of which as many as there are lanes are at work: while
+    one's graph runs, another's inputs go up and answers come down, each on its lane's own stream.
     """
 
-    def __init__(self, module: nn.Module, device: torch.device, precision: torch.dtype, largest: int = 32):
-        self._module = module.to(device=device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-        self._device = device
-        self._precision = precision
-        self._largest = largest
-        self._by_size: dict[int, tuple[Tensors, Callable[[], Tensors]]] = {}
-        self._lock = threading.Lock()
+    def __init__(self, module: nn.Module, device: torch.device, largest: int | None = None):
+        self._module = module.to(device).eval()
+        self.largest = largest or LARGEST.get(device.type, 32)
+        self.lanes = LANES.get(device.type, 1)
+        self._free: queue.SimpleQueue[_Lane] = queue.SimpleQueue()
+        for _ in range(self.lanes):
+            self._free.put(_Lane(self._module, device))
+        self._ready: set[int] = set()
+        self._preparing = threading.Lock()
 
     @torch.inference_mode()
     def __call__(self, *inputs: Tensor) -> Tensors:
-        parts = zip(*(torch.split(tensor, self._largest) for tensor in inputs), strict=True)
-        return tuple(map(torch.cat, zip(*(self._run_padded(*part) for part in parts), strict=True)))
+        parts = zip(*(torch.split(tensor, self.largest) for tensor in inputs), strict=True)
+        outputs = [self._run_padded(*part) for part in parts]
+        return outputs[0] if len(outputs) == 1 else tuple(map(torch.cat, zip(*outputs, strict=True)))
 
     def _run_padded(self, *inputs: Tensor) -> Tensors:
+        size = 1 << (len(inputs[0]) - 1).bit_length()
+        if size not in self._ready:
+            self._prepare(size, inputs)
+        lane = self._free.get()
+        try:
+            return lane.run(size, inputs)
+        finally:
+            self._free.put(lane)
+
+    def _prepare(self, size: int, inputs: Tensors) -> None:
+        """Records a size in all lanes, while none of them runs: a recording must not be disturbed."""
+        with self._preparing:
+            if size in self._ready:
+                return
+            lanes = [self._free.get() for _ in range(self.lanes)]
+            try:
+                for lane in lanes:
+                    lane.prepare(size, inputs)
+                self._ready.add(size)
+            finally:
+                for lane in lanes:
+                    self._free.put(lane)
+
+
+class _Lane:
+    """One call at a time: buffers on the device and, for a GPU, in pinned memory, by batch size, and a stream."""
+
+    def __init__(self, module: nn.Module, device: torch.device):
+        self._module = module
+        self._device = device
+        self._cuda = device.type == "cuda"
+        self._stream = torch.cuda.Stream(device) if self._cuda else None  # type: ignore[no-untyped-call]
+        self._pool = torch.cuda.graph_pool_handle() if self._cuda else None  # one graph of a lane runs at a time
+        self._by_size: dict[int, tuple[Tensors, Tensors, Callable[[], Tensors]]] = {}
+
+    def prepare(self, size: int, inputs: Tensors) -> None:
+        host = tuple(torch.zeros(size, *t.shape[1:], dtype=t.dtype, pin_memory=self._cuda) for t in inputs)
+        buffers = tuple(t.to(self._device) for t in host)
+        self._by_size[size] = host, buffers, self._recorded(buffers) if self._cuda else lambda: self._module(*buffers)
+
+    def run(self, size: int, inputs: Tensors) -> Tensors:
         count = len(inputs[0])
-        size = 1 << (count - 1).bit_length()
-        with self._lock:
-            if size not in self._by_size:
-                self._by_size[size] = self._prepare(*(tensor.new_zeros(size, *tensor.shape[1:]) for tensor in inputs))
-            buffers, run = self._by_size[size]
-            for buffer, tensor in zip(buffers, inputs, strict=True):
-                buffer[:count].copy_(tensor, non_blocking=True)
-            return tuple(output[:count].float().to("cpu", copy=True) for output in run())
+        host, buffers, forward = self._by_size[size]
+        with torch.cuda.stream(self._stream) if self._cuda else nullcontext():
+            for pinned, buffer, tensor in zip(host, buffers, inputs, strict=True):
+                pinned[:count].copy_(tensor)
+                buffer[:count].copy_(pinned[:count], non_blocking=True)
+            outputs = tuple(
+                torch.empty(t[:count].shape, dtype=t.dtype, pin_memory=self._cuda).copy_(t[:count], non_blocking=True)
+                for t in forward()
+            )
+            if self._cuda:
+                done = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]  # a wait that takes no core
+                done.record()
+                done.synchronize()
+        return outputs
 
-    def _prepare(self, *zeros: Tensor) -> tuple[Tensors, Callable[[], Tensors]]:
-        """-> the buffers that take the inputs, and a function that computes the outputs from them."""
-        buffers = tuple(tensor.to(self._device, memory_format=torch.channels_last) for tensor in zeros)
-        if self._device.type != "cuda":
-            return buffers, lambda: self._forward(buffers)
-        stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
-        stream.wait_stream(torch.cuda.current_stream(self._device))
-        with torch.cuda.stream(stream):
+    def _recorded(self, buffers: Tensors) -> Callable[[], Tensors]:
+        with torch.cuda.stream(self._stream):
             for _ in range(3):  # cuDNN and cuBLAS choose their kernels before the recording
-                self._forward(buffers)
-        torch.cuda.current_stream(self._device).wait_stream(stream)
+                self._module(*buffers)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            outputs = self._forward(buffers)
+        with torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"):
+            outputs: Tensors = self._module(*buffers)
 
-        def run() -> Tensors:
+        def replay() -> Tensors:
             graph.replay()
             return outputs
 
-        return buffers, run
-
-    def _forward(self, inputs: Tensors) -> Tensors:
-        # Autocast's cache of cast weights would not outlive a recording.
-        enabled = self._precision is not torch.float32
-        with torch.autocast(self._device.type, self._precision, enabled=enabled, cache_enabled=False):
-            outputs: Tensor | Tensors = self._module(*inputs)
-        return outputs if isinstance(outputs, tuple) else (outputs,)
+        return replay

@@ -28,6 +28,11 @@ class Runtime(Protocol):
         """How many calls are worth making at the same time."""
         ...
 
+    @property
+    def largest(self) -> int:
+        """The largest batch that is worth making; a larger one works too."""
+        ...
+
     def run(self, batch: Float32) -> Float32:
         """(B, 3, H, W) normalised pixels -> (B, K, h, w) heatmaps; a recurrent model's first frame."""
         ...
@@ -60,6 +65,7 @@ class MapReader(ABC):
     """What runs a model to its heatmaps finds keypoints with numpy around it."""
 
     spec: ModelSpec
+    largest = 32
 
     @abstractmethod
     def run(self, batch: Float32) -> Float32: ...

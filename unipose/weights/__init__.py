@@ -2,21 +2,36 @@
 
 from pathlib import Path
 
-DEFAULT = "unipose-s"
+from unipose.weights.choice import is_int8_faster
+
+POSE = "unipose-s"
 FINDER = "finder-s"
-NAMES = {"default": f"{DEFAULT}.onnx", "int8": f"{DEFAULT}-int8.onnx", "finder": f"{FINDER}.onnx"}
-MODEL_HELP = f"an .onnx or .safetensors file, or one that comes with UniPose: {', '.join(NAMES)}"
+FILES = {"fp32": f"{POSE}.onnx", "int8": f"{POSE}-int8.onnx", "finder": f"{FINDER}.onnx"}
+NAMES = ("default", *FILES)
+MODEL_HELP = (
+    "an .onnx or .safetensors file, or one that comes with UniPose: fp32, int8 (the same in 8 bits), finder; default "
+    "is int8 where this machine runs it faster, else fp32"
+)
 
 
-def named_model(name: str) -> Path:
-    """The file of a model given on a command line: "default", "int8" (the same in 8 bits) or the path of another."""
-    return Path(__file__).with_name(NAMES[name]) if name in NAMES else Path(name)
+def named_model(name: str, device: str = "cpu", engine: str | None = None) -> Path:
+    """The file of a model given on a command line: one of NAMES, or the path of another.
+
+    "default" is the int8 file where it runs faster on this machine, else the fp32 one; for another device than the CPU,
+    and for PyTorch, it is PyTorch's.
+    """
+    if name == "default":
+        if engine == "torch" or (engine is None and device != "cpu"):
+            return default_weights()
+        exact, small = _file(FILES["fp32"]), _file(FILES["int8"])
+        return small if device == "cpu" and is_int8_faster(exact, small) else exact
+    return _file(FILES[name]) if name in FILES else Path(name)
 
 
 def finder_for(model: Path) -> Path:
     """The finder that comes along, in the same kind of file as the pose model: ONNX, its 8-bit form, or PyTorch's."""
-    suffix = "-int8.onnx" if model == named_model("int8") else model.suffix
-    return Path(__file__).with_name(f"{FINDER}{suffix}")
+    suffix = "-int8.onnx" if model == _file(FILES["int8"]) else model.suffix
+    return _file(f"{FINDER}{suffix}")
 
 
 def weights_beside(detector: str, given: str | None, model: Path) -> str | None:
@@ -30,10 +45,14 @@ def weights_files(given: str | None) -> list[Path]:
 
 
 def default_model() -> Path:
-    """The ONNX file of the default model."""
+    """The ONNX file of the default model that runs here."""
     return named_model("default")
 
 
 def default_weights() -> Path:
     """The default model's safetensors file for PyTorch, to continue training from."""
-    return Path(__file__).with_name(f"{DEFAULT}.safetensors")
+    return _file(f"{POSE}.safetensors")
+
+
+def _file(name: str) -> Path:
+    return Path(__file__).with_name(name)

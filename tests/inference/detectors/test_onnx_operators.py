@@ -3,11 +3,11 @@ import pytest
 
 from tests.support.onnx_files import INPUTS, red_finder
 from unipose.inference.detectors.onnx_operators import operators
-from unipose.weights import default_model
+from unipose.weights import named_model
 
 
 def test_operators_are_those_that_onnx_sees(tmp_path):
-    for path in (red_finder(tmp_path / "a.onnx", "yolox"), default_model()):
+    for path in (red_finder(tmp_path / "a.onnx", "yolox"), named_model("fp32")):
         assert operators(path) == {node.op_type for node in onnx.load(path).graph.node}
 
 
