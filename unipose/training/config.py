@@ -86,6 +86,8 @@ class DataConfig:
     """Of the network, a row of `SKELETONS`, whose keypoints the sets have by name; None: the one that all sets have."""
     window: Count = 1
     """Consecutive frames in a sample, for a recurrent network."""
+    resident: Literal["none", "gpu"] = "none"
+    """gpu: all pictures lie on the training's device, where crops, appearance and targets are computed too."""
 
 
 @dataclass(frozen=True)
