@@ -155,8 +155,9 @@ def build_run(
     unwrapped = build_network(spec)
     if finder:
         start_box_maps(cast(UniPose, unwrapped))
+    frame = unwrapped.frame if isinstance(unwrapped, UniPoseLSTM) else unwrapped
+    frame.trunk.checkpointing = t.checkpointing
     if config.model.pretrained:
-        frame = unwrapped.frame if isinstance(unwrapped, UniPoseLSTM) else unwrapped
         load_pretrained(frame.trunk, config.model.trunk, config.model.pretrained)
     if config.model.start:
         start_from(unwrapped, config.model.start, skeleton)

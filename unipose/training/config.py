@@ -153,6 +153,8 @@ class TrainConfig:
     """Of autocast; auto: bf16 if the processor has units for it, else fp32."""
     compile: bool = False
     """torch.compile: slow to start, faster afterwards."""
+    checkpointing: bool = False
+    """Keep less of the trunk's forward pass, and compute it again: slower, for nets too large for a GPU's memory."""
     validate_every: Count = 1
     """Epochs between validations."""
     seed: Natural = 0
