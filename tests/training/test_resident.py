@@ -74,6 +74,17 @@ def test_a_windows_frames_are_changed_alike(records, spec):
     assert not torch.equal(batch["target"][0, 0], batch["target"][0, 2])
 
 
+def test_batches_are_made_on_the_device_without_looking_at_it(records, spec):
+    """On one that has no values to look at, and refuses to be mixed with another."""
+    dataset = PoseDataset(records, spec, AFFINE, Appearance(9.0, 1.0), seed=5)
+    batches = loader(dataset)
+    some = batches.pictures
+    batches.pictures = Pictures(some.pixels.to("meta"), some.starts, some.sizes_wh)
+    [batch] = batches
+    assert {batch[part].device.type for part in ("image", "target", "weight")} == {"meta"}
+    assert batch["image"].shape == (len(records), 96, 64, 3)
+
+
 def test_targets_are_the_codecs():
     rng = np.random.default_rng(0)
     xy, drawn = rng.uniform(-3, 30, (2, 5, 2)).astype(np.float32), rng.random((2, 5)) < 0.7

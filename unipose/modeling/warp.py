@@ -61,7 +61,7 @@ def warp(pictures: Pictures, affines: Tensor, size_wh: tuple[int, int], which: T
         image, moved = _shrink(pictures[int(which[i])], inverse[i], int(step[i]), size_wh)
         cells.append(image)
         shrunk.append(moved)
-    small, few = step > 1, Pictures.of(cells)
+    small, few = step > 1, Pictures.of(cells, pictures.pixels.device)
     crops = _bilinear(few.pixels, few.starts, few.sizes_wh, torch.stack(shrunk), size_wh)
     if bool(small.all()):
         return crops

@@ -123,6 +123,8 @@ def build_run(
         if config.model.box_maps:
             training = [records.with_box() for records in training]
             skeleton = training[0].skeleton
+    if t.compile and t.checkpointing:
+        raise ValueError("train.checkpointing is for networks that are not compiled: leave it or train.compile out")
     torch.manual_seed(t.seed)
     if t.threads:
         torch.set_num_threads(t.threads)

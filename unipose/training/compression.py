@@ -33,14 +33,15 @@ def compress(images: Tensor, quality: Tensor) -> Tensor:
     As a JPEG's usual form has it, with colour at half the size, but for the coding, which loses nothing.
     """
     height, width = images.shape[-2:]
-    to_ycc = torch.tensor(TO_YCC, device=images.device)
+    to_ycc = torch.tensor(TO_YCC)
+    to_ycc, to_rgb = (matrix.to(images.device, non_blocking=True) for matrix in (to_ycc, to_ycc.inverse()))
     padded = F.pad(images, (0, -width % 16, 0, -height % 16), mode="replicate")
     ycc = torch.einsum("ij,njhw->nihw", to_ycc, padded).round()
     y, colour = ycc[:, :1], ycc[:, 1:]
     y = _store(y - 128, quality, BRIGHTNESS) + 128
     colour = _store(F.avg_pool2d(colour, 2).round(), quality, COLOUR).round().clamp(-128, 127)
     colour = F.interpolate(colour, scale_factor=2, mode="bilinear", align_corners=False)
-    read = torch.einsum("ij,njhw->nihw", torch.linalg.inv(to_ycc), torch.cat([y.round().clamp(0, 255), colour], dim=1))
+    read = torch.einsum("ij,njhw->nihw", to_rgb, torch.cat([y.round().clamp(0, 255), colour], dim=1))
     return read.round().clamp(0, 255)[..., :height, :width]
 
 
@@ -48,8 +49,8 @@ def _store(planes: Tensor, quality: Tensor, table: tuple[tuple[int, ...], ...]) 
     """Planes (n, c, h, w) around 0, rounded to the steps of their quality in frequencies of 8 x 8 cells."""
     n, c, height, width = planes.shape
     scale = torch.where(quality < 50, 5000 // quality, 200 - 2 * quality)
-    steps = ((torch.tensor(table, device=planes.device) * scale[:, None, None] + 50) // 100).clamp(1, 255).float()
-    dct = _cosines().to(planes.device)
+    coarse, dct = (constant.to(planes.device, non_blocking=True) for constant in (torch.tensor(table), _cosines()))
+    steps = ((coarse * scale[:, None, None] + 50) // 100).clamp(1, 255).float()
     cells = planes.reshape(n, c, height // 8, 8, width // 8, 8).movedim(3, 4)
     steps = steps[:, None, None, None]
     rounded = ((dct @ cells @ dct.T) / steps).round() * steps

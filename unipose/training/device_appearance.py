@@ -24,7 +24,6 @@ from unipose.training.augment import (
 )
 from unipose.training.compression import compress
 
-GREY = (0.299, 0.587, 0.114)
 WIDEST = MOTION_BLUR[1]  # kernel
 PLAIN = (1.0, 1.0, 1.0, 0.0)  # brightness, contrast, saturation and hue as they are
 
@@ -122,7 +121,8 @@ def make_changes(crops: Tensor, change: Change) -> Tensor:
 
 def grey(crops: Tensor) -> Tensor:
     """(n, 3, h, w) -> (n, 1, h, w)."""
-    return torch.einsum("c,nchw->nhw", torch.tensor(GREY, device=crops.device), crops)[:, None].round()
+    red, green, blue = crops.unbind(1)
+    return (0.299 * red + 0.587 * green + 0.114 * blue).round()[:, None]
 
 
 def _of(crops: Tensor, chosen: Tensor, function: Callable[..., Tensor], *numbers: Tensor) -> Tensor:
