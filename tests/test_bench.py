@@ -78,3 +78,39 @@ def test_a_photograph_that_cannot_be_timed_is_one_line(capsys, arguments, messag
     assert main(["photo", *arguments]) == 2
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
+
+
+def test_a_device_is_measured_against_its_peak(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr("unipose.benchmark.throughput.ROUNDS", 1)
+    monkeypatch.setattr("unipose.benchmark.device.DRAWN", 4)
+    small = ["model.input_wh=[32, 32]", "model.wasp_channels=16", "model.decoder_channels=16"]
+    train = ["train.batch_size=4", "train.workers=0", "train.threads=1", "train.precision=fp32"]
+    assert main(["device", *small, *train, "--device", "cpu", "--batches", "1", "3", "--seconds", "0"]) == 0
+    out = capsys.readouterr().out
+    cells = [[cell.strip() for cell in re.split("[│┃]", line)[1:-1]] for line in out.splitlines()]
+    peaks = {row[0]: float(row[1].split()[0].replace(",", "")) for row in cells if len(row) == 2 and row[1]}
+    assert len(peaks) == 5 and all(value > 0 for value in peaks.values())
+    rows = {(row[0], row[1]): row[2:] for row in cells if len(row) == 5 and row[0]}
+    assert len(rows) == 4 + 6
+    passes, poses = (float(rows[what, "3"][0].replace(",", "")) for what in ("forward pass", "pictures to poses"))
+    assert re.fullmatch(r"(forward pass|upload): \d+%", rows["pictures to poses", "3"][2])
+    assert float(rows["forward pass", "3"][1][:-1]) == pytest.approx(
+        float(rows["pictures to poses", "3"][1][:-1]) * passes / poses, abs=0.1 * passes / poses + 0.1
+    )
+    for where in ("", ", pictures on the device"):
+        alone = [float(rows[f"{part}{where}", "4"][0].replace(",", "")) for part in ("loader", "training step")]
+        both, _, limit = rows[f"training{where}", "4"]
+        assert float(limit.split(": ")[1][:-1]) / 100 == pytest.approx(
+            float(both.replace(",", "")) / min(alone), abs=0.01
+        )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(["--batches", "0"], "--batches"), (["--device", "cuda:99"], "cuda:99"), (["--seconds", "-1"], "--seconds")],
+)
+def test_a_device_that_cannot_be_measured_is_one_line(capsys, arguments, message):
+    assert main(["device", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1

@@ -178,10 +178,10 @@ def kill_and_resume(words, run, kill_in):
     subprocess.run([*TRAIN, *words, "--resume"], check=True, capture_output=True)
 
 
-@pytest.mark.parametrize("kill_in", [1, 2])
-def test_killed_at_any_moment_and_resumed_equals_uninterrupted(sample, tmp_path, kill_in):
+@pytest.mark.parametrize(("kill_in", "resident"), [(1, "none"), (2, "none"), (1, "gpu")])
+def test_killed_at_any_moment_and_resumed_equals_uninterrupted(sample, tmp_path, kill_in, resident):
     """SIGKILL in the middle of an epoch; the resumed run ends with the same bits as one that was not interrupted."""
-    words = ["train.epochs=3", "train.validate_every=9"]
+    words = ["train.epochs=3", "train.validate_every=9", f"data.resident={resident}", "augment.appearance=1"]
     straight, killed = tmp_path / "straight", tmp_path / "killed"
     subprocess.run([*TRAIN, *arguments(sample, straight, *words)], check=True, capture_output=True)
     kill_and_resume(arguments(sample, killed, *words), killed, kill_in)

@@ -1,4 +1,6 @@
-"""`unipose bench train | infer | photo | calm`: how fast this machine trains and finds poses; what smoothing does."""
+"""`unipose bench train | infer | photo | device | calm`: how fast this machine trains and finds poses; what smoothing
+does.
+"""
 
 import sys
 import tempfile
@@ -13,6 +15,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from unipose.benchmark.device import Measured, measure_device
 from unipose.benchmark.peers import Candidate, matmul_flops, median_time, model_candidates, peer_candidates
 from unipose.benchmark.photograph import PARTS, photograph_calls
 from unipose.benchmark.throughput import loading_rate, measure_in_turn, step_rate, training_rate
@@ -55,6 +58,14 @@ def main(argv: list[str] | None = None) -> int:
     photo.add_argument("image", nargs="?", type=Path, help="any; by default a drawn one of 640x480")
     photo.add_argument("--models", nargs="+", type=named_model, default=FORMS, help=MODEL_HELP)
     photo.add_argument("--people", nargs="+", type=int, default=[1, 3, 10], metavar="N", help="default 1 3 10")
+    device = verbs.add_parser(
+        "device", help="what a device can do, and what share of it the runtime and training reach"
+    )
+    device.add_argument("config", nargs="*", help="the network, as `unipose train` takes it; without data: drawn JPEGs")
+    device.add_argument("--device", default="auto", help="cuda, cuda:N or cpu (default: a GPU if there is one)")
+    device.add_argument("--batches", nargs="+", type=int, default=[1, 8, 64, 256], metavar="N", help="1 8 64 256")
+    device.add_argument("--seconds", type=float, default=0.5, help="for each measure in each of the rounds (0.5)")
+    device.add_argument("--compile", action="store_true", help="compare with the forward pass that torch.compile makes")
     jitter = verbs.add_parser("calm", help="what smoothing does to labelled clips: trembling, lag and PCK")
     jitter.add_argument("sets", nargs="+", type=Path, metavar="SET.json", help="clips with a person in each frame")
     jitter.add_argument("--model", type=named_model, default="default", help=MODEL_HELP)
@@ -66,6 +77,7 @@ def main(argv: list[str] | None = None) -> int:
             [*model_candidates(a.weights, a.exported, a.int8), *([] if a.no_peers else peer_candidates())]
         ),
         "photo": lambda: bench_photo(a.image, a.models, a.people),
+        "device": lambda: bench_device(configure(a.config), a.device, a.batches, a.seconds, a.compile),
         "calm": lambda: bench_jitter(a.sets, open_runtime(a.model), a.rate),
     }
     return exit_status(actions[a.what])
@@ -137,6 +149,33 @@ def bench_photo(path: Path | None, models: Sequence[Path], people: Sequence[int]
         cells = [f"{1000 * seconds:.1f}" for seconds in (whole, finder, poses)]
         out.add_row(model.name, str(n), *cells, f"{whole / (finder + poses):.2f}", f"{whole / first:.2f}")
     _console().print(out)
+
+
+def bench_device(config: Config, name: str, batches: Sequence[int], seconds: float, compiled: bool) -> None:
+    """Print a device's peaks, and what of them a network's forward pass, runtime and training reach, all in turn."""
+    for batch in batches:
+        within("--batches", batch, 1)
+    within("--seconds", seconds, 0)
+    with tempfile.TemporaryDirectory() as folder, distributed.process_group(name) as device:
+        report = measure_device(config, device, Path(folder), batches, seconds, compiled)
+        card = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+    units = (1e12, "TFLOP/s"), (1e12, "TFLOP/s"), (1e9, "GB/s"), (1e9, "GB/s"), (1.0, "images/s of 640x480")
+    peaks = Table(title=f"{card}, {cores()} cores: what it can do")
+    peaks.add_column("")
+    peaks.add_column("", justify="right")
+    for (what, value), (unit, unit_name) in zip(report.ceilings.items(), units, strict=True):
+        peaks.add_row(what, f"{value / unit:,.2f} {unit_name}")
+    out = Table(title=f"{report.network}, {report.precision}")
+    for column in ("", "batch", "a second", "of the peak", "of what allows least"):
+        out.add_column(column, justify="right" if column else "left")
+    for row in report.measured:
+        out.add_row(row.name, str(row.batch), f"{row.rate:,.1f}", *shares(row, report.share(row)))
+    _console().print(peaks, out)
+
+
+def shares(row: Measured, of_peak: float) -> tuple[str, str]:
+    limit = "{}: {:.0%}".format(*row.bottleneck) if row.allowed else ""
+    return f"{of_peak:.1%}" if row.flops else "", limit
 
 
 def bench_jitter(paths: Sequence[Path], runtime: Runtime, rate: float) -> None:

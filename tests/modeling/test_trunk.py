@@ -195,6 +195,25 @@ def test_every_family_learns(row: Row) -> None:
         trained(row, output_stride)
 
 
+@pytest.mark.parametrize("row", FAMILIES, ids=FAMILIES.values())
+def test_checkpointing_changes_neither_gradients_nor_statistics(row: Row) -> None:
+    """Nor dropout; what is within the units is computed twice."""
+    step = {}
+    for checkpointing in (False, True):
+        torch.manual_seed(0)
+        trunk, seen = Trunk(row, row.strides[-2]).train(), []
+        trunk.checkpointing = checkpointing
+        for unit in [unit for stage in trunk.stages for unit in stage]:
+            unit.register_forward_pre_hook(lambda unit, inputs, seen=seen: seen.append(unit))
+        outputs = trunk(images(row))
+        sum(features.square().mean() for features in outputs).backward()
+        state = {**dict(trunk.named_buffers()), **{name: p.grad for name, p in trunk.named_parameters()}}
+        step[checkpointing] = [*outputs, *state.values()]
+        assert len(seen) == len(row.planes) * (1 + checkpointing)
+        assert all(norm.momentum == 0.1 for norm in trunk.modules() if isinstance(norm, nn.BatchNorm2d))
+    assert all(torch.equal(plain, again) for plain, again in zip(step[False], step[True], strict=True))
+
+
 @pytest.mark.parametrize("back", [2, 3], ids=["16", "8"])
 @pytest.mark.parametrize(
     "name",

@@ -4,6 +4,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch.optim.lr_scheduler import LambdaLR
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from unipose.core.skeleton import SKELETONS
 from unipose.datasets.records import RecordSet, read_records
@@ -11,6 +13,7 @@ from unipose.datasets.synthetic.images import draw_sample
 from unipose.training.build import SAMPLE_CONFIG, build_run, common_skeleton
 from unipose.training.config import DataConfig, read_config
 from unipose.training.distillation import Teacher
+from unipose.training.optim import OPTIMIZERS, parameter_groups
 from unipose.training.run import TrainingRun
 from unipose.weights import default_weights
 
@@ -50,12 +53,12 @@ def test_sets_of_two_skeletons_are_matched_by_name(drawn):
         assert (mine.labelled.sum(), theirs.labelled.sum(), (mine.labelled & theirs.labelled).sum()) == (14, 17, 12)
 
 
-def tiny_run(drawn, tmp_path, *words: str) -> TrainingRun:
+def tiny_run(drawn, tmp_path, *words: str, device: str = "cpu") -> TrainingRun:
     small = [
         "model.input_wh=[64, 64]", "model.wasp_channels=16", "model.decoder_channels=16", "train.batch_size=2",
         "train.workers=0", "train.threads=1", "train.warmup_epochs=0", f"train.run={tmp_path}",
     ]  # fmt: skip
-    return build_run(read_config(None, [*small, *words], SAMPLE_CONFIG), [drawn[0]], None, torch.device("cpu"))
+    return build_run(read_config(None, [*small, *words], SAMPLE_CONFIG), [drawn[0]], None, torch.device(device))
 
 
 @pytest.mark.parametrize(
@@ -78,6 +81,72 @@ def test_milestones_are_epochs_or_steps(drawn, tmp_path, words, lr):
 def test_milestones_and_their_schedule_belong_together(drawn, tmp_path, words):
     with pytest.raises(ValueError, match=r"train.milestones, .* belong to train.schedule=step"):
         tiny_run(drawn, tmp_path, *words)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["train.checkpointing=true", "train.compile=true"],
+            "train.checkpointing is for networks that are not compiled",
+        ),
+        (["data.resident=gpu", "model.kind=finder", "train.loss=boxes"], "data.resident=gpu is for pose networks"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(drawn, tmp_path, words, message):
+    with pytest.raises(ValueError, match=message):
+        tiny_run(drawn, tmp_path, *words)
+
+
+def test_checkpointing_changes_no_step(drawn, tmp_path):
+    """Nor does it if the run goes on without."""
+    words = ["augment.appearance=1", "train.epochs=1"]
+    plain = tiny_run(drawn, tmp_path / "plain", *words)
+    less = tiny_run(drawn, tmp_path / "less", *words, "train.checkpointing=true")
+    assert less.trainer.unwrapped.trunk.checkpointing and not plain.trainer.unwrapped.trunk.checkpointing
+    assert less.train_epoch(lambda loss, images: None)["loss"] == plain.train_epoch(lambda loss, images: None)["loss"]
+    for name, tensor in plain.trainer.result.state_dict().items():
+        assert torch.equal(tensor, less.trainer.result.state_dict()[name]), name
+
+
+class Reads(TorchDispatchMode):
+    """Counts numbers that Python reads off tensors: each one waits for a GPU."""
+
+    count = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.count += function is torch.ops.aten._local_scalar_dense.default
+        return function(*args, **kwargs or {})
+
+
+@pytest.mark.parametrize("resident", ["none", "gpu"])
+def test_no_number_is_read_off_the_device_in_a_step(drawn, tmp_path, resident):
+    words = [f"data.resident={resident}", "augment.appearance=1.6", "augment.occlusion=0.5"]
+    run = tiny_run(drawn, tmp_path, *words)
+    trainer = run.trainer
+    trainer.optimizer = OPTIMIZERS["adamw"](parameter_groups(trainer.unwrapped, 0.1), 1e-3, 0.9, True)  # a GPU's
+    trainer.scheduler = LambdaLR(trainer.optimizer, lambda step: 1.0)
+    batches = list(run.loader)
+    with Reads() as reads:
+        for batch in batches:
+            trainer.forward_backward(batch, trainer.counts([batch]))
+            trainer.step()
+    assert len(batches) == 4 and reads.count == 0
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_is_not_waited_for_between_reads_of_the_loss(drawn, tmp_path):
+    words = ["data.resident=gpu", "augment.appearance=1.6", "augment.occlusion=0.5"]
+    run = tiny_run(drawn, tmp_path, *words, device="cuda")
+    run.train_epoch(lambda loss, images: None)  # which chooses kernels
+    batches = iter(run.loader)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for batch in batches:
+            run.trainer.forward_backward(batch, run.trainer.counts([batch]))
+            run.trainer.step()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
 
 
 def test_the_last_epochs_are_plain(drawn, tmp_path):

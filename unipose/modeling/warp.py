@@ -33,7 +33,7 @@ class Pictures:
             pixels = images.reshape(-1, 3).to(device, non_blocking=True)
         else:
             pixels = torch.cat([image.to(device, non_blocking=True).reshape(-1, 3) for image in images])
-        return cls(pixels, _starts(sizes_wh), sizes_wh)
+        return cls(pixels, starts_of(sizes_wh), sizes_wh)
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -61,7 +61,7 @@ def warp(pictures: Pictures, affines: Tensor, size_wh: tuple[int, int], which: T
         image, moved = _shrink(pictures[int(which[i])], inverse[i], int(step[i]), size_wh)
         cells.append(image)
         shrunk.append(moved)
-    small, few = step > 1, Pictures.of(cells)
+    small, few = step > 1, Pictures.of(cells, pictures.pixels.device)
     crops = _bilinear(few.pixels, few.starts, few.sizes_wh, torch.stack(shrunk), size_wh)
     if bool(small.all()):
         return crops
@@ -148,7 +148,7 @@ def _determinant(affines: Tensor) -> Tensor:
     return affines[:, 0, 0] * affines[:, 1, 1] - affines[:, 0, 1] * affines[:, 1, 0]
 
 
-def _starts(sizes_wh: Tensor) -> Tensor:
+def starts_of(sizes_wh: Tensor) -> Tensor:
     """Where images that lie end to end begin, in pixels."""
     areas = sizes_wh.prod(1)
     return areas.cumsum(0) - areas

@@ -100,26 +100,42 @@ NEAR = 0.7
 OVERLAP = 0.15  # how far within the image a view's centre stays, in sides of the view
 
 
+# What `Appearance` and, on a device, `device_appearance` draw from: probabilities, of a `strength` of 1, and ranges.
+PROBABILITY = {"colour": 0.6, "grey": 0.05, "blur": 0.1, "noise": 0.1, "compression": 0.15}
+COLOUR, HUE = 0.3, 0.04  # brightness, contrast and saturation change by so much of themselves, hue of the circle
+GAUSSIAN_BLUR, MOTION_BLUR = (3, 5), (3, 7)  # sides of the kernels, from-to
+BLUR_SIGMA = (0.5, 3.0)
+NOISE = (0.02, 0.08)  # standard deviation, of white
+QUALITY = (30, 90)  # JPEG's
+HOLES, HOLE = (1, 3), (0.05, 0.25)  # how many are covered, and their sides, of the crop's
+
+
 class Appearance:
     """Random colour, blur, noise, compression and occlusion, none of which moves keypoints."""
 
     def __init__(self, strength: float, occlusion: float):
         """`strength` scales all probabilities, up to 1, but that of `occlusion`; (0, 0) changes nothing."""
+        self.probability = {name: min(1.0, p * strength) for name, p in PROBABILITY.items()} | {"holes": occlusion}
+        p = self.probability
         self.transform = A.Compose(
             [
-                A.ColorJitter(brightness=0.3, contrast=0.3, saturation=0.3, hue=0.04, p=min(1.0, 0.6 * strength)),
-                A.ToGray(p=min(1.0, 0.05 * strength)),
+                A.ColorJitter(brightness=COLOUR, contrast=COLOUR, saturation=COLOUR, hue=HUE, p=p["colour"]),
+                A.ToGray(p=p["grey"]),
                 A.OneOf(
-                    [A.GaussianBlur(blur_limit=(3, 5)), A.MotionBlur(blur_limit=(3, 7))], p=min(1.0, 0.1 * strength)
+                    [
+                        A.GaussianBlur(blur_limit=GAUSSIAN_BLUR, sigma_limit=BLUR_SIGMA),
+                        A.MotionBlur(blur_limit=MOTION_BLUR),
+                    ],
+                    p=p["blur"],
                 ),
-                A.GaussNoise(std_range=(0.02, 0.08), p=min(1.0, 0.1 * strength)),
-                A.ImageCompression(quality_range=(30, 90), p=min(1.0, 0.15 * strength)),
+                A.GaussNoise(std_range=NOISE, p=p["noise"]),
+                A.ImageCompression(quality_range=QUALITY, p=p["compression"]),
                 A.CoarseDropout(
-                    num_holes_range=(1, 3),
-                    hole_height_range=(0.05, 0.25),
-                    hole_width_range=(0.05, 0.25),
+                    num_holes_range=HOLES,
+                    hole_height_range=HOLE,
+                    hole_width_range=HOLE,
                     fill="random_uniform",
-                    p=occlusion,
+                    p=p["holes"],
                 ),
             ]
         )

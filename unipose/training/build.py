@@ -2,11 +2,11 @@
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import cv2
 import torch
@@ -30,13 +30,14 @@ from unipose.modeling.unipose_lstm import UniPoseLSTM
 from unipose.training import distributed
 from unipose.training.augment import Appearance, RandomAffine, RandomView
 from unipose.training.config import AugmentConfig, Config, DataConfig, ModelConfig, TrainConfig, read_config
-from unipose.training.dataset import PoseDataset
+from unipose.training.dataset import Batch, PoseDataset
 from unipose.training.distillation import open_teacher
 from unipose.training.finder_dataset import FinderDataset, labelled_images
 from unipose.training.loop import READ_EVERY, Trainer
 from unipose.training.loss import LOSSES
 from unipose.training.optim import OPTIMIZERS, Average, lr_factor, parameter_groups
 from unipose.training.precision import autocast_dtype
+from unipose.training.resident import Plans, ResidentLoader, load_pictures
 from unipose.training.run import TrainingRun
 
 SAMPLE_CONFIG = Config(
@@ -125,6 +126,8 @@ def build_run(
         if config.model.box_maps:
             training = [records.with_box() for records in training]
             skeleton = training[0].skeleton
+    if t.compile and t.checkpointing:
+        raise ValueError("train.checkpointing is for networks that are not compiled: leave it or train.compile out")
     torch.manual_seed(t.seed)
     if t.threads:
         torch.set_num_threads(t.threads)
@@ -138,19 +141,28 @@ def build_run(
     appearance = Appearance(config.augment.appearance, config.augment.occlusion)
     dataset = (make_finder_dataset if finder else make_dataset)(config, training, spec, appearance)
     batch_sampler = distributed.DistributedBatchSampler(len(dataset), t.batch_size, t.seed)
-    loader = DataLoader(
-        dataset,
+    load: Callable[[Any], DataLoader[Any]] = partial(
+        DataLoader,
         batch_sampler=batch_sampler,
         num_workers=t.workers,
         persistent_workers=t.workers > 0,
         pin_memory=on_gpu,
         worker_init_fn=init_worker if on_gpu else init_background_worker,
     )
+    loader: Iterable[Batch] = load(dataset)
+    if config.data.resident == "gpu":
+        if not isinstance(dataset, PoseDataset):
+            raise ValueError(
+                "data.resident=gpu is for pose networks: a finder's pictures are read when they are needed"
+            )
+        plans = Plans(dataset)
+        loader = ResidentLoader(load(plans), load_pictures(plans.paths, device), spec, dataset.with_time)
     unwrapped = build_network(spec)
     if finder:
         start_box_maps(cast(UniPose, unwrapped))
+    frame = unwrapped.frame if isinstance(unwrapped, UniPoseLSTM) else unwrapped
+    frame.trunk.checkpointing = t.checkpointing
     if config.model.pretrained:
-        frame = unwrapped.frame if isinstance(unwrapped, UniPoseLSTM) else unwrapped
         load_pretrained(frame.trunk, config.model.trunk, config.model.pretrained)
     if config.model.start:
         start_from(unwrapped, config.model.start, skeleton)

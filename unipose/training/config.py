@@ -89,6 +89,8 @@ class DataConfig:
     """Of the network, a row of `SKELETONS`, whose keypoints the sets have by name; None: the one that all sets have."""
     window: Count = 1
     """Consecutive frames in a sample, for a recurrent network."""
+    resident: Literal["none", "gpu"] = "none"
+    """gpu: all pictures lie on the training's device, where crops, appearance and targets are computed too."""
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,8 @@ class TrainConfig:
     """Of autocast; auto: bf16 if the processor has units for it, else fp32."""
     compile: bool = False
     """torch.compile: slow to start, faster afterwards."""
+    checkpointing: bool = False
+    """Keep less of the trunk's forward pass, and compute it again: slower, for nets too large for a GPU's memory."""
     validate_every: Count = 1
     """Epochs between validations."""
     seed: Natural = 0

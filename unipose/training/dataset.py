@@ -1,7 +1,7 @@
 """PoseDataset: training samples from records; one affine transform moves an image and its keypoints alike."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
 from typing import TypedDict
@@ -14,6 +14,7 @@ from unipose.core import heatmap
 from unipose.core.geometry import Affine
 from unipose.core.image import read_image, warp
 from unipose.core.model_spec import ModelSpec
+from unipose.core.types import Bool, Float64
 from unipose.datasets.records import Record, clips
 from unipose.training.augment import Appearance, RandomAffine
 
@@ -68,6 +69,16 @@ class EpochDataset(torch.utils.data.Dataset[Sample]):
         return np.random.default_rng((self.seed, self.epoch, index))
 
 
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """What is random of a sample: the affine from image to input, whether it mirrors, and the appearance's seed."""
+
+    records: tuple[Record, ...]
+    to_input: Affine
+    mirrored: bool
+    seed: int
+
+
 class PoseDataset(EpochDataset):
     """Training samples of people with keypoints.
 
@@ -116,20 +127,13 @@ class PoseDataset(EpochDataset):
 
     def window(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
         """image (T, H, W, 3), target (T, K, h, w), weight (T, K) of a window, with T = 1 for a single image."""
-        records, spec = self.windows[index], self.spec
-        rng = self.rng(index)
-        to_input, mirrored = self._crop(rng, records)
-        pixels = [warp(read_image(record.image_path), to_input, spec.input_wh) for record in records]
+        drawn, spec = self.draw(index), self.spec
+        pixels = [warp(read_image(record.image_path), drawn.to_input, spec.input_wh) for record in drawn.records]
         if self.appearance:
-            seed = int(rng.integers(2**31))
-            pixels = [self.appearance(frame, seed) for frame in pixels]
-
-        order = list(spec.skeleton.mirror) if mirrored else slice(None)
-        to_heatmap = self.input_to_heatmap @ to_input
+            pixels = [self.appearance(frame, drawn.seed) for frame in pixels]
         targets, weights = [], []
-        for record in records:
-            xy_heatmap = to_heatmap(record.xy_image[order])
-            known = heatmap.inside(xy_heatmap, record.labelled[order], spec.heatmap_wh)
+        for record in drawn.records:
+            xy_heatmap, known = self.label(record, drawn)
             targets.append(heatmap.gaussians(xy_heatmap, known, spec.heatmap_wh, spec.sigma))
             weights.append(known)
         return (
@@ -137,6 +141,18 @@ class PoseDataset(EpochDataset):
             torch.from_numpy(np.stack(targets)),
             torch.from_numpy(np.array(weights, np.float32)),
         )
+
+    def draw(self, index: int) -> Drawn:
+        """What is random of a sample."""
+        rng, records = self.rng(index), self.windows[index]
+        to_input, mirrored = self._crop(rng, records)
+        return Drawn(records, to_input, mirrored, int(rng.integers(2**31)))
+
+    def label(self, record: Record, drawn: Drawn) -> tuple[Float64, Bool]:
+        """A record's keypoints on the heatmap of a sample -> xy_heatmap (K, 2), and which have a target (K,)."""
+        order = list(self.spec.skeleton.mirror) if drawn.mirrored else slice(None)
+        xy_heatmap = (self.input_to_heatmap @ drawn.to_input)(record.xy_image[order])
+        return xy_heatmap, heatmap.inside(xy_heatmap, record.labelled[order], self.spec.heatmap_wh)
 
     def _crop(self, rng: np.random.Generator, records: Sequence[Record]) -> tuple[Affine, bool]:
         """The affine from a window's images to the input, and whether it mirrors them."""

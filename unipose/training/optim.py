@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import Optimizer
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
@@ -77,20 +77,24 @@ class Average:
         self.module = deepcopy(network).requires_grad_(False)
         self.decay = decay
         self.updates = 0
+        self._network: nn.Module | None = None
 
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
         """Follow the network: with less decay at first, so that the random initial weights are soon forgotten."""
         follow = get_ema_multi_avg_fn(min(self.decay, self.updates / (9 + self.updates)))  # type: ignore[no-untyped-call]
         self.updates += 1
-        theirs = network.state_dict()
-        floats: list[tuple[Tensor, Tensor]] = []
-        for name, mine in self.module.state_dict().items():
-            if mine.is_floating_point():
-                floats.append((mine, theirs[name]))
-            else:
-                mine.copy_(theirs[name])
-        follow(*zip(*floats, strict=True), None)
+        if self._network is not network:  # tensors keep their place, so their lists are made once
+            mine, theirs = (module.state_dict() for module in (self.module, network))
+            floats = [name for name, tensor in mine.items() if tensor.is_floating_point()]
+            counts = [name for name in mine if name not in floats]
+            self._floats, self._counts = (
+                ([mine[name] for name in names], [theirs[name] for name in names]) for names in (floats, counts)
+            )
+            self._network = network
+        follow(*self._floats, None)
+        if self._counts[0]:
+            torch._foreach_copy_(*self._counts)
 
     def state_dict(self) -> dict[str, Any]:
         return {"updates": self.updates, "module": self.module.state_dict()}

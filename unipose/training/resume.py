@@ -9,7 +9,7 @@ from unipose.training.config import Config, read_config, to_dict
 
 FREE_TO_CHANGE = (
     "train.run", "train.epochs", "train.validate_every", "train.workers", "train.threads", "train.device",
-    "train.compile",
+    "train.compile", "train.checkpointing",
 )  # fmt: skip
 """Keys that say how long, where and how fast is trained, not what is learned."""
 _FILES = ("data.train", "data.val", "model.start", "model.pretrained")

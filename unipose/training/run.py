@@ -1,13 +1,11 @@
 """TrainingRun: a training from epoch to epoch, with validation, checkpoints and log."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 import torch
-from torch.utils.data import DataLoader
 
 from unipose.core.files import is_model_file
 from unipose.core.model_spec import ModelSpec
@@ -21,7 +19,7 @@ from unipose.inference.predictor import Predictor
 from unipose.modeling.checkpoint import deployed, load_state, read_model, save_model, save_state
 from unipose.runtime.engines import Torch
 from unipose.training import distributed
-from unipose.training.dataset import PoseDataset
+from unipose.training.dataset import Batch, PoseDataset
 from unipose.training.finder_dataset import FinderDataset
 from unipose.training.loop import NonFiniteLoss, Trainer
 from unipose.training.resume import check_data
@@ -48,7 +46,7 @@ class TrainingRun:
     trainer: Trainer
     dataset: PoseDataset | FinderDataset
     batch_sampler: distributed.DistributedBatchSampler
-    loader: DataLoader[Any]
+    loader: Iterable[Batch]
     spec: ModelSpec
     validation: RecordSet | None
     folder: Path
