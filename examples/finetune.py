@@ -1,6 +1,7 @@
 """Fine-tune on own keypoints, and look: python examples/finetune.py labels.json photo.jpg
 
-docs/fine-tuning.md says more. `labels.json`: COCO-keypoint JSON as data/prepare_coco.py writes it. Needs pip install '.[train]'.
+`labels.json`: COCO-keypoint JSON, as data/prepare_coco.py writes it; docs/fine-tuning.md says more. Needs
+pip install '.[train]'.
 """
 
 import sys
