@@ -31,6 +31,12 @@ settings.load_profile("any machine")
 torch.set_num_threads(1)  # small tensors: more threads only wait for each other
 
 
+@pytest.fixture(autouse=True)
+def no_progress(monkeypatch):
+    """A busy machine, on which a command takes longer than ten seconds, adds no lines to what it says."""
+    monkeypatch.setattr("unipose.pipelines.progress.EVERY", 3600)
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of the official data sets' archives."""

@@ -137,7 +137,7 @@ PREDICT, VIDEO = ["predict", "PHOTO", *TO], ["video", "PHOTOS", "--json", "OUT.j
         ),
         (["bench", "calm", "SET", "--model", FINDER], "finder-s is a finder, not a pose model"),
         (["bench", "speed"], "argument what: invalid choice: 'speed'"),
-        (["train", *TINY, f"model.start={FINDER_PT}"], f"{FINDER_PT} is of another network"),
+        (["train", *TINY, f"model.start={FINDER_PT}"], f"model.decoder_channels=16, not 96 as in {FINDER_PT}"),
         (["serve", "--port", "0", "--model", FINDER], "finder-s is a finder, not a pose model"),
         (["serve", "--port", "0", "--detector-weights", POSE], "unipose-s is a pose model, not a finder"),
         (["serve", "--prot", "0"], "unrecognized arguments: --prot 0"),

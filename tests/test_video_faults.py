@@ -119,7 +119,8 @@ def test_a_full_disk_is_told_and_leaves_whole_lines_and_no_half_video(tmp_path, 
     wanted = ["-o", str(outputs[0])] if what == "video" else ["--json", str(outputs[1])]
     command = [sys.executable, "-c", FULL, str(source), *wanted, *ANYBODY]
     done = subprocess.run(command, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (2, f"error: {wanted[1]} cannot be written: File too large\n")
+    assert done.returncode == 2  # before the last line a busy machine may tell how far it is
+    assert done.stderr.splitlines()[-1] == f"error: {wanted[1]} cannot be written: File too large"
     if what == "video":
         assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
     else:

@@ -25,6 +25,21 @@ def with_box(skeleton: Skeleton) -> Skeleton:
     )
 
 
+def without_box(skeleton: Skeleton) -> Skeleton:
+    """The inverse of `with_box`; of a skeleton without the five points itself."""
+    if not has_box(skeleton):
+        return skeleton
+    count = len(skeleton.keypoints) - len(POINTS)
+    return replace(
+        skeleton,
+        name=skeleton.name.removesuffix("_box"),
+        keypoints=skeleton.keypoints[:count],
+        mirror=skeleton.mirror[:count],
+        oks_sigmas=skeleton.oks_sigmas[:count],
+        pckh_excluded=tuple(i for i in skeleton.pckh_excluded if i < count),
+    )
+
+
 def has_box(skeleton: Skeleton) -> bool:
     return skeleton.keypoints[-len(POINTS) :] == POINTS
 

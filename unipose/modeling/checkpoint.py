@@ -19,7 +19,8 @@ from unipose.modeling.trunk import ZOO, Trunk
 from unipose.modeling.unipose import ACTIVATIONS, UniPose, deployable
 from unipose.modeling.unipose_lstm import DeployedStep, UniPoseLSTM
 
-KEYPOINT_WEIGHTS = ("decoder.maps.", "frame.decoder.maps.", "lstm.", "refine.")  # those that depend on the skeleton
+MAPS = ("decoder.maps.", "frame.decoder.maps.")  # the last convolution, with a row for each keypoint
+KEYPOINT_WEIGHTS = (*MAPS, "lstm.", "refine.")  # those that depend on the skeleton
 
 
 def build_network(spec: ModelSpec) -> UniPose | UniPoseLSTM:
@@ -83,14 +84,21 @@ def read_model(path: str | Path) -> tuple[dict[str, Tensor], ModelSpec]:
 def start_from(network: UniPose | UniPoseLSTM, path: str | Path, skeleton: Skeleton) -> None:
     """Load a model file's weights; from one with another skeleton all but those that depend on the skeleton.
 
-    These are the last convolution's and the recurrent part's. A recurrent network also starts from a network of single
-    frames, which becomes its `frame`. Raises ValueError for a file of another network.
+    These are the recurrent part's and the last convolution's, but for its rows of keypoints that both have, by name. A
+    recurrent network also starts from a network of single frames, which becomes its `frame`. Raises ValueError for a
+    file of another network.
     """
     weights, spec = read_model(path)
     if isinstance(network, UniPoseLSTM) and not spec.state_channels:
         network = network.frame
     if spec.skeleton.keypoints != skeleton.keypoints:
-        weights |= {name: own for name, own in network.state_dict().items() if name.startswith(KEYPOINT_WEIGHTS)}
+        places = torch.tensor(spec.skeleton.find(skeleton.keypoints))
+        for name, own in network.state_dict().items():
+            if name.startswith(MAPS):
+                known = (places >= 0).view(-1, *[1] * (own.ndim - 1))
+                weights[name] = torch.where(known, weights[name][places].to(own.dtype), own)
+            elif name.startswith(KEYPOINT_WEIGHTS):
+                weights[name] = own
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:

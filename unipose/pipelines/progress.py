@@ -59,9 +59,9 @@ def progress(console: Console, unit: str, total: int | None, done: int = 0) -> I
         BarColumn(),
         MofNCompleteColumn(),
         SpeedColumn(unit),
-        TextColumn("{task.fields[note]}", markup=False),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}", markup=False),
     )
     began, ended = monotonic(), Event()
     here = sys.stdout is not None and sys.stdout.isatty()  # else what is printed goes elsewhere, not above the bar

@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
@@ -29,7 +30,7 @@ from unipose.modeling.unipose import UniPose
 from unipose.modeling.unipose_lstm import UniPoseLSTM
 from unipose.training import distributed
 from unipose.training.augment import Appearance, RandomAffine, RandomView
-from unipose.training.config import AugmentConfig, Config, DataConfig, ModelConfig, TrainConfig, read_config
+from unipose.training.config import AugmentConfig, Config, DataConfig, ModelConfig, TrainConfig, given_keys, read_config
 from unipose.training.dataset import Batch, PoseDataset
 from unipose.training.distillation import open_teacher
 from unipose.training.finder_dataset import FinderDataset, labelled_images
@@ -39,6 +40,9 @@ from unipose.training.optim import OPTIMIZERS, Average, lr_factor, parameter_gro
 from unipose.training.precision import autocast_dtype
 from unipose.training.resident import Plans, ResidentLoader, load_pictures
 from unipose.training.run import TrainingRun
+from unipose.training.start import ARCHITECTURE, FINE_TUNING, complete, start_skeleton
+
+OWN = "own"  # as data.skeleton: the one that all sets have, whatever model.start has
 
 SAMPLE_CONFIG = Config(
     model=ModelConfig(
@@ -54,13 +58,23 @@ SAMPLE_CONFIG = Config(
 def configure(arguments: Sequence[str]) -> Config:
     """The configuration that a command line says: at most one YAML file, and section.key=value overrides.
 
-    Without a file they override SAMPLE_CONFIG. Raises ValueError, and OSError if the file cannot be read.
+    Without a file they override SAMPLE_CONFIG, but with model.start. What is not said comes from the model file that
+    the training starts from (`start.complete`), and model and run are called as the file. Raises ValueError, and
+    OSError if a file cannot be read.
     """
     files = [argument for argument in arguments if "=" not in argument]
     if len(files) > 1:
         raise ValueError(f"one configuration file at most, got {', '.join(files)}")
     overrides = [argument for argument in arguments if "=" in argument]
-    return read_config(files[0] if files else None, overrides, Config() if files else SAMPLE_CONFIG)
+    file = Path(files[0]) if files else None
+    given = given_keys(file, overrides)
+    if file is None and "model.start" not in given:
+        return read_config(None, overrides, SAMPLE_CONFIG)
+    config = Config() if ARCHITECTURE & given else FINE_TUNING
+    if file:
+        name, run = replace(config.model, name=file.stem), replace(config.train, run=Path("runs") / file.stem)
+        config = replace(config, model=name, train=run)
+    return complete(read_config(file, overrides, config), given)
 
 
 def read_data(data: DataConfig, sample_dir: Path, console: Console) -> tuple[list[RecordSet], RecordSet | None]:
@@ -82,17 +96,23 @@ def read_data(data: DataConfig, sample_dir: Path, console: Console) -> tuple[lis
 
 
 def common_skeleton(
-    data: DataConfig, training: Sequence[RecordSet], validation: RecordSet | None
+    data: DataConfig, training: Sequence[RecordSet], validation: RecordSet | None, start: Skeleton | None = None
 ) -> tuple[list[RecordSet], Skeleton]:
     """The training sets with the keypoints of one skeleton, which is that of the network.
 
-    With data.skeleton they are matched by name, and a set's missing ones are not labelled; the validation set must have
-    no others. Raises ValueError for sets that do not fit, or have no labelled keypoint.
+    It is data.skeleton, or that of the model to `start` from where it has every set's keypoints: they are matched by
+    name, and a set's missing ones are not labelled; the validation set must have no others. Else it is that of all
+    sets. Raises ValueError for sets that do not fit, or have no labelled keypoint.
     """
-    for records in [*training, *([validation] if validation else [])]:
+    sets = [*training, *([validation] if validation else [])]
+    for records in sets:
         records.require_keypoints()
-    if data.skeleton:
+    skeleton = None
+    if data.skeleton not in (None, OWN):
         skeleton = choose(SKELETONS, data.skeleton, "data.skeleton")
+    elif start and data.skeleton != OWN and all(min(start.find(one.skeleton.keypoints)) >= 0 for one in sets):
+        skeleton = start
+    if skeleton:
         training = [records.onto(skeleton) for records in training]
         names = validation.skeleton.keypoints if validation else ()
         unknown = [name for name, place in zip(names, skeleton.find(names), strict=True) if place < 0]
@@ -102,7 +122,7 @@ def common_skeleton(
             )
         return list(training), skeleton
     skeleton = training[0].skeleton
-    for other in [*training, *([validation] if validation else [])]:
+    for other in sets:
         if other.skeleton.keypoints != skeleton.keypoints:
             raise ValueError(
                 f"{other.path} has skeleton {other.skeleton.name}, {training[0].path} {skeleton.name}: say which one "
@@ -122,7 +142,7 @@ def build_run(
         raise ValueError("model.head=simcc says one point for each keypoint; a finder needs model.head=maps")
     skeleton = MAPS
     if not finder:
-        training, skeleton = common_skeleton(config.data, training, validation)
+        training, skeleton = common_skeleton(config.data, training, validation, start_skeleton(config.model))
         if config.model.box_maps:
             training = [records.with_box() for records in training]
             skeleton = training[0].skeleton

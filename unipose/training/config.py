@@ -47,7 +47,11 @@ class ModelConfig:
     pretrained: FileName | None = None
     """The trunk's weights: a file, torchvision:ResNet50_Weights.IMAGENET1K_V2 or timm:res2net50_26w_4s.in1k."""
     start: FileName | None = None
-    """A model file (.safetensors) of the same network to start from; another skeleton gets a new last layer."""
+    """A model file (.safetensors) to start from, which brings the network's keys, so that these can be left out.
+
+    Of keypoints that it does not have the last layer is new. Where a file has `data` and no network, it is the model
+    that comes along; null: from scratch.
+    """
     output_stride: Literal[8, 16, 32] = 16
     multi_grid: tuple[Count, ...] = (1, 2, 4)
     wasp_channels: Count = 256
@@ -86,7 +90,10 @@ class DataConfig:
     train: Annotated[tuple[FilePath, ...], Field(min_length=1)] | None = None
     val: FilePath | None = None
     skeleton: str | None = None
-    """Of the network, a row of `SKELETONS`, whose keypoints the sets have by name; None: the one that all sets have."""
+    """Of the network, a row of `SKELETONS`, whose keypoints the sets have by name; own: the one that all sets have.
+
+    None: that of model.start, where it has all keypoints of the sets, else their own.
+    """
     window: Count = 1
     """Consecutive frames in a sample, for a recurrent network."""
     resident: Literal["none", "gpu"] = "none"
@@ -212,6 +219,25 @@ def read_config(
     """
     config = defaults or Config()
     merged = to_dict(config)
+    for where, values in _parts(path, overrides):
+        for section, keys in values.items():
+            merged[section] |= keys or {}
+        try:
+            config = TypeAdapter(Config).validate_python(merged)
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(map(str, first["loc"]))
+            raise ValueError(f"{where}{key}: {first['msg']}, got {first['input']!r}") from error
+    return config
+
+
+def given_keys(path: str | Path | None = None, overrides: Sequence[str] = ()) -> set[str]:
+    """The keys, as "train.epochs", that a YAML file and overrides name. Raises what `read_config` raises for them."""
+    return {key for _, values in _parts(path, overrides) for key in _paths(values)}
+
+
+def _parts(path: str | Path | None, overrides: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
+    """Sections of keys, and before each what an error in them begins with: the file's, then each override's."""
     parts = [(f"{path}: ", read_yaml(Path(path)))] if path else []
     for override in overrides:
         key, equals, value = override.partition("=")
@@ -226,15 +252,7 @@ def read_config(
             raise ValueError(f"{where}it must hold sections of keys: {', '.join(_keys(Config))}")
         for key in _paths(values):
             _known(key, where)
-        for section, keys in values.items():
-            merged[section] |= keys or {}
-        try:
-            config = TypeAdapter(Config).validate_python(merged)
-        except ValidationError as error:
-            first = error.errors()[0]
-            key = ".".join(map(str, first["loc"]))
-            raise ValueError(f"{where}{key}: {first['msg']}, got {first['input']!r}") from error
-    return config
+    return parts
 
 
 def to_dict(config: Config) -> dict[str, Any]:
