@@ -22,11 +22,13 @@ from serve.http.reference import add_reference
 from serve.http.request_log import HEADER, RequestLog
 from serve.http.schemas import AnswerQuery, ServedModel
 from serve.http.upload import FORM_BYTES
+from serve.http.video import add_video
 from serve.http.webpage import add_webpage
 from serve.http.websocket import run_stream
 from serve.metrics import Metrics
 from serve.service import PoseRequest, PoseService
 from serve.settings import Settings
+from serve.videos import Videos
 from unipose import __version__
 from unipose.inference.predictor import Predictor
 
@@ -43,6 +45,7 @@ def create_app(settings: Settings, predictor: Predictor, sha256: str | None = No
     """
     metrics = Metrics()
     service = PoseService(predictor, settings, metrics)
+    videos = Videos(predictor, service, settings, metrics)
     streams = Budget(settings.max_streams)
     spec = predictor.spec
 
@@ -50,9 +53,11 @@ def create_app(settings: Settings, predictor: Predictor, sha256: str | None = No
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await service.start()
         yield
+        videos.stop()
         await service.stop()
 
-    limits = {"/pose": settings.max_bytes + FORM_BYTES, "/pose/batch": settings.max_batch_bytes + FORM_BYTES}
+    most = {"/pose": settings.max_bytes, "/pose/batch": settings.max_batch_bytes, "/video": settings.max_video_bytes}
+    limits = {path: size + FORM_BYTES for path, size in most.items()}
     cors = Middleware(
         CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=["GET", "POST"],
         allow_headers=["Authorization", "Content-Type", HEADER], expose_headers=[HEADER, "Retry-After", TIMING],
@@ -81,6 +86,7 @@ def create_app(settings: Settings, predictor: Predictor, sha256: str | None = No
     guards = Guards(service, settings.api_keys)
     poses = Poses(service, settings, spec)
     add_poses(app, service, poses, settings, metrics, guards, spec)
+    add_video(app, videos, guards)
 
     @app.websocket("/pose/stream")
     async def stream(socket: WebSocket, query: Annotated[AnswerQuery, Query()]) -> None:
