@@ -1,10 +1,11 @@
 """The service does what its OpenAPI document says: requests are generated from it, and every answer is checked."""
 
+import io
 from base64 import b64encode
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
+import av
 import httpx2 as httpx
+import numpy as np
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, settings
@@ -14,7 +15,6 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from tests.support.bright_service import WHOLE, running
 from tests.support.ramp_app import PNG, Reader, encoded, make_app
 from tests.support.ramps import ramp_image
-from tests.support.video_files import write_video
 from unipose.core.model_spec import ModelSpec
 from unipose.core.skeleton import SKELETONS
 
@@ -22,8 +22,6 @@ KEY = "0123456789abcdef"
 SPEC = ModelSpec("ramp", "1", SKELETONS["lsp14"], (64, 96), 4, 1.5, 1.25, (0.5,) * 3, (0.25,) * 3)
 # Files for what the schema says is binary: a schema cannot say what an image is.
 IMAGES = st.sampled_from([PNG, encoded(ramp_image((64, 48)), "JPEG"), encoded(ramp_image((40, 70)), "WEBP")])
-with TemporaryDirectory() as folder:
-    VIDEO = write_video(Path(folder) / "a.mp4", count=2).read_bytes()
 FEW = settings(
     max_examples=25,
     derandomize=True,
@@ -33,12 +31,25 @@ FEW = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
 )
 MANY = settings(FEW, max_examples=300)
+
+
+def black_video():
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as out:
+        stream = out.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for _ in range(2):
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24")))
+        out.mux(stream.encode(None))
+    return file.getvalue()
+
+
 schemathesis.openapi.format("binary", IMAGES)
 schemathesis.openapi.format("byte", IMAGES.map(lambda data: b64encode(data).decode()))
 for kind in ("image/jpeg", "image/png", "image/webp", "image/bmp", "image/tiff", "application/octet-stream"):
     schemathesis.openapi.media_type(kind, IMAGES)
 for kind in ("video/mp4", "video/webm"):
-    schemathesis.openapi.media_type(kind, st.just(VIDEO))
+    schemathesis.openapi.media_type(kind, st.just(black_video()))
 
 
 class Fresh:
