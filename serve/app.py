@@ -16,6 +16,7 @@ from serve.http.client_limit import ClientLimit
 from serve.http.errors import add_problem_handlers
 from serve.http.guards import Guards
 from serve.http.head import HeadLikeGet
+from serve.http.kserve import add_kserve, infer_path
 from serve.http.operations import add_operations
 from serve.http.poses import TIMING, Poses, add_poses
 from serve.http.reference import add_reference
@@ -34,6 +35,7 @@ from unipose.inference.predictor import Predictor
 
 TAGS = [
     {"name": "poses", "description": "People and their joints in what a client sends."},
+    {"name": "kserve", "description": "The same in the Open Inference Protocol, version 2."},
     {"name": "operation", "description": "What answers, and how it does."},
 ]
 
@@ -57,6 +59,7 @@ def create_app(settings: Settings, predictor: Predictor, sha256: str | None = No
         await service.stop()
 
     most = {"/pose": settings.max_bytes, "/pose/batch": settings.max_batch_bytes, "/video": settings.max_video_bytes}
+    most[infer_path(spec)] = settings.max_bytes
     limits = {path: size + FORM_BYTES for path, size in most.items()}
     cors = Middleware(
         CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=["GET", "POST"],
@@ -109,7 +112,9 @@ def create_app(settings: Settings, predictor: Predictor, sha256: str | None = No
     async def frame(data: bytes, query: AnswerQuery, asked: PoseRequest) -> dict[str, Any]:
         return (await poses.answer(data, query, asked)).model_dump()
 
-    add_operations(app, describe_model(settings, predictor, sha256), metrics, guards)
+    served = describe_model(settings, predictor, sha256)
+    add_kserve(app, service, served, settings, guards, spec)
+    add_operations(app, served, metrics, guards)
     add_reference(app)
     add_webpage(app)
     return app

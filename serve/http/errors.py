@@ -44,6 +44,8 @@ def explain(error: Exception) -> tuple[ProblemDetails, Mapping[str, str]]:
 
 def _explain(error: Exception) -> tuple[int, str, Mapping[str, str]]:
     match error:
+        case StarletteHTTPException(status_code=400):  # FastAPI's, of a body that is no text
+            return 422, "the body is not JSON", {}
         case StarletteHTTPException():
             detail = error.detail if isinstance(error, HTTPException) else _DETAILS.get(error.status_code, error.detail)
             return error.status_code, detail, error.headers or {}
