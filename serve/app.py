@@ -16,22 +16,26 @@ from serve.http.client_limit import ClientLimit
 from serve.http.errors import add_problem_handlers
 from serve.http.guards import Guards
 from serve.http.head import HeadLikeGet
+from serve.http.kserve import add_kserve, infer_path
 from serve.http.operations import add_operations
 from serve.http.poses import TIMING, Poses, add_poses
 from serve.http.reference import add_reference
 from serve.http.request_log import HEADER, RequestLog
 from serve.http.schemas import AnswerQuery, ServedModel
 from serve.http.upload import FORM_BYTES
+from serve.http.video import add_video
 from serve.http.webpage import add_webpage
 from serve.http.websocket import run_stream
 from serve.metrics import Metrics
 from serve.service import PoseRequest, PoseService
 from serve.settings import Settings
+from serve.videos import Videos
 from unipose import __version__
 from unipose.inference.predictor import Predictor
 
 TAGS = [
     {"name": "poses", "description": "People and their joints in what a client sends."},
+    {"name": "kserve", "description": "The same in the Open Inference Protocol, version 2."},
     {"name": "operation", "description": "What answers, and how it does."},
 ]
 
@@ -43,6 +47,7 @@ def create_app(settings: Settings, predictor: Predictor, sha256: str | None = No
     """
     metrics = Metrics()
     service = PoseService(predictor, settings, metrics)
+    videos = Videos(predictor, service, settings, metrics)
     streams = Budget(settings.max_streams)
     spec = predictor.spec
 
@@ -50,9 +55,12 @@ def create_app(settings: Settings, predictor: Predictor, sha256: str | None = No
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await service.start()
         yield
+        videos.stop()
         await service.stop()
 
-    limits = {"/pose": settings.max_bytes + FORM_BYTES, "/pose/batch": settings.max_batch_bytes + FORM_BYTES}
+    most = {"/pose": settings.max_bytes, "/pose/batch": settings.max_batch_bytes, "/video": settings.max_video_bytes}
+    most[infer_path(spec)] = settings.max_bytes
+    limits = {path: size + FORM_BYTES for path, size in most.items()}
     cors = Middleware(
         CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=["GET", "POST"],
         allow_headers=["Authorization", "Content-Type", HEADER], expose_headers=[HEADER, "Retry-After", TIMING],
@@ -81,6 +89,7 @@ def create_app(settings: Settings, predictor: Predictor, sha256: str | None = No
     guards = Guards(service, settings.api_keys)
     poses = Poses(service, settings, spec)
     add_poses(app, service, poses, settings, metrics, guards, spec)
+    add_video(app, videos, guards)
 
     @app.websocket("/pose/stream")
     async def stream(socket: WebSocket, query: Annotated[AnswerQuery, Query()]) -> None:
@@ -103,7 +112,9 @@ def create_app(settings: Settings, predictor: Predictor, sha256: str | None = No
     async def frame(data: bytes, query: AnswerQuery, asked: PoseRequest) -> dict[str, Any]:
         return (await poses.answer(data, query, asked)).model_dump()
 
-    add_operations(app, describe_model(settings, predictor, sha256), metrics, guards)
+    served = describe_model(settings, predictor, sha256)
+    add_kserve(app, service, served, settings, guards, spec)
+    add_operations(app, served, metrics, guards)
     add_reference(app)
     add_webpage(app)
     return app

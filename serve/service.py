@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field
 from math import prod
 from time import perf_counter
@@ -121,6 +121,10 @@ class PoseService:
             raise HTTPException(504, f"no answer within {self._deadline:g} seconds; try again later") from error
         finally:
             self._places.give(1)
+
+    def room(self, image_pixels: int) -> AbstractAsyncContextManager[None]:
+        """Waits until there is memory for an image of so many pixels and its people, and keeps it for the context."""
+        return self._pixels.hold(image_pixels + self._input_pixels(PoseRequest(), self._max_people))
 
     def busy(self) -> HTTPException:
         """The error for an image that is one too many."""

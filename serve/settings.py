@@ -116,6 +116,9 @@ class Settings(BaseSettings):
     max_bytes: int = Field(Limits.max_bytes, ge=1, description="most bytes of one image")
     max_batch_bytes: int = Field(128 * 2**20, ge=1, description="most bytes of one batch request")
     max_pixels: int = Field(Limits.max_pixels, ge=1, description="most pixels of one image")
+    max_video_bytes: int = Field(64 * 2**20, ge=1, description="most bytes of one video")
+    max_video_frames: int = Field(1800, ge=1, description="most frames of one video")
+    max_video_pixels: int = Field(9_000_000, ge=1, description="most pixels of a video's frame")
     body_budget: int = Field(512 * 2**20, ge=1, description="most bytes of all requests in memory; beyond: 429")
     pixel_budget: int = Field(
         100_000_000, ge=1, description="most pixels of images and of people's inputs in memory; further images wait"
@@ -125,6 +128,7 @@ class Settings(BaseSettings):
     header_seconds: float = Field(10, gt=0, description="how long a connection may take to say what it wants")
     body_seconds: float = Field(30, gt=0, description="how long a request's body may take to arrive, else 408")
     deadline_seconds: float = Field(10, gt=0, description="how long an answer may take after the body, else 504")
+    video_seconds: float = Field(120, gt=0, description="how long the frames of a video may take; beyond: the end")
     stop_seconds: float = Field(10, ge=0, description="how long requests under way may take after SIGTERM")
 
 

@@ -61,7 +61,7 @@ def test_nothing_imports_a_verb_and_optional_libraries_are_imported_where_they_a
 
 @pytest.mark.parametrize("name", SERVICE)
 def test_the_service_needs_the_numpy_side_alone(name):
-    allowed = {"core", "runtime", "inference", "weights"}
+    allowed = {"core", "runtime", "inference", "weights", "video_io", "tracking"}
     if name.startswith("loadtest/"):
         allowed |= {"datasets", "cli"}
     else:

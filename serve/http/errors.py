@@ -28,15 +28,24 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 _log = logging.getLogger("serve")
 
 
+class DamagedFile(HTTPException):
+    """A file that can be read in part or not at all, in words for the client."""
+
+    def __init__(self, detail: str):
+        super().__init__(422, detail)
+
+
 def explain(error: Exception) -> tuple[ProblemDetails, Mapping[str, str]]:
     """An error -> the problem to send, and the response's headers. Errors that are not the client's are logged."""
     status, detail, headers = _explain(error)
-    kind = "damaged" if isinstance(error, DamagedImage) else None
+    kind = "damaged" if isinstance(error, DamagedImage | DamagedFile) else None
     return problems.make(status, detail, request_id.get() or None, kind), headers
 
 
 def _explain(error: Exception) -> tuple[int, str, Mapping[str, str]]:
     match error:
+        case StarletteHTTPException(status_code=400):  # FastAPI's, of a body that is no text
+            return 422, "the body is not JSON", {}
         case StarletteHTTPException():
             detail = error.detail if isinstance(error, HTTPException) else _DETAILS.get(error.status_code, error.detail)
             return error.status_code, detail, error.headers or {}

@@ -80,19 +80,24 @@ class OpenPoseAnswer(BaseModel):
 Answer = PoseAnswer | CocoAnswer | OpenPoseAnswer
 
 
-class AnswerQuery(BaseModel):
-    """How to answer."""
+class PeopleQuery(BaseModel):
+    """Whom to answer."""
 
     model_config = ConfigDict(extra="forbid")
 
-    format: Literal[tuple(DOCUMENTS)] = Field(  # type: ignore[valid-type]  # known only at run time
-        "native", description="the form of the answer"
-    )
     score_threshold: Score | None = Field(
         None, description="people with a lower score are left out; by default the service's own choice, none for boxes"
     )
     max_people: int | None = Field(
         None, ge=1, description="most people, the detector's best first; never more than the service's own limit"
+    )
+
+
+class AnswerQuery(PeopleQuery):
+    """How to answer."""
+
+    format: Literal[tuple(DOCUMENTS)] = Field(  # type: ignore[valid-type]  # known only at run time
+        "native", description="the form of the answer"
     )
 
 

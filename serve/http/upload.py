@@ -47,6 +47,14 @@ BATCH_BODY: dict[str, Any] = {
     "content": {"multipart/form-data": _form(images={"type": "array", "minItems": 1, "items": _IMAGE})},
 }
 
+VIDEO_BODY: dict[str, Any] = {
+    "required": True,
+    "description": "MP4, MOV, WebM, Matroska or AVI: the first bytes decide, not the content type.",
+    "content": {
+        "multipart/form-data": _form(video={**_BINARY["schema"], "description": "the video file"}),
+        **dict.fromkeys(["video/mp4", "video/webm", "application/octet-stream"], _BINARY),
+    },
+}
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -98,6 +106,24 @@ async def read_images(request: Request, max_images: int) -> list[bytes]:
         return [await file.read() for file in files]
     finally:
         await form.close()
+
+
+async def read_file(request: Request, name: str) -> bytes:
+    """The file in a form's field `name`, or the whole body. Raises HTTPException 422 where there is none."""
+    if not _is_form(request):
+        data = await request.body()
+    else:
+        form = await _parse(request, max_files=1, max_fields=1)
+        try:
+            file = form.get(name)
+            if not isinstance(file, UploadFile) or len(form) > 1:
+                raise HTTPException(422, f"a form has the file in field `{name}`: curl -F {name}=@file")
+            data = await file.read()
+        finally:
+            await form.close()
+    if not data:
+        raise HTTPException(422, f"the {name} is empty; send the file as the body, or as field `{name}` of a form")
+    return data
 
 
 def is_json(headers: Headers) -> bool:
