@@ -12,6 +12,7 @@ import { Problem, unreachable } from "./problem.js";
 import { save, saveJson, toJson, toPng } from "./saving.js";
 import { address, listModels } from "./service.js";
 import { Stage } from "./stage.js";
+import { MOST } from "./strip.js";
 import { WebcamStage } from "./webcam_stage.js";
 import { begin } from "./work.js";
 
@@ -32,6 +33,7 @@ function openFiles(files) {
     const kinds = await Promise.allSettled(files.map(kindOf));
     const [read, videos] = ["photo", "video"].map((kind) => files.filter((_, i) => kinds[i].value === kind));
     if (videos.length > 1 || (videos.length && read.length)) throw new Problem("file.mixed", {}, { status: 415 });
+    if (read.length > MOST) throw new Problem("file.many", { n: MOST }, { status: 413 });
     if (read.length) await photos.show(read, signal);
     if (videos.length) await film.show(videos[0], signal);
     const refused = kinds.find(({ status }) => status === "rejected");

@@ -12,7 +12,7 @@ import { streamPoses } from "./stream.js";
 
 const SIDE = 960; // pixels of the longer side of what is sent
 const PATIENCE = 20_000; // ms that a frame may take
-const video = at("video");
+const [video, still] = ["video", "frame"].map(at);
 const [bar, cancel, play, save] = ["film-progress", "film-cancel", "film-play", "film-save"].map(at);
 
 export class FilmStage {
@@ -25,7 +25,10 @@ export class FilmStage {
   /** `options()`: the query of a request. */
   constructor(stage, options) {
     Object.assign(this, { stage, options });
-    stage.onLeave("film", () => this.#film.close());
+    stage.onLeave("film", () => {
+      this.#film.close();
+      still.hidden = true;
+    });
     cancel.addEventListener("click", () => (this.#ended = true));
     play.addEventListener("click", () => this.#play());
     save.addEventListener("click", () => saveLines(this.#frames, this.#name));
@@ -80,8 +83,11 @@ export class FilmStage {
       this.#ended = problemOf(answer.error.status, { detail: answer.error.detail });
       return;
     }
+    const { videoWidth: width, videoHeight: height } = video;
+    Object.assign(still, { width, height });
+    still.getContext("2d").drawImage(video, 0, 0); // the video itself goes on to the next frame before its answer
     this.#limbs = await limbsFor(answer);
-    const own = resized(answer, video.videoWidth, video.videoHeight);
+    const own = resized(answer, width, height);
     this.#frames.push({ frame, time: frame / RATE, answer: own });
     this.#draw(own);
   }
@@ -91,7 +97,8 @@ export class FilmStage {
   }
 
   #setRunning(running) {
-    bar.hidden = cancel.hidden = !running;
+    bar.hidden = cancel.hidden = still.hidden = !running;
+    still.width = 0;
     play.hidden = save.hidden = running || !this.#frames.length;
     bar.removeAttribute("value");
   }

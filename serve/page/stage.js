@@ -50,7 +50,7 @@ export class Stage {
     // The focused button may have gone.
     if (focused === at("use-webcam") && name === "webcam") at("take").focus();
     if (focused.matches(".webcam-only") && name !== "webcam") at("use-webcam").focus();
-    if (focused.matches(".sample") && name !== "empty") at("overlay").focus();
+    if (focused.matches(".sample") && name !== "empty") at("file").focus();
   }
 
   clear() {

@@ -121,7 +121,7 @@ def test_the_joint_threshold_changes_the_drawing_without_asking_again(service, v
         slider.fill(str(threshold))
         assert len(joints(page)) == (scores >= threshold).sum()
         expect(page.locator("tr.below")).to_have_count(int((scores < threshold).sum()))
-        expect(page.locator("#threshold-shown")).to_have_text(f"{threshold:.2f}")
+        expect(page.locator("#joint-threshold + .value")).to_have_text(f"{threshold:.2f}")
     slider.fill("1")
     limbs = page.locator("#overlay g:not([display=none]) > g:not([display=none]) > line[data-limb]")
     ends = limbs.evaluate_all("all => all.map(line => line.dataset.limb.split('-'))")
@@ -199,7 +199,7 @@ def test_another_photo_has_no_boxes_yet(service, visit, three, figure):
     sent = pose_requests(page)
     with page.expect_response("**/pose?*"):
         give(page, upload("figure.png", encoded(figure)))
-    assert sent == [{"max_people": ["20"]}]
+    assert sent == [{"max_people": ["20"], "score_threshold": ["0.05"]}]
     expect(page.locator("#boxes g")).to_have_count(0)
 
 
@@ -223,4 +223,4 @@ def test_the_most_people_are_asked_for(service, visit, three):
     page.get_by_label("Most people").fill("1")
     page.keyboard.press("Enter")
     expect(page.get_by_role("status")).to_contain_text("1 person found")
-    assert sent == [{"max_people": ["1"]}]
+    assert sent == [{"max_people": ["1"], "score_threshold": ["0.05"]}]
