@@ -135,7 +135,9 @@ class ServedModel(Model):
     engine: str = Field(examples=["onnxruntime"])
     device: str = Field(examples=["cpu"])
     detector: str = Field(examples=["finder"])
-    min_score: float | None = Field(description="found people with a lower score are left out, by default", examples=[0.36])
+    min_score: float | None = Field(
+        description="found people with a lower score are left out, by default", examples=[0.36]
+    )
     sha256: str | None = Field(description="of the model file", examples=["0a1b..."])
     provenance: dict[str, Any] = Field(description="what its weights were made from")
 

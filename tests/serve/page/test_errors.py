@@ -19,9 +19,13 @@ KEY = "0123456789-abcdef"
         ("large.bmp", b"BM" + bytes(2**25), 413, "This picture is too large for the service."),
     ],
 )
-def test_what_is_no_photo_is_refused_with_what_to_choose_and_the_services_words(bright, visit, shoot, name, data, status, words):
+def test_what_is_no_photo_is_refused_with_what_to_choose_and_the_services_words(
+    bright, visit, shoot, tmp_path, name, data, status, words
+):
     page = visit(bright, failing=f"the server responded with a status of {status}")
-    page.set_input_files("#file", upload(name, data))
+    path = tmp_path / name
+    path.write_bytes(data)
+    page.set_input_files("#file", path)
     expect(page.get_by_role("alert")).to_contain_text(words)
     expect(page.get_by_role("alert").locator(".detail")).not_to_be_empty()  # the service's
     expect(page.get_by_role("button", name="Try again")).to_be_hidden()

@@ -88,7 +88,7 @@ def test_nothing_is_said_that_is_not_in_the_table(table, bright, visit, tmp_path
     page.locator("#film-save").wait_for()
     check()
     page.locator("#use-webcam").click()
-    page.locator("#take").wait_for()
+    page.locator("#pace", has_text="ms").wait_for()
     check()
     page.route("**/pose?*", lambda route: route.fulfill(status=503, headers={"Retry-After": "9"}, body="{}"))
     page.locator("#take").click()

@@ -30,7 +30,11 @@ def test_everybody_in_a_sample_is_found_joint_by_joint(service, name):
     nearest = []
     for figure in figures:
         away = [
-            max(np.hypot(*(figure.xy[k["name"]] - [k["x"], k["y"]])) for k in pose["keypoints"] if k["name"] in figure.xy)
+            max(
+                np.hypot(*(figure.xy[k["name"]] - [k["x"], k["y"]]))
+                for k in pose["keypoints"]
+                if k["name"] in figure.xy
+            )
             for pose in poses
         ]
         assert min(away) < FAR * figure.size
