@@ -12,6 +12,7 @@ import { Problem, unreachable } from "./problem.js";
 import { save, saveJson, toJson, toPng } from "./saving.js";
 import { address, listModels } from "./service.js";
 import { Stage } from "./stage.js";
+import { MOST } from "./strip.js";
 import { WebcamStage } from "./webcam_stage.js";
 import { begin } from "./work.js";
 
@@ -20,11 +21,28 @@ const LEAST = 0.05;
 const [people, joints, most] = ["person-threshold", "joint-threshold", "max-people"].map(at);
 const [photo, video] = ["photo", "video"].map(at);
 
-const options = () => ({ max_people: most.value, score_threshold: LEAST });
 const stage = new Stage();
 const photos = new PhotoStage(stage, options);
 const film = new FilmStage(stage, options);
 const webcam = new WebcamStage(stage, options, (file) => openFiles([file]));
+
+/** The query of a request; the model is known by then, and so is whether the service needs a key. */
+async function options() {
+  await introduceModel();
+  return { max_people: most.value, score_threshold: LEAST };
+}
+
+let introduced = false;
+
+/** Says which model answers, and shows the people whom it would answer by itself. */
+async function introduceModel() {
+  const [{ name, version, min_score: least }] = await listModels();
+  if (introduced) return;
+  introduced = true;
+  at("model").textContent = `${name} ${version}`;
+  people.value = least ?? 0;
+  applyThresholds();
+}
 
 /** Photos go onto the strip; a video is played alone. What cannot be read is told once the others are shown. */
 function openFiles(files) {
@@ -32,6 +50,7 @@ function openFiles(files) {
     const kinds = await Promise.allSettled(files.map(kindOf));
     const [read, videos] = ["photo", "video"].map((kind) => files.filter((_, i) => kinds[i].value === kind));
     if (videos.length > 1 || (videos.length && read.length)) throw new Problem("file.mixed", {}, { status: 415 });
+    if (read.length > MOST) throw new Problem("file.many", { n: MOST }, { status: 413 });
     if (read.length) await photos.show(read, signal);
     if (videos.length) await film.show(videos[0], signal);
     const refused = kinds.find(({ status }) => status === "rejected");
@@ -98,9 +117,4 @@ for (const button of document.querySelectorAll("[data-sample]")) {
 }
 at("pose-address").textContent = address("pose");
 applyThresholds(); // a browser may have kept the sliders where they were
-begin(async () => {
-  const [{ name, version, min_score: least }] = await listModels();
-  at("model").textContent = `${name} ${version}`;
-  people.value = least ?? 0;
-  applyThresholds();
-});
+begin(introduceModel);

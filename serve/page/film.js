@@ -15,7 +15,7 @@ export class Film {
     const { video } = this;
     this.close();
     video.src = URL.createObjectURL(file);
-    const error = await event(video, ["loadeddata"], signal);
+    const error = await event(video, "loadedmetadata", signal);
     if (signal.aborted) return;
     if (!error && video.duration === Infinity) await this.#seek(1e9, signal); // recorded by a browser: found at its end
     if (error || !video.videoWidth) throw new Problem("film.unreadable", { name: file.name }, { status: 415 });
@@ -45,17 +45,17 @@ export class Film {
   }
 
   async #seek(seconds, signal) {
-    const there = event(this.video, ["seeked"], signal);
+    const there = event(this.video, "seeked", signal);
     this.video.currentTime = seconds;
     if (await there) throw new Problem("film.broken", {}, { status: 422 });
   }
 }
 
-/** Resolves with one of the events, to nothing, or to an error where one comes first; once aborted, at once. */
-function event(video, names, signal) {
+/** Resolves to nothing with an event, or where `signal` aborts first, and to an error where that comes first. */
+function event(video, name, signal) {
   return new Promise((resolve) => {
     const once = { once: true };
-    for (const name of names) video.addEventListener(name, () => resolve(), once);
+    video.addEventListener(name, () => resolve(), once);
     video.addEventListener("error", () => resolve(video.error), once);
     signal.addEventListener("abort", () => resolve(), once);
   });

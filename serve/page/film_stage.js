@@ -6,13 +6,13 @@ import { tell } from "./language.js";
 import { say } from "./notice.js";
 import { problemOf } from "./problem.js";
 import { saveLines } from "./saving.js";
-import { limbsFor, listModels } from "./service.js";
+import { limbsFor } from "./service.js";
 import { snapshot } from "./snapshot.js";
 import { streamPoses } from "./stream.js";
 
 const SIDE = 960; // pixels of the longer side of what is sent
 const PATIENCE = 20_000; // ms that a frame may take
-const video = at("video");
+const [video, still, pace] = ["video", "frame", "pace"].map(at);
 const [bar, cancel, play, save] = ["film-progress", "film-cancel", "film-play", "film-save"].map(at);
 
 export class FilmStage {
@@ -25,10 +25,13 @@ export class FilmStage {
   /** `options()`: the query of a request. */
   constructor(stage, options) {
     Object.assign(this, { stage, options });
-    stage.onLeave("film", () => this.#film.close());
+    stage.onLeave("film", () => {
+      this.#film.close();
+      still.hidden = true;
+    });
     cancel.addEventListener("click", () => (this.#ended = true));
     play.addEventListener("click", () => this.#play());
-    save.addEventListener("click", () => saveLines(this.#frames, this.#name));
+    save.addEventListener("click", () => saveLines(this.#selected, this.#name));
     for (const name of ["play", "pause"]) video.addEventListener(name, () => this.#tellPlay());
   }
 
@@ -41,25 +44,25 @@ export class FilmStage {
     this.#setRunning(true);
     try {
       await this.#film.open(file, signal);
-      await listModels(); // says whether a key is needed, which a WebSocket cannot
-      if (!signal.aborted) await this.#look(signal);
+      const options = await this.options(); // says whether a key is needed, which a WebSocket cannot
+      if (!signal.aborted) await this.#look(options, signal);
     } catch (error) {
       if (!signal.aborted && !this.#frames.length) this.stage.enter("empty");
       throw error;
     } finally {
-      if (!signal.aborted) this.#setRunning(false);
+      if (!signal.aborted) this.#finish();
     }
     if (signal.aborted) return;
-    const found = this.#frames.filter(({ answer }) => answer.poses.length).length;
+    const found = this.#selected.filter(({ answer }) => answer.poses.length).length;
     say(this.#film.cut ? "film.done.cut" : "film.done", { n: this.#frames.length, found, seconds: LONGEST });
-    play.focus();
   }
 
-  async #look(signal) {
+  async #look(options, signal) {
     const { count } = this.#film;
     const sent = []; // the number of each frame
     let next = 0;
     bar.max = count;
+    say("looking");
     const grab = async () => {
       if (this.#ended instanceof Error) throw this.#ended;
       if (this.#ended || next === count) return undefined;
@@ -68,11 +71,16 @@ export class FilmStage {
       if (picture) sent.push(next);
       next += 1;
       bar.value = next;
-      say("film.looking", { n: next, count });
+      pace.textContent = `${next} / ${count}`;
       return picture;
     };
     const onAnswer = (answer) => this.#answered(answer, sent[answer.frame]);
-    await streamPoses(this.options(), grab, onAnswer, signal, { interval: 0, patience: PATIENCE });
+    await streamPoses(options, grab, onAnswer, signal, { interval: 0, patience: PATIENCE });
+  }
+
+  /** The frames with the people from the threshold on, as they are shown. */
+  get #selected() {
+    return this.#frames.map(({ answer, ...frame }) => ({ ...frame, answer: this.stage.select(answer) }));
   }
 
   async #answered(answer, frame) {
@@ -80,8 +88,11 @@ export class FilmStage {
       this.#ended = problemOf(answer.error.status, { detail: answer.error.detail });
       return;
     }
+    const { videoWidth: width, videoHeight: height } = video;
+    Object.assign(still, { width, height });
+    still.getContext("2d").drawImage(video, 0, 0); // the video itself goes on to the next frame before its answer
     this.#limbs = await limbsFor(answer);
-    const own = resized(answer, video.videoWidth, video.videoHeight);
+    const own = resized(answer, width, height);
     this.#frames.push({ frame, time: frame / RATE, answer: own });
     this.#draw(own);
   }
@@ -91,9 +102,17 @@ export class FilmStage {
   }
 
   #setRunning(running) {
-    bar.hidden = cancel.hidden = !running;
+    bar.hidden = cancel.hidden = still.hidden = !running;
+    still.width = 0;
+    pace.textContent = "";
     play.hidden = save.hidden = running || !this.#frames.length;
     bar.removeAttribute("value");
+  }
+
+  #finish() {
+    const focused = document.activeElement === cancel;
+    this.#setRunning(false);
+    if (focused) play.focus();
   }
 
   #play() {

@@ -1,12 +1,12 @@
 // The stage with a photo: asks the service about it, and shows what it says.
 
+import { Boxes } from "./boxes.js";
 import { at } from "./dom.js";
 import { count, tell } from "./language.js";
 import { say } from "./notice.js";
 import { findPoses, limbsFor } from "./service.js";
 import { Strip } from "./strip.js";
 import { begin, busy } from "./work.js";
-import { Boxes } from "./boxes.js";
 
 const NO_PHOTO = [413, 415, 422]; // statuses with which the service refuses a file
 const photo = at("photo");
@@ -79,11 +79,12 @@ export class PhotoStage {
     say("looking");
     busy(true);
     const { list } = this.boxes;
-    const began = performance.now();
     try {
-      const answer = await findPoses(entry.file, list.length ? { boxes: JSON.stringify(list) } : this.options(), signal);
-      Object.assign(entry, { answer, limbs: await limbsFor(answer), selected: list.length > 0 });
-      entry.ms = Math.round(performance.now() - began);
+      const query = list.length ? { boxes: JSON.stringify(list) } : await this.options();
+      const began = performance.now();
+      const answer = await findPoses(entry.file, query, signal);
+      const ms = Math.round(performance.now() - began);
+      Object.assign(entry, { answer, limbs: await limbsFor(answer), selected: list.length > 0, ms });
     } catch (error) {
       if (!signal.aborted && NO_PHOTO.includes(error.status) && !list.length) {
         this.strip.remove(entry);

@@ -50,7 +50,7 @@ export class Stage {
     // The focused button may have gone.
     if (focused === at("use-webcam") && name === "webcam") at("take").focus();
     if (focused.matches(".webcam-only") && name !== "webcam") at("use-webcam").focus();
-    if (focused.matches(".sample") && name !== "empty") at("overlay").focus();
+    if (focused.matches(".sample") && name !== "empty") at("file").focus();
   }
 
   clear() {
@@ -75,8 +75,12 @@ export class Stage {
   get answer() {
     if (!this.#shown) return null;
     const { answer, selected } = this.#shown;
-    const least = selected ? 0 : this.#thresholds.person;
-    return { ...answer, poses: answer.poses.filter(({ score }) => score >= least) };
+    return selected ? answer : this.select(answer);
+  }
+
+  /** An answer without the people below the threshold. */
+  select(answer) {
+    return { ...answer, poses: answer.poses.filter(({ score }) => score >= this.#thresholds.person) };
   }
 
   /** Joints from this score on are drawn. */

@@ -4,7 +4,7 @@ import { html } from "./dom.js";
 import { tell } from "./language.js";
 
 const HEIGHT = 112; // pixels of a thumbnail: twice what is shown, for fine screens
-const MOST = 24; // photos; the oldest go first
+export const MOST = 24; // photos; the oldest go first
 
 export class Strip {
   #entries = [];

@@ -4,7 +4,7 @@ import { at } from "./dom.js";
 import { count, tell } from "./language.js";
 import { say } from "./notice.js";
 import { problemOf } from "./problem.js";
-import { limbsFor, listModels } from "./service.js";
+import { limbsFor } from "./service.js";
 import { snapshot } from "./snapshot.js";
 import { streamPoses } from "./stream.js";
 import { Webcam } from "./webcam.js";
@@ -18,7 +18,10 @@ export class WebcamStage {
   constructor(stage, options, onPicture) {
     Object.assign(this, { stage, options, onPicture });
     this.webcam = new Webcam(video);
-    stage.onLeave("webcam", () => this.webcam.stop());
+    stage.onLeave("webcam", () => {
+      this.webcam.stop();
+      at("pace").textContent = "";
+    });
     at("use-webcam").addEventListener("click", () => this.begin());
     at("take").addEventListener("click", () => this.#take());
     at("other-camera").addEventListener("click", () => this.#change());
@@ -36,14 +39,14 @@ export class WebcamStage {
     if (this.stage.name !== "webcam") this.stage.enter("webcam");
     tell(video, "webcam", {}, "data-words-label");
     try {
-      await listModels(); // says whether a key is needed, which a WebSocket cannot
+      const options = await this.options(); // says whether a key is needed, which a WebSocket cannot
       await this.webcam.start(signal);
       if (signal.aborted) return;
       picture.classList.toggle("mirrored", this.webcam.mirrored);
       at("other-camera").hidden = (await this.webcam.cameras()).length < 2;
       say("looking");
       const grab = () => snapshot(video, SIDE, 0.8);
-      await streamPoses(this.options(), grab, (answer, ms) => this.#answered(answer, ms), signal);
+      await streamPoses(options, grab, (answer, ms) => this.#answered(answer, ms), signal);
     } catch (error) {
       if (!signal.aborted) this.#leave();
       throw error;

@@ -3,6 +3,7 @@
 import json
 from urllib.parse import parse_qs, urlsplit
 
+import httpx2 as httpx
 import numpy as np
 import pytest
 from playwright.sync_api import expect
@@ -121,13 +122,41 @@ def test_the_joint_threshold_changes_the_drawing_without_asking_again(service, v
         slider.fill(str(threshold))
         assert len(joints(page)) == (scores >= threshold).sum()
         expect(page.locator("tr.below")).to_have_count(int((scores < threshold).sum()))
-        expect(page.locator("#threshold-shown")).to_have_text(f"{threshold:.2f}")
+        expect(page.locator("#joint-threshold + .value")).to_have_text(f"{threshold:.2f}")
     slider.fill("1")
     limbs = page.locator("#overlay g:not([display=none]) > g:not([display=none]) > line[data-limb]")
     ends = limbs.evaluate_all("all => all.map(line => line.dataset.limb.split('-'))")
     names = set(page.eval_on_selector_all(DRAWN, "all => all.map(circle => circle.dataset.joint)"))
     assert {name for pair in ends for name in pair} <= names
     assert sent == []
+
+
+def test_the_person_threshold_shows_and_hides_people_without_asking_again(service, visit, three):
+    page = visit(service)
+    give(page, upload("three.png", three))
+    sent, slider = pose_requests(page), page.get_by_label("People from score")
+    [model] = httpx.get(f"{service}models").json()["models"]
+    expect(slider).to_have_value(f"{model['min_score']:g}")  # what the service answers by itself
+    scores = [pose["score"] for pose in ask(service, three, score_threshold=0.05)["poses"]]
+    for threshold in (0.97, 0.95, 0.05):
+        count = sum(score >= threshold for score in scores)
+        slider.fill(str(threshold))
+        expect(page.locator("#people > li")).to_have_count(count)
+        expect(page.locator("#overlay > g")).to_have_count(count)
+        expect(page.locator("#person-threshold + .value")).to_have_text(f"{threshold:.2f}")
+        expect(page.get_by_role("status")).to_contain_text(f"{count} {'person' if count == 1 else 'people'} found")
+    slider.fill("1")
+    expect(page.get_by_role("status")).to_contain_text("No person found for sure.")
+    expect(page.locator("#result")).to_be_hidden()
+    assert sent == []
+
+
+def test_somebody_in_a_box_is_shown_whatever_the_score(service, visit, three):
+    page = visit(service)
+    give(page, upload("three.png", three))
+    page.get_by_label("People from score").fill("1")
+    page.get_by_role("button", name="Add a box").click()
+    expect(page.get_by_role("heading", name="1 person")).to_be_visible()
 
 
 def test_a_box_drawn_by_hand_is_asked_about_until_it_is_cleared(service, visit, three, shoot):
@@ -199,7 +228,7 @@ def test_another_photo_has_no_boxes_yet(service, visit, three, figure):
     sent = pose_requests(page)
     with page.expect_response("**/pose?*"):
         give(page, upload("figure.png", encoded(figure)))
-    assert sent == [{"max_people": ["20"]}]
+    assert sent == [{"max_people": ["20"], "score_threshold": ["0.05"]}]
     expect(page.locator("#boxes g")).to_have_count(0)
 
 
@@ -223,4 +252,4 @@ def test_the_most_people_are_asked_for(service, visit, three):
     page.get_by_label("Most people").fill("1")
     page.keyboard.press("Enter")
     expect(page.get_by_role("status")).to_contain_text("1 person found")
-    assert sent == [{"max_people": ["1"]}]
+    assert sent == [{"max_people": ["1"], "score_threshold": ["0.05"]}]
