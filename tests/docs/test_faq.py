@@ -5,7 +5,6 @@ import json
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import onnx
@@ -27,19 +26,18 @@ def write_foreign_model(path):
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
 
 
-def write_labels(path, change):
-    content = json.loads(Path("data/sample/train.json").read_text())
+def write_labels(folder, name, change):
+    content = json.loads((folder / "data/sample/train.json").read_text())
     change(content)
     content["info"]["image_root"] = "data/sample/images"
-    path.write_text(json.dumps(content))
+    (folder / name).write_text(json.dumps(content))
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
     """A playground with what the commands find there."""
-    monkeypatch.chdir(tmp_path)
-    make_playground(tmp_path)
-    photo = Path("photo.jpg").read_bytes()
+    folder = make_playground(tmp_path_factory.mktemp("faq")).folder
+    photo = (folder / "photo.jpg").read_bytes()
     for name, data in {
         "photo.heic": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
         "download.jpg": b"<!doctype html><html></html>",
@@ -47,25 +45,29 @@ def folder(tmp_path, monkeypatch):
         "mine/photo.pose.json": b"{}",
         "runs/sample/last.pt": b"",
     }.items():
-        Path(name).parent.mkdir(parents=True, exist_ok=True)
-        Path(name).write_bytes(data)
-    Image.fromarray(np.full((240, 320, 3), (90, 120, 90), np.uint8)).save("lawn.jpg")
-    write_foreign_model("yolo11n-pose.onnx")
-    write_labels(Path("gone.json"), lambda labels: labels["images"][0].update(file_name="gone.jpg"))
-    write_labels(Path("box.json"), lambda labels: labels["annotations"][0].update(bbox=[1, 2, 3]))
-    return tmp_path
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    Image.fromarray(np.full((240, 320, 3), (90, 120, 90), np.uint8)).save(folder / "lawn.jpg")
+    write_foreign_model(folder / "yolo11n-pose.onnx")
+    write_labels(folder, "gone.json", lambda labels: labels["images"][0].update(file_name="gone.jpg"))
+    write_labels(folder, "box.json", lambda labels: labels["annotations"][0].update(bbox=[1, 2, 3]))
+    return folder
 
 
-@pytest.mark.usefixtures("folder")
+@pytest.fixture(autouse=True)
+def folder(world, monkeypatch):
+    monkeypatch.chdir(world)
+
+
 @pytest.mark.parametrize(("command", "said"), SAID, ids=[command.removeprefix("$ ") for command, _ in SAID])
-def test_what_a_command_says(capsys, monkeypatch, service, command, said):
+def test_what_a_command_says(capsys, monkeypatch, request, command, said):
     words = command.removeprefix("$ unipose ").split()
     if "pip install" in said:
         for name in [name for name in sys.modules if name.startswith(("unipose.video", "av"))]:
             monkeypatch.delitem(sys.modules, name)
         monkeypatch.setitem(sys.modules, "av", None)  # as where it is not installed
     if words[0] == "serve":
-        port = service.rstrip("/").rpartition(":")[2]
+        port = request.getfixturevalue("service").rstrip("/").rpartition(":")[2]
         words, said = [word.replace("8000", port) for word in words], said.replace("8000", port)
         command = [sys.executable, "-m", "unipose.cli", *words]
         done = subprocess.run(command, capture_output=True, text=True)  # this process is not the service's
@@ -77,7 +79,6 @@ def test_what_a_command_says(capsys, monkeypatch, service, command, said):
     assert re.fullmatch(re.escape(said).replace(r"\.\.\.", ".*"), (error or out).strip())
 
 
-@pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("text", PYTHON)
 def test_what_python_says(text):
     examples = doctest.DocTestParser().get_doctest(text, {}, "faq", None, None)
