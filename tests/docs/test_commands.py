@@ -32,7 +32,7 @@ NOT_RUN = {
     r".*--address 10": "needs a cluster",
     r".*--device cuda": "needs an NVIDIA card",
     r".*(IMAGES|MODEL|FRAMES|\.\.\. six times|PHOTO\b)": "has a place to fill in",
-    r".*data/clips|.*configs/clips|.*runs/(clips|window5)|.*clips\.onnx": "needs a training of hours",
+    r".*data/clips|.*configs/clips|.*runs/(clips|window5|box_maps)|.*clips\.onnx": "needs a training of hours",
     r"unipose (study|bench infer)|python -c \"from pathlib": "takes minutes; tests/ run it in small",
     r"RAY_worker_niceness": "measures minutes of work",
 }

@@ -27,9 +27,9 @@ def write_foreign_model(path):
 
 
 def write_labels(folder, name, change):
-    content = json.loads((folder / "data/sample/train.json").read_text())
+    content = json.loads((folder / "runs/sample/data/train.json").read_text())
     change(content)
-    content["info"]["image_root"] = "data/sample/images"
+    content["info"]["image_root"] = "runs/sample/data/images"
     (folder / name).write_text(json.dumps(content))
 
 
@@ -68,7 +68,10 @@ def test_what_a_command_says(capsys, monkeypatch, request, command, said):
         monkeypatch.setitem(sys.modules, "av", None)  # as where it is not installed
     if words[0] == "serve":
         port = request.getfixturevalue("service").rstrip("/").rpartition(":")[2]
-        words, said = [word.replace("8000", port) for word in words], said.replace("8000", port)
+        words, said = (
+            [word.replace("8000", port) for word in words],
+            said.replace("8000", port).replace("8001", str(int(port) + 1)),
+        )
         command = [sys.executable, "-m", "unipose.cli", *words]
         done = subprocess.run(command, capture_output=True, text=True)  # this process is not the service's
         code, out, error = done.returncode, done.stdout, done.stderr

@@ -113,7 +113,7 @@ def make_playground(folder: Path, port: int | None = None) -> Playground:
     for script in (ROOT / "data").glob("*.py"):
         (folder / "data" / script.name).symlink_to(script)
     _draw_photos(folder)
-    draw_sample(folder / "data" / "sample", count=40, seed=1)
+    draw_sample(folder / "runs" / "sample" / "data", count=20, seed=1)  # where a training would draw a large one
     draw_sample(folder / "drawn", count=20, seed=2, size_wh=(96, 128), figures=(1,))
     for name in ("lsp/train", "lsp/test", "lspet/train", "coco/val2017"):  # drawn sets in place of the real ones
         (folder / "data" / name).parent.mkdir(exist_ok=True)
