@@ -18,7 +18,7 @@ SMALLER = {
     "unipose export": ["--force"],
     "unipose quantize": ["--count", "2"],
     "unipose bench photo": ["--people", "1"],
-    "unipose bench train": ["--batches", "1", *TINY],
+    "unipose bench train": [*TINY, "--batches", "1"],
     "python data/make_sample.py": ["--count", "20"],
 }
 # What is not run, and why. The first that fits counts.
