@@ -4,9 +4,10 @@ BIN := .venv/bin
 
 # What PyPI has for Linux is torch's CUDA build, three of the gigabytes; an index of CPU builds takes PIP_EXTRA_INDEX_URL.
 SIZE_OF_serve := about 0.2 GB to download
+SIZE_OF_docs := about 0.02 GB to download
 SIZE_OF_dev := about 3.6 GB to download, 7.3 GB on disk, where torch comes with CUDA
 
-.PHONY: serve test check slow fix lock clean
+.PHONY: serve test check slow fix docs lock clean
 
 # make serve PORT=8080: on another port than 8000.
 serve: .venv/.serve
@@ -28,8 +29,12 @@ fix: .venv/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: .venv/.docs
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs build/docs
+	@echo "open build/docs/index.html"
+
 # requirements.lock holds exact versions for every extra at once; an install takes from it what it needs.
-.venv/.serve .venv/.dev: .venv/.%: pyproject.toml requirements.lock | .venv/bin/python
+.venv/.serve .venv/.dev .venv/.docs: .venv/.%: pyproject.toml requirements.lock | .venv/bin/python
 	@echo "installing into .venv: $(SIZE_OF_$*)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[$*]'
 	@touch $@

@@ -4,14 +4,15 @@ import re
 from pathlib import Path
 
 project = "UniPose"
-copyright = "MIT licence"
 extensions = ["myst_parser"]
 exclude_patterns = ["peers", "figures", "**.ipynb"]
 myst_heading_anchors = 3
 highlight_language = "text"  # of blocks that name none
 html_theme = "furo"
 html_title = "UniPose"
-html_show_sphinx = False
+html_static_path = ["site.css"]
+html_css_files = ["site.css"]
+html_show_copyright = html_show_sphinx = False
 html_copy_source = False
 
 ROOT = Path(__file__).parents[1]

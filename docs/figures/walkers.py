@@ -27,9 +27,11 @@ def find(video: Path, seconds: list[float]) -> list[Pose]:
             while due and frame.time is not None and frame.time >= due[0]:
                 found = predictor(frame.to_ndarray(format="rgb24"))
                 if not len(found):
-                    raise ValueError(f"{video}: nobody is found {due[0]} s after its beginning")
+                    raise ValueError(f"{video}: nobody is found {due[0]:g} s after its beginning")
                 poses.append(found[0])
                 due.pop(0)
+    if due:
+        raise ValueError(f"{video}: nobody is found {due[0]:g} s after its beginning, where it is over")
     return poses
 
 

@@ -18,8 +18,8 @@ SMALLER = {
     "unipose export": ["--force"],
     "unipose quantize": ["--count", "2"],
     "unipose bench photo": ["--people", "1"],
-    "unipose bench train": ["--batches", "1", *TINY],
-    "unipose evaluate runs/sample": [],
+    "unipose bench train": [*TINY, "--batches", "1"],
+    "python data/make_sample.py": ["--count", "20"],
 }
 # What is not run, and why. The first that fits counts.
 NOT_RUN = {
@@ -32,12 +32,12 @@ NOT_RUN = {
     r".*--address 10": "needs a cluster",
     r".*--device cuda": "needs an NVIDIA card",
     r".*(IMAGES|MODEL|FRAMES|\.\.\. six times|PHOTO\b)": "has a place to fill in",
-    r".*data/clips|.*configs/clips|.*runs/(clips|window5)|.*clips\.onnx": "needs a training of hours",
+    r".*data/clips|.*configs/clips|.*runs/(clips|window5|box_maps)|.*clips\.onnx": "needs a training of hours",
     r"unipose (study|bench infer)|python -c \"from pathlib": "takes minutes; tests/ run it in small",
     r"RAY_worker_niceness": "measures minutes of work",
 }
 PYTHON_NOT_RUN = {"clips.md": "needs a trained memory"}
-SLOW = r"unipose (batch|train configs|train model|calibrate|bench|quantize|evaluate default)"
+SLOW = r"unipose (batch|models *(#|$)|train configs|train model|calibrate|bench|quantize|evaluate default)"
 
 
 def why_not(kind, text, document):
