@@ -27,7 +27,7 @@ from unipose.inference.detectors.detector import Detector, open_detector
 from unipose.inference.predictor import Predictor
 from unipose.modeling.checkpoint import read_model, save_model
 from unipose.pipelines.options import add_force
-from unipose.runtime.torch_engine import Torch
+from unipose.runtime.engines import Torch
 from unipose.weights import finder_for
 
 
