@@ -11,7 +11,7 @@ from unipose.datasets.records import read_records
 from unipose.datasets.synthetic.images import draw_sample
 from unipose.inference.predictor import Predictor
 from unipose.modeling.checkpoint import read_model, save_model
-from unipose.runtime.engines import Torch
+from unipose.runtime.torch_engine import Torch
 from unipose.weights import default_weights
 
 

@@ -24,10 +24,11 @@ from unipose.core.model_spec import METADATA_KEY, ModelSpec
 from unipose.modeling.checkpoint import load_model
 from unipose.modeling.keypoint_decoder import KeypointDecoder
 from unipose.pipelines.options import add_force
-from unipose.runtime.engines import OnnxRuntime, Torch, open_runtime
+from unipose.runtime.engines import OnnxRuntime, open_runtime
 from unipose.runtime.onnx_graph import DECODER_KEY, HEATMAPS, PEAKS, join, split
 from unipose.runtime.onnx_session import open_session
 from unipose.runtime.runtime import Runtime, no_state
+from unipose.runtime.torch_engine import Torch
 
 DECODER = "dark"  # the predictor's own
 DECODED = 1e-3  # pixels of the input by which the keypoints may differ from numpy's

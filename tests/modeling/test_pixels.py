@@ -7,8 +7,9 @@ import torch
 from tests.support.networks import SMALL_LSTM_NETWORK, SMALL_NETWORK
 from unipose.core.heatmap import DECODERS
 from unipose.modeling.checkpoint import build_network, save_model
-from unipose.runtime.engines import Torch, open_runtime
+from unipose.runtime.engines import open_runtime
 from unipose.runtime.runtime import MapReader, no_state
+from unipose.runtime.torch_engine import Torch
 from unipose.weights import default_weights
 
 
