@@ -144,7 +144,7 @@ def _ceilings(device: torch.device) -> list[tuple[float, Callable[[], object]]]:
     bf16 = fp32.bfloat16()
     source, target = torch.zeros(2, numbers, device=device)
     host = torch.zeros(numbers // 8, pin_memory=on_gpu)
-    there = host.to(device)
+    there = torch.empty(host.shape, device=device)
     file = encode_image(draw_image(np.random.default_rng(0), PHOTO_WH)[0])
     files, pool = 4 * cores(), ThreadPoolExecutor(cores())
     return [
