@@ -204,6 +204,28 @@ def test_a_compiled_training_is_the_plain_one(sample, tmp_path, monkeypatch):
     assert losses(killed) == losses(compiled)
 
 
+@pytest.mark.slow
+def test_pictures_on_the_device_and_bf16_reach_what_the_ordinary_training_reaches(tmp_path):
+    """As near to it as two of its seeds are to each other."""
+    draw_sample(tmp_path / "set", 240, seed=1, figures=(1,))
+    options = ["train.epochs=10", "train.validate_every=10", "augment.appearance=1", "augment.occlusion=0.25"]
+    trainings = {
+        "one": ["train.precision=fp32"],
+        "other": ["train.precision=fp32", "train.seed=1"],
+        "device": ["train.precision=fp32", "data.resident=gpu"],
+        "bf16": ["train.precision=bf16"],
+    }
+    reached = {}
+    for name, words in trainings.items():
+        assert main([*arguments(tmp_path / "set", tmp_path / name, *options), *words]) == 0
+        last = json.loads((tmp_path / name / "log.jsonl").read_text().splitlines()[-1])
+        reached[name] = (last["loss"], last["validation"])
+    loss, score = ((reached["one"][i] + reached["other"][i]) / 2 for i in (0, 1))
+    for name in trainings:
+        assert reached[name][0] == pytest.approx(loss, rel=0.06), reached
+        assert reached[name][1] > score - 6, reached
+
+
 def test_two_processes_reach_the_loss_of_one(sample, tmp_path):
     """torchrun on two CPU processes, the same global batch; they differ by batch norm's statistics alone."""
     options = ["train.epochs=4", "train.validate_every=9", "augment.appearance=0"]
