@@ -20,7 +20,7 @@ _RECURRENT = ("lstm_channels", "lstm_kernel")
 _OF_INPUT = ("input_wh", "sigma", "margin", "mean", "std")
 ARCHITECTURE = frozenset(f"model.{key}" for key in (*_OF_NETWORK, *_RECURRENT, "decoder_stride", "pretrained"))
 """Keys of which a configuration that starts from a model file has none, or those of the file."""
-FINE_TUNING = Config(train=TrainConfig(epochs=30, batch_size=16, lr=1e-3))
+FINE_TUNING = Config(train=TrainConfig(epochs=15, batch_size=16, lr=1e-3))
 """The defaults of a configuration that says nothing of the architecture, and starts from a model file."""
 
 
