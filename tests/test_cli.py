@@ -134,6 +134,11 @@ def test_ctrl_c_is_one_line(capsys):
     assert capsys.readouterr().err == "interrupted\n"
 
 
+def faults(said):
+    """What a command says, but how far it is, as it does on a busy machine."""
+    return "".join(line for line in said.splitlines(keepends=True) if " so far" not in line)
+
+
 def run(words, **streams):
     return subprocess.Popen([sys.executable, "-m", "unipose.cli", *map(str, words)], stderr=subprocess.PIPE, **streams)
 
@@ -159,7 +164,7 @@ def test_a_standard_output_that_takes_nothing(photos, tmp_path, name, stdout):
         os.close(reader)
         process = run(words, stdout=writer)
         os.close(writer)
-    error = process.communicate()[1].decode()
+    error = faults(process.communicate()[1].decode())
     code, why = (
         (2, "No space left on device") if stdout == "full" else (141, "nobody reads the standard output any more")
     )
@@ -176,7 +181,7 @@ def test_streams_that_are_closed(photos, tmp_path, closed):
     words = [sys.executable, "-m", "unipose.cli", "predict", photos, photos / "none.jpg", "--out", tmp_path / "out"]
     done = subprocess.run(["sh", "-c", f'exec "$@" {closed}', "sh", *map(str, words)], capture_output=True, text=True)
     assert done.returncode == 1
-    assert "Traceback" not in done.stderr and done.stderr.count("\n") == ("2>" not in closed)
+    assert "Traceback" not in done.stderr and faults(done.stderr).count("\n") == ("2>" not in closed)
     assert len(list((tmp_path / "out").glob("*.json"))) == 5
     for photo in photos.iterdir():
         read_image(photo)

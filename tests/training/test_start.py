@@ -84,7 +84,8 @@ def test_what_is_said_stays(write):
     ],
 )
 def test_from_scratch(write, text, start):
-    assert configure([write(text)]).model.start is start
+    config = configure([write(text)])
+    assert config.model.start is start and config.train.lr == Config().train.lr
     assert configure([]) == SAMPLE_CONFIG
 
 

@@ -40,7 +40,7 @@ from unipose.training.optim import OPTIMIZERS, Average, lr_factor, parameter_gro
 from unipose.training.precision import autocast_dtype
 from unipose.training.resident import Plans, ResidentLoader, load_pictures
 from unipose.training.run import TrainingRun
-from unipose.training.start import ARCHITECTURE, FINE_TUNING, complete, start_skeleton
+from unipose.training.start import ARCHITECTURE, FINE_TUNING, complete, origin, start_skeleton
 
 OWN = "own"  # as data.skeleton: the one that all sets have, whatever model.start has
 
@@ -70,11 +70,21 @@ def configure(arguments: Sequence[str]) -> Config:
     given = given_keys(file, overrides)
     if file is None and "model.start" not in given:
         return read_config(None, overrides, SAMPLE_CONFIG)
-    config = Config() if ARCHITECTURE & given else FINE_TUNING
-    if file:
-        name, run = replace(config.model, name=file.stem), replace(config.train, run=Path("runs") / file.stem)
-        config = replace(config, model=name, train=run)
-    return complete(read_config(file, overrides, config), given)
+    config = read_config(file, overrides, _called(Config(), file))
+    start = origin(config, given)
+    if start is None:
+        return config
+    if not ARCHITECTURE & given:
+        config = read_config(file, overrides, _called(FINE_TUNING, file))
+    return complete(config, start, given)
+
+
+def _called(config: Config, file: Path | None) -> Config:
+    """The configuration with the name and the run's folder called as a file."""
+    if file is None:
+        return config
+    name, run = replace(config.model, name=file.stem), replace(config.train, run=Path("runs") / file.stem)
+    return replace(config, model=name, train=run)
 
 
 def read_data(data: DataConfig, sample_dir: Path, console: Console) -> tuple[list[RecordSet], RecordSet | None]:

@@ -20,32 +20,33 @@ _RECURRENT = ("lstm_channels", "lstm_kernel")
 _OF_INPUT = ("input_wh", "sigma", "margin", "mean", "std")
 ARCHITECTURE = frozenset(f"model.{key}" for key in (*_OF_NETWORK, *_RECURRENT, "decoder_stride", "pretrained"))
 """Keys of which a configuration that starts from a model file has none, or those of the file."""
-FINE_TUNING = Config(train=TrainConfig(epochs=30, batch_size=16, lr=1e-3))
+FINE_TUNING = Config(train=TrainConfig(epochs=15, batch_size=16, lr=1e-3))
 """The defaults of a configuration that says nothing of the architecture, and starts from a model file."""
 
 
-def complete(config: Config, given: Collection[str]) -> Config:
-    """The configuration with what `model.start` brings, or the model that comes along where data alone are `given`.
+def origin(config: Config, given: Collection[str]) -> str | None:
+    """The model file to start from: `model.start`, or where data alone are `given` the one that comes along."""
+    if config.model.start or config.data.train is None or "model.start" in given or ARCHITECTURE & set(given):
+        return config.model.start
+    pose = default_weights()
+    return str(finder_for(pose) if config.model.kind == "finder" else pose)
+
+
+def complete(config: Config, start: str, given: Collection[str]) -> Config:
+    """The configuration with what the model file `start` brings.
 
     `given`: the keys that somebody wrote, as "train.lr". Raises ValueError, naming keys and file, where those
     contradict the file, and what `read_model` raises.
     """
-    model = config.model
-    if model.start is None:
-        if config.data.train is None or "model.start" in given or ARCHITECTURE & set(given):
-            return config
-        pose = default_weights()
-        model = replace(model, start=str(finder_for(pose) if model.kind == "finder" else pose))
-    assert model.start is not None
-    spec = read_model(model.start)[1]
+    model, spec = config.model, read_model(start)[1]
     fixed = _architecture(spec)
     wrong = {key: value for key, value in fixed.items() if f"model.{key}" in given and getattr(model, key) != value}
     if wrong:
         told = ", ".join(f"model.{key}={_written(getattr(model, key))}, not {_written(wrong[key])}" for key in wrong)
-        raise ValueError(f"{told} as in {model.start}, from which model.start begins: leave out what that file says")
+        raise ValueError(f"{told} as in {start}, from which the training starts: leave out what that file says")
     free = {key: getattr(spec, key) for key in _OF_INPUT} | {"dropout": spec.network["dropout"]}
     free["box_maps"] = spec.kind == "pose" and has_box(spec.skeleton)
-    brought = fixed | {key: value for key, value in free.items() if f"model.{key}" not in given}
+    brought = {"start": start} | fixed | {key: value for key, value in free.items() if f"model.{key}" not in given}
     loss = config.train.loss if "train.loss" in given else _loss_of(spec, config.train.loss)
     return replace(config, model=replace(model, **brought), train=replace(config.train, loss=loss))
 
