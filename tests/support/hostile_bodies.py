@@ -41,9 +41,11 @@ def bodies() -> Iterator[tuple[str, bytes, tuple[int, ...]]]:
     yield "JSON for KServe that is no UTF-8", request(b"POST " + INFER, b'{"inputs": "\xff"}', kind), (422,)
     yield "JSON for KServe in UTF-16", request(b"POST " + INFER, '{"inputs": []}'.encode("utf-16"), kind), (422,)
     pixels = {"name": "image", "shape": [250, 250, 3], "datatype": "UINT8", "data": [7] * 187_500}
-    yield "a tensor of pixels", request(b"POST " + INFER, json.dumps({"inputs": [pixels]}).encode(), kind), (413,)
+    yield "a tensor of pixels", request(b"POST " + INFER, json.dumps({"inputs": [pixels]}).encode(), kind), (200,)
     tensor = json.dumps({"inputs": [pixels]}, separators=(",", ":")).encode()
     yield "a tensor of pixels, written closely", request(b"POST " + INFER, tensor, kind), (200,)
+    larger = tensor.replace(b"7,", b"  7,")
+    yield "a tensor of spaces", request(b"POST " + INFER, larger, kind), (413,)
     deep = json.dumps({"inputs": [pixels | {"data": json.loads("[" * 400 + "]" * 400)}]}).encode()
     yield "a tensor 400 deep", request(b"POST " + INFER, deep, kind), (422,)
     yield "a tensor of very many", request(b"POST " + INFER, tensor.replace(b"250", b"9" * 300), kind), (413, 422)
