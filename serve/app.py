@@ -34,7 +34,11 @@ from unipose import __version__
 from unipose.inference.predictor import Predictor
 
 TAGS = [
-    {"name": "poses", "description": "People and their joints in what a client sends."},
+    {
+        "name": "poses",
+        "description": "People and their joints in what a client sends. Frames of a webcam "
+        "go through a WebSocket at /pose/stream: each an image as a binary message, its answer a text.",
+    },
     {"name": "kserve", "description": "The same in the Open Inference Protocol, version 2."},
     {"name": "operation", "description": "What answers, and how it does."},
 ]

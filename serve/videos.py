@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Generator
 from concurrent.futures import ThreadPoolExecutor
+from inspect import GEN_CLOSED, getgeneratorstate
 from time import monotonic
 
 from fastapi import HTTPException
@@ -57,8 +58,11 @@ class Videos:
                 raise
             yield json.dumps({"error": explain(error)[0].model_dump()}) + "\n"
         finally:
-            closing = self._thread.submit(steps.close)  # behind the frame that may be in the thread
-            closing.add_done_callback(lambda _: loop.call_soon_threadsafe(self._places.give, 1))
+            if getgeneratorstate(steps) == GEN_CLOSED:
+                self._places.give(1)
+            else:  # behind the frame that may be in the thread
+                closing = self._thread.submit(steps.close)
+                closing.add_done_callback(lambda _: loop.call_soon_threadsafe(self._places.give, 1))
 
     def _steps(self, data: bytes, max_people: int | None, min_score: float | None) -> Generator[str]:
         try:

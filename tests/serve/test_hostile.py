@@ -10,13 +10,15 @@ from time import monotonic, sleep
 
 import pytest
 
+from tests.support import hostile_bodies as bodies
 from tests.support import hostile_http as http
 from tests.support import hostile_images as images
 from tests.support import hostile_requests as requests
 from tests.support.bright_service import SPOT, WHOLE, photo
 from tests.support.hostile_service import CONNECTIONS, ROOM, watched
-from tests.support.wire import connect, exchange, exchange_frames, frame, handshake, head, never, request
+from tests.support.wire import LAST_CHUNK, connect, exchange, exchange_frames, frame, handshake, head, never, request
 
+LAST = b"\r\n" + LAST_CHUNK
 # Responses that belong to no operation in OpenAPI, and where they come from.
 OTHER_RESPONSES = {
     (404, "problem+json"): "the application, where there is no such address",
@@ -91,7 +93,7 @@ def cases():
         for name, data in some:
             yield category, name, request(b"POST /pose", data), statuses
     yield "no images", "nothing", request(b"POST /pose"), (422,)
-    makers = [requests.boxes, requests.queries, requests.forms, requests.batches]
+    makers = [requests.boxes, requests.queries, requests.forms, requests.batches, bodies.bodies]
     for make in (*makers, http.http, http.addresses, http.handshakes):
         for name, sent, statuses in make():
             yield make.__name__, name, sent, statuses
@@ -129,6 +131,22 @@ def test_a_stream_ends_or_tells_the_problem(service, name, sent, outcome):
     service.tally["messages"].append(str(found))
     assert found == outcome
     assert kind == 8 or about["request_id"]
+
+
+@pytest.mark.parametrize(("name", "data"), **rows(bodies.videos()))
+def test_a_video_is_answered_or_refused(service, documented, name, data):
+    """All lines are JSON, and an error is the last of them."""
+    sent = request(b"POST /video", data)
+    received = exchange(service.port, sent, lambda got: got.raw.endswith((b"}", LAST)), timeout=20)
+    answer = received.responses[0]
+    service.tally["videos"].append(str(answer.status))
+    assert answer.status in ((200,) if name in bodies.KINDS else (200, 413, 415, 422)), answer.body
+    assert_sound(answer, sent, documented)
+    if answer.status == 200:
+        lines = [json.loads(line) for line in received.raw.split(b"\r\n") if line.startswith(b"{")]
+        assert received.raw.endswith(LAST)
+        assert not [line for line in lines[:-1] if "error" in line]
+        assert name not in bodies.KINDS or len(lines) == 8
 
 
 def drip(data, times):

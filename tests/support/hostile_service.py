@@ -19,12 +19,14 @@ PIXEL_BUDGET, BODY_BUDGET, STREAMS = 500_000, 2_000_000, 4
 OPTIONS = {
     "max-bytes": MAX_BYTES, "max-batch-bytes": 2 * MAX_BYTES, "max-pixels": MAX_PIXELS, "pixel-budget": PIXEL_BUDGET,
     "body-budget": BODY_BUDGET, "image-threads": THREADS, "max-connections": CONNECTIONS, "max-streams": STREAMS,
+    "max-video-bytes": MAX_BYTES, "max-video-frames": 50, "max-video-pixels": MAX_PIXELS,
     "max-people": 8, "max-images": 4, "header-seconds": 1, "body-seconds": 2,
 }  # fmt: skip
 # The memory that it may need beyond that: decoded pixels (those of a cancelled request are decoded to the end) and two
-# copies of their files, bodies twice, the texts of PNGs, frames received and sent, and socket buffers.
+# copies of their files, bodies twice, of JSON three times, a video's frames in its decoder, the texts of PNGs,
+# frames received and sent, and socket buffers.
 ROOM = (
-    24 * (PIXEL_BUDGET + THREADS * MAX_PIXELS) + 2 * THREADS * MAX_BYTES + 2 * BODY_BUDGET
+    24 * (PIXEL_BUDGET + THREADS * MAX_PIXELS) + 2 * THREADS * MAX_BYTES + 3 * BODY_BUDGET + 30 * MAX_PIXELS
     + THREADS * MAX_TEXTS * 4_000_000 + 4 * STREAMS * MAX_BYTES + CONNECTIONS * 400_000
 )  # fmt: skip
 
