@@ -58,14 +58,19 @@ function openFiles(files) {
   });
 }
 
+const samples = {}; // files by name, once they are here
+
 function openSample(name) {
   return begin(async (signal) => {
-    const response = await fetch(address(`page/${name}`), { signal }).catch((error) => {
-      throw signal.aborted ? error : unreachable();
-    });
-    const file = new File([await response.blob()], name, { type: "image/jpeg" });
-    if (!signal.aborted) await photos.show([file], signal);
+    samples[name] ??= await fetchSample(name);
+    if (!signal.aborted) await photos.show([samples[name]], signal);
   });
+}
+
+async function fetchSample(name) {
+  const response = await fetch(address(`page/${name}`)).catch(() => null);
+  if (!response?.ok) throw unreachable();
+  return new File([await response.blob()], name, { type: "image/jpeg" });
 }
 
 // --- options
@@ -85,7 +90,8 @@ most.addEventListener("change", () => {
   else photos.again();
 });
 at("options").addEventListener("submit", (event) => event.preventDefault());
-video.addEventListener("resize", () => stage.setShape(video.videoWidth, video.videoHeight)); // also when a phone is turned
+// Also when a phone is turned.
+video.addEventListener("resize", () => stage.setShape(video.videoWidth, video.videoHeight));
 
 // --- what can be taken away
 
@@ -102,8 +108,10 @@ at("copy-json").addEventListener("click", () =>
 );
 at("share").addEventListener("click", async () => {
   const file = await drawn().catch(noRoom);
-  // Rejects where its user thinks better of it, too.
-  if (file) await navigator.share({ files: [file], title: file.name }).catch(({ name }) => name === "AbortError" || save(file));
+  if (!file) return;
+  await navigator.share({ files: [file], title: file.name }).catch(({ name }) => {
+    if (name !== "AbortError") save(file); // that its user thought better of it is no failure
+  });
 });
 at("copy-json").hidden = !navigator.clipboard; // browsers have one for pages of https and of this machine only
 at("share").hidden = !navigator.canShare?.({ files: [new File([""], "photo.png", { type: "image/png" })] });

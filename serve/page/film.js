@@ -4,6 +4,7 @@ import { Problem } from "./problem.js";
 
 export const RATE = 10; // frames looked at in a second of the film
 export const LONGEST = 30; // seconds of it that are looked at
+const PATIENCE = 250; // ms for a frame to be seen; a film of few frames shows the same one twice
 
 export class Film {
   constructor(video) {
@@ -46,8 +47,20 @@ export class Film {
 
   async #seek(seconds, signal) {
     const there = event(this.video, "seeked", signal);
+    const seen = this.#seen(seconds);
     this.video.currentTime = seconds;
     if (await there) throw new Problem("film.broken", {}, { status: 422 });
+    await Promise.race([seen, new Promise((resolve) => setTimeout(resolve, PATIENCE))]);
+  }
+
+  /** Some browsers are there before they show it: resolves with the first frame of that time, where they tell. */
+  #seen(seconds) {
+    if (!this.video.requestVideoFrameCallback) return null;
+    return new Promise((resolve) => {
+      const look = (_, { mediaTime }) => (mediaTime > seconds - 1 / RATE ? resolve() : wait());
+      const wait = () => this.video.requestVideoFrameCallback(look);
+      wait();
+    });
   }
 }
 

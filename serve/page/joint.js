@@ -9,7 +9,7 @@ export function colourOf(person) {
   return COLOURS[person % COLOURS.length];
 }
 
-/** A value for the table's rows: the row of a joint that has one; "left_pinky", of a skeleton of one's own, as words. */
+/** A value for the rows of the table: a row of its own for a joint that has one; else its name as words. */
 export function readable(name) {
   const key = `joint.${name}`;
   return known(key) ? [key, {}] : name.replaceAll("_", " ");

@@ -8,8 +8,8 @@ const PATIENCE = 1000; // ms after which a frame counts as skipped: the service 
 
 /**
  * Sends what `grab()` gives (a blob, null when there is nothing yet, or undefined at the end) and calls
- * `onAnswer(answer, ms)` until the end, or until `signal` aborts. Throws Problem when the connection cannot be opened or
- * ends by itself.
+ * `onAnswer(answer, ms)` until the end, or until `signal` aborts. Throws Problem when the connection cannot be opened
+ * or ends by itself.
  */
 export async function streamPoses(options, grab, onAnswer, signal, { interval = INTERVAL, patience = PATIENCE } = {}) {
   const socket = new WebSocket(...streamAddress(options));

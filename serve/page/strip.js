@@ -19,11 +19,13 @@ export class Strip {
     return this.#entries;
   }
 
-  /** A photo as { file, answer, asked }: no answer yet. */
+  /** A photo as { file, answer, item }, without an answer yet; one that is there already, as it is. */
   add(file) {
+    const known = this.#entries.find((entry) => entry.file === file);
+    if (known) return known;
     const image = html("canvas", { width: HEIGHT, height: HEIGHT });
     const button = html("button", { type: "button", className: "thumbnail" }, image);
-    const entry = { file, answer: null, asked: null, item: html("li", {}, button) };
+    const entry = { file, answer: null, item: html("li", {}, button) };
     tell(button, "strip.photo", { name: file.name }, "data-words-label");
     button.addEventListener("click", () => this.onChoose(entry));
     this.#entries.push(entry);

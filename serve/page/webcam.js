@@ -30,7 +30,8 @@ export class Webcam {
       await this.video.play();
     } catch (error) {
       this.stop();
-      throw new Problem(REFUSALS[error.name] ?? "webcam.failed", {}, { detail: REFUSALS[error.name] ? null : error.message });
+      const known = REFUSALS[error.name];
+      throw new Problem(known ?? "webcam.failed", {}, { detail: known ? null : error.message });
     }
   }
 

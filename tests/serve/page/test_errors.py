@@ -89,6 +89,7 @@ def test_a_busy_service_is_asked_again_after_the_time_it_said(bright, visit, sta
     page.get_by_role("button", name="Try again", exact=True).click()
     expect(page.get_by_role("status")).to_contain_text("1 person found")
     expect(page.get_by_role("alert")).to_be_empty()
+    expect(page.locator("#strip")).to_be_hidden()  # it is the same photo
 
 
 def test_a_service_out_of_reach_is_told(bright, visit):

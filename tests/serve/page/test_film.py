@@ -22,9 +22,9 @@ def place(seconds, scale=SCALE):
     return (np.array([60 + 100 * seconds, 70 + 45 * seconds]) + 0.5) * scale - 0.5
 
 
-def film(path, seconds=SECONDS, rate=RATE, scale=SCALE):
-    """A WebM video of a bright spot that moves, every frame of which says when it is shown."""
-    with av.open(str(path), "w") as container:
+def film(path, seconds=SECONDS, rate=RATE, scale=SCALE, **options):
+    """A WebM video of a bright spot that moves; `options`: of its container."""
+    with av.open(str(path), "w", container_options=options) as container:
         stream = container.add_stream("libvpx", rate=rate)
         stream.width, stream.height, stream.pix_fmt = *(scale * side for side in SMALL), "yuv420p"
         stream.options = {"cpu-used": "8", "deadline": "realtime"}
@@ -99,6 +99,14 @@ def test_of_a_long_video_the_beginning_is_looked_at_and_where_it_is_cancelled_wh
     assert 0 < len(found) < 300
     assert [line["frame"] for line in found] == list(range(len(found)))
     expect(page.get_by_role("progressbar")).to_be_hidden()
+
+
+def test_a_video_that_does_not_say_how_long_it_is_is_gone_through(bright, visit, tmp_path):
+    page = visit(bright)
+    page.set_input_files(
+        "#file", film(tmp_path / "recorded.webm", seconds=1, rate=10, scale=1, live="1")
+    )  # its last frame begins at 0.9
+    expect(page.get_by_role("status")).to_contain_text("9 frames looked at", **DONE)
 
 
 def test_another_photo_ends_the_video(bright, visit, long):

@@ -98,8 +98,8 @@ def test_nothing_is_said_that_is_not_in_the_table(table, bright, visit, tmp_path
 
 WELCOMES = {
     "de-AT": ("de", "Jedes Gelenk im Bild", "1 Person gefunden"),
-    "fr-CA": ("fr", "Chaque articulation de l’image", "1 personne trouvée"),
-    "es-MX": ("es", "Cada articulación de la imagen", "1 persona encontrada"),
+    "fr-CA": ("fr", "Chaque articulation", "1 personne trouvée"),
+    "es-MX": ("es", "Cada articulación", "1 persona encontrada"),
     "zh-TW": ("zh", "画面中的每一个关节", "找到 1 人"),
     "ja-JP": ("en", "Every joint in the picture", "1 person found"),
 }

@@ -45,6 +45,7 @@ def test_a_chosen_photo_shows_its_joints_where_they_are(bright, visit, device):
     give(page, upload("spot.png", photo()))
     assert_shown(page, ask(bright, photo()))
     np.testing.assert_allclose(joints(page), SPOTTED, atol=0.6)
+    expect(page.get_by_label("People from score")).to_have_value("0")  # this service's people have no scores
     assert page.locator("#overlay").get_attribute("viewBox") == f"0 0 {SIZE[0]} {SIZE[1]}"
     assert page.locator("line[data-limb]").count() == 14
     assert page.evaluate("document.documentElement.scrollWidth") == device["viewport"]["width"]
