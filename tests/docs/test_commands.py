@@ -24,10 +24,10 @@ SMALLER = {
 # What is not run, and why. The first that fits counts.
 NOT_RUN = {
     r"make (serve|test|docs)|pip install|python -m venv|source |sudo ": "installs, into an environment of its own",
-    r"docker |serve run ": "needs Docker, or Ray Serve's own command",
+    r"docker ": "needs Docker",
     r"unipose serve": "serves until it is stopped; another service answers the requests here",
     r"unipose video (0|rtsp:)": "needs a camera",
-    r"git clone|PYTHONPATH=\. mediapipe-venv|python -c \"import random": "needs a download",
+    r"git clone|.*https://|PYTHONPATH=\. mediapipe-venv|python -c \"import random": "needs a download",
     r"python data/(prepare|clean|pseudo)\w+\.py|.*yolox_s|.*fasterrcnn|.*jhmdb|.*cifar": "needs a download",
     r".*--address 10": "needs a cluster",
     r".*--device cuda": "needs an NVIDIA card",
