@@ -5,7 +5,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 FILES = [file for folder in ("unipose", "serve", "data") for file in sorted((ROOT / folder).rglob("*.py"))]
-OTHERS = {"Image", "av", "Connection", "codec_context", "os", "tarfile"}  # whose `open` opens no text file
+OTHERS = {"Image", "av", "Connection", "codec_context", "os", "tarfile", "opener"}  # whose `open` opens no text file
 
 
 def opens_text(call: ast.Call) -> bool:

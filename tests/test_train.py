@@ -79,7 +79,7 @@ def test_a_network_with_box_maps_says_where_the_person_is(sample, tmp_path, caps
     looks = {name: load(run / "last.safetensors", detector=name)(photo)[0] for name in ("whole", "box_maps")}
     assert not np.allclose(looks["whole"].box_xyxy, looks["box_maps"].box_xyxy)
     assert evaluate([str(run / "last.safetensors"), str(sample / "test.json"), *words]) == 0
-    assert evaluate(["default", str(sample / "test.json"), *words]) == 2
+    assert evaluate(["fp32", str(sample / "test.json"), *words]) == 2
     assert "unipose-s has no box maps: train it with model.box_maps=true" in capsys.readouterr().err
 
 

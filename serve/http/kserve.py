@@ -75,8 +75,13 @@ class Ready(BaseModel):
     ready: bool
 
 
+def model_name(spec: ModelSpec) -> str:
+    """The model's, whatever its precision: addresses stay where the service moves to another processor."""
+    return spec.name.removesuffix("-int8")
+
+
 def model_path(spec: ModelSpec) -> str:
-    return f"{ROOT}/models/{spec.name}"
+    return f"{ROOT}/models/{model_name(spec)}"
 
 
 def infer_path(spec: ModelSpec) -> str:
@@ -120,7 +125,7 @@ def add_kserve(
         inputs = [("image", "BYTES", [1]), ("boxes", "FP32", [-1, 4])]
         outputs = [(name, "FP32", shape) for name, shape in shapes.items()]
         return ModelMetadata(
-            name=spec.name, versions=[spec.version], platform=served.engine,
+            name=model_name(spec), versions=[spec.version], platform=served.engine,
             inputs=[TensorMetadata(name=n, datatype=d, shape=s) for n, d, s in inputs],
             outputs=[TensorMetadata(name=n, datatype=d, shape=s) for n, d, s in outputs],
         )  # fmt: skip
@@ -141,4 +146,4 @@ def add_kserve(
         data = await asyncio.to_thread(image_file, given["image"], settings.max_pixels)
         result = await until_disconnect(request, service.answer(data, PoseRequest(boxes)))
         outputs = [tensor for tensor in output_tensors(result.poses, spec.skeleton) if tensor.name in wanted]
-        return InferAnswer(model_name=spec.name, model_version=spec.version, id=asked.id, outputs=outputs)
+        return InferAnswer(model_name=model_name(spec), model_version=spec.version, id=asked.id, outputs=outputs)

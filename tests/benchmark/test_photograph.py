@@ -14,8 +14,10 @@ IMAGE = draw_image(np.random.default_rng(3), (320, 200))[0]
 def test_so_many_people_are_found_and_posed(monkeypatch, people):
     """Whatever the finder thinks of them: each part runs the finder as said, and the pose model on as many crops."""
     runs = []
-    run = OnnxRuntime.run
-    monkeypatch.setattr(OnnxRuntime, "run", lambda self, batch: runs.append(batch.shape) or run(self, batch))
+    fetch = OnnxRuntime._fetch
+    monkeypatch.setattr(
+        OnnxRuntime, "_fetch", lambda self, names, batch: runs.append(batch.shape) or fetch(self, names, batch)
+    )
     calls = photograph_calls(named_model("int8"), IMAGE, people)
     finder, poses = (1, 3, 320, 320), (people, 3, 192, 192)
     for part, expected in zip(PARTS, ([finder, poses], [finder], [poses]), strict=True):

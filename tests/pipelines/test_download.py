@@ -43,6 +43,7 @@ class Handler(BaseHTTPRequestHandler):
 def server(monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = False  # they are waited for at the end
     server.handle_error = lambda *_: None  # of a client that has gone
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

@@ -16,7 +16,7 @@ def cores() -> int:
 def has_int8_units(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     """Whether the processor says that it has units for products of 8-bit numbers; False where it says nothing."""
     try:
-        lines = cpuinfo.read_text().splitlines()
+        lines = cpuinfo.read_text(encoding="utf-8").splitlines()
     except OSError:
         return False
     flags = next((line.partition(":")[2] for line in lines if line.startswith(("flags", "Features"))), "")

@@ -287,8 +287,8 @@ def load(
     """Load a model and a detector -> the Predictor that uses them.
 
     >>> predictor = unipose.load()
-    >>> predictor.spec.name, len(predictor.spec.skeleton.keypoints)
-    ('unipose-s', 19)
+    >>> len(predictor.spec.skeleton.keypoints)
+    19
     >>> exact = unipose.load(flip=True, min_score=0.5)
 
     `model`: an .onnx or .safetensors file, or a name in `unipose.weights.NAMES`. `engine`, `device`, `threads` and

@@ -122,5 +122,5 @@ def free_bytes(device: torch.device) -> int | None:
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     report = Path("/proc/meminfo")
-    lines = report.read_text().splitlines() if report.exists() else []
+    lines = report.read_text(encoding="utf-8").splitlines() if report.exists() else []
     return next((1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")), None)

@@ -14,7 +14,8 @@ from unipose.training.loss import LOSSES
 from unipose.weights import default_weights, finder_for
 
 _OF_NETWORK = (
-    "trunk", "output_stride", "multi_grid", "wasp", "wasp_channels", "wasp_rates", "wasp_shared", "decoder_channels",
+    "trunk", "output_stride", "multi_grid", "head", "wasp", "wasp_channels", "wasp_rates", "wasp_shared",
+    "decoder_channels",
 )  # fmt: skip
 _RECURRENT = ("lstm_channels", "lstm_kernel")
 _OF_INPUT = ("input_wh", "sigma", "margin", "mean", "std")
