@@ -1,3 +1,4 @@
+import gc
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -9,6 +10,8 @@ from unipose.core.image import ImageTooLarge
 from unipose.pipelines.download import download, file_name, is_address
 
 PICTURE = b"a picture" * 1000
+# Of an answer that breaks off urllib leaves the socket to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -52,6 +55,7 @@ def server(monkeypatch):
     server.shutdown()
     thread.join()
     server.server_close()
+    gc.collect()
 
 
 @pytest.mark.parametrize("path", ["photo.jpg", "to-photo", "photo.jpg?size=large#top", "фото мое.jpg", "%D1%84.jpg"])
