@@ -13,14 +13,17 @@ SIZE_OF_dev := about 3.6 GB to download, 7.3 GB on disk, where torch comes with 
 serve: .venv/.serve
 	$(BIN)/python -m serve $(if $(PORT),--port $(PORT))
 
+# Each file of tests in one of a few processes, which share the cores.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
 test: .venv/.dev
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 check: .venv/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 slow: .venv/.dev
 	$(BIN)/python -m pytest -m slow

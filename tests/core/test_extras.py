@@ -48,7 +48,7 @@ def test_what_predicting_needs_comes_with_unipose_itself():
 
 
 @pytest.mark.parametrize(
-    "package", EXTRAS.keys() - {"starlette", "pydantic", "httptools", "websockets"}
+    "package", sorted(EXTRAS.keys() - {"starlette", "pydantic", "httptools", "websockets"})
 )  # FastAPI's and uvicorn's
 def test_the_extra_brings_the_package(package):
     assert package in brought_by(EXTRAS[package])
