@@ -15,6 +15,9 @@ COMMANDS = {
     "penn": "python data/prepare_penn_action.py Penn_Action --out {folder}",
     "jhmdb": "python data/prepare_jhmdb.py JHMDB --split 1 --out {folder}",
     "coco": "python data/prepare_coco.py annotations_trainval2017.zip --images coco --out {folder}",
+    "parts/eighth.json": "python data/split_set.py data/coco/train2017.json --share 0.125 --out {folder}/eighth.json",
+    "parts/quarter.json": "python data/split_set.py data/coco/train2017.json --share 0.25 --out {folder}/quarter.json",
+    "parts/half.json": "python data/split_set.py data/coco/train2017.json --share 0.5 --out {folder}/half.json",
 }
 
 
