@@ -1,11 +1,14 @@
 // Schemas of openapi.json in words, and elements.
 
-/** An element with these properties and children, which are text or elements. */
+/** An element with these properties and children, which are elements or text, with code in `backticks`. */
 export function el(name, properties = {}, ...children) {
   const element = Object.assign(document.createElement(name), properties);
-  element.append(...children);
+  element.append(...children.flatMap((child) => (typeof child === "string" && !LITERAL.includes(name) ? prose(child) : [child])));
   return element;
 }
+
+const LITERAL = ["code", "pre", "textarea"];
+const prose = (text) => text.split("`").map((part, i) => (i % 2 ? el("code", {}, part) : part));
 
 /** What a schema stands for; a named one is drawn once it is opened. */
 export function shape(api, schema = {}) {

@@ -34,6 +34,7 @@ def test_a_problems_type_is_an_address_on_it(bright, visit):
 
 def test_a_request_is_sent_and_its_answer_shown(bright, visit, shoot):
     page = visit(f"{bright}docs#find_poses", **PHONE)
+    expect(page.locator("#find_poses > p").first).to_contain_text("With boxes (query, form or JSON)")
     form = page.locator("#find_poses form")
     form.get_by_label("image", exact=True).set_input_files(upload("spot.png", photo()))
     form.get_by_label("boxes").fill("[[20, 10, 190, 140]]")
