@@ -126,6 +126,13 @@ def test_a_broken_library_is_told_as_it_says(capsys):
     assert capsys.readouterr().err == "error: libGL.so.1: cannot open shared object file: No such file or directory\n"
 
 
+@pytest.mark.parametrize("command", [["predict", "foto.jpg"], ["train", "foto.jpg"]])
+def test_a_missing_file_is_told_without_the_systems_number(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(command) != 0
+    assert capsys.readouterr().err == "error: foto.jpg: No such file or directory\n"
+
+
 def test_ctrl_c_is_one_line(capsys):
     def interrupted():
         raise KeyboardInterrupt

@@ -107,8 +107,15 @@ def exit_status(action: Callable[[], int | None]) -> int:
 
 def refuse(error: ImportError | ValueError | OSError) -> int:
     """Say in one line, of at most MOST characters, why a command cannot be carried out -> REFUSED."""
-    print(f"error: {shorten(str(error), MOST, placeholder=' ...')}", file=sys.stderr)
+    print(f"error: {shorten(in_words(error), MOST, placeholder=' ...')}", file=sys.stderr)
     return REFUSED
+
+
+def in_words(error: ImportError | ValueError | OSError) -> str:
+    """What an error says; the system's own of a file as "photo.jpg: No such file or directory", without its number."""
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def _flush_output() -> None:

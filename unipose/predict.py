@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from unipose.cli import exit_status, refuse
+from unipose.cli import exit_status, in_words, refuse
 from unipose.core.arguments import Parser
 from unipose.core.draw import MIN_SCORE
 from unipose.core.files import refuse_overwrite
@@ -94,7 +94,8 @@ def predict(
             try:
                 people = len(_predict(predictor, source, place, image_options))
             except (ValueError, OSError) as error:  # the other images are still wanted
-                refuse(ValueError(str(error) if str(source) in str(error) else f"{source}: {error}"))
+                why = in_words(error)
+                refuse(ValueError(why if str(source) in why else f"{source}: {why}"))
                 failed += 1
             else:
                 found = "no person found" if not people else "1 person" if people == 1 else f"{people} people"
