@@ -84,7 +84,7 @@ def test_a_rate_does_not_depend_on_how_many_bursts_fit(seconds):
     [
         (["--host", "0.0.0.0"], "error: --host is '0.0.0.0': only 127.0.0.1 is put under load\n"),
         (["--max-batch", "0"], "error: --max-batch (UNIPOSE_MAX_BATCH) is '0'"),
-        (["--image", "nowhere.jpg"], "error: [Errno 2] No such file"),
+        (["--image", "nowhere.jpg"], "error: nowhere.jpg: No such file"),
         (["--model", "nowhere.onnx"], "error: the service did not start: error: no model file nowhere.onnx\n"),
     ],
 )
