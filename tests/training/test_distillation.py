@@ -13,6 +13,7 @@ from unipose.core import heatmap
 from unipose.core.model_spec import ModelSpec
 from unipose.core.skeleton import SKELETONS
 from unipose.modeling.checkpoint import build_network, save_model
+from unipose.modeling.warp import Normalise
 from unipose.training.distillation import Teacher, open_teacher
 
 TEACHER = ModelSpec(
@@ -45,8 +46,7 @@ class Sure(nn.Module):
 def sure(xy, places, weight=0.5):
     """A teacher of two keypoints at xy, in cells of its maps of 24x16."""
     maps = torch.from_numpy(heatmap.encode(np.array(xy), np.ones(2, bool), (24, 16), 1.0))[None]
-    one = torch.ones(3, 1, 1)
-    return Teacher(Sure(maps), (64, 96), one / 255, 0 * one, places, 2 * math.pi * 1.5**2, weight)
+    return Teacher(Sure(maps), (64, 96), Normalise((0, 0, 0), (1, 1, 1)), places, 2 * math.pi * 1.5**2, weight)
 
 
 def target(x, y):

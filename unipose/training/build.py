@@ -313,6 +313,9 @@ def provenance(config: Config, training: Sequence[RecordSet]) -> dict[str, objec
     """What the weights are trained from and how, for the model file."""
     m, t = config.model, config.train
 
+    def model_file(name: str | None) -> dict[str, str] | None:
+        return {"file": text_of(Path(name).name), "sha256": sha256(Path(name))} if name else None
+
     def people(records: RecordSet) -> int:
         return sum(map(len, records.boxes.values())) if m.kind == "finder" else len(records.records)
 
@@ -328,8 +331,8 @@ def provenance(config: Config, training: Sequence[RecordSet]) -> dict[str, objec
     ]
     return {
         "pretrained": m.pretrained,
-        "start": m.start and {"file": text_of(Path(m.start).name), "sha256": sha256(Path(m.start))},
-        "teacher": t.teacher and {"file": text_of(Path(t.teacher).name), "sha256": sha256(Path(t.teacher))},
+        "start": model_file(m.start),
+        "teacher": model_file(t.teacher),
         "data": data,
         "window": config.data.window,
         "seed": t.seed,

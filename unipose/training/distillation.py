@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from unipose.core.model_spec import ModelSpec
 from unipose.modeling.checkpoint import load_model
+from unipose.modeling.warp import Normalise
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,8 +24,7 @@ class Teacher:
 
     network: nn.Module
     input_hw: tuple[int, int]
-    scale: Tensor
-    offset: Tensor
+    normalise: Normalise
     places: list[int]
     mass: float
     weight: float
@@ -36,7 +36,7 @@ class Teacher:
         if share <= 0:
             return target
         pixels = functional.interpolate(image.movedim(-1, 1).float(), self.input_hw, mode="bilinear")
-        maps = self.network(pixels * self.scale - self.offset)[:, self.places].float().clamp_min(0)
+        maps = self.network(self.normalise(pixels))[:, self.places].float().clamp_min(0)
         maps = functional.interpolate(maps, target.shape[-2:], mode="area")
         maps = maps * (self.mass / maps.sum(dim=(-2, -1), keepdim=True).clamp_min(1e-6))
         return target.lerp(maps, share)
@@ -56,12 +56,10 @@ def open_teacher(path: str | Path, student: ModelSpec, weight: float, device: to
     places = spec.skeleton.find(student.skeleton.keypoints)
     if missing := [name for name, place in zip(student.skeleton.keypoints, places, strict=True) if place < 0]:
         raise ValueError(f"train.teacher={path} does not know the keypoints {', '.join(missing)}")
-    mean, std = (torch.tensor(rgb, device=device).view(3, 1, 1) for rgb in (spec.mean, spec.std))
     return Teacher(
         network=network.to(device=device, memory_format=torch.channels_last).requires_grad_(False),  # type: ignore[call-overload]
         input_hw=(spec.input_wh[1], spec.input_wh[0]),
-        scale=1 / (255 * std),
-        offset=mean / std,
+        normalise=Normalise(spec.mean, spec.std).to(device),
         places=list(places),
         mass=2 * math.pi * student.sigma**2,
         weight=weight,

@@ -12,6 +12,7 @@ from torch.amp import GradScaler
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from unipose.modeling.warp import Normalise
 from unipose.training import distributed
 from unipose.training.dataset import Batch
 from unipose.training.distillation import Teacher
@@ -61,8 +62,7 @@ class Trainer:
 
     def __post_init__(self) -> None:
         self.scaler = GradScaler(self.device.type, enabled=self.precision is torch.float16)
-        mean, std = (torch.tensor(rgb).view(3, 1, 1) for rgb in (self.mean, self.std))
-        self._scale, self._offset = (1 / (255 * std)).to(self.device), (mean / std).to(self.device)
+        self._normalise = Normalise(self.mean, self.std).to(self.device)
 
     @property
     def result(self) -> nn.Module:
@@ -112,7 +112,8 @@ class Trainer:
 
     def normalise(self, image: Tensor) -> Tensor:
         """uint8 (..., H, W, 3), as batches have it -> (..., 3, H, W) float32: `core.image.normalise`, on the device."""
-        return image.movedim(-1, -3) * self._scale - self._offset
+        normalised: Tensor = self._normalise(image.movedim(-1, -3))
+        return normalised
 
     def _read(self) -> list[tuple[float, int]]:
         """Of each batch not yet read the loss, a mean over the processes, and how many images it has."""
