@@ -10,7 +10,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from unipose.modeling.blocks import Basic, Bottleneck, Branch, Res2
-from unipose.modeling.residual import ORDERS, UNITS
+from unipose.modeling.residual import ORDERS, UNITS, Residual
 from unipose.modeling.runge_kutta import TABLEAUX
 from unipose.modeling.trunk import ZOO, Row, Trunk
 
@@ -260,11 +260,19 @@ def test_which_norms_start_at_zero(name: str, scales: set[float]) -> None:
     assert {value for norm in norms for value in norm.weight.tolist()} == scales
 
 
+@pytest.mark.parametrize("name", [name for name in ZOO if name.startswith("small_")])
+def test_the_small_designs_all_start_as_their_shortcuts(name: str) -> None:
+    for unit in (m for m in Trunk(ZOO[name], 32).modules() if isinstance(m, Residual)):
+        assert all(not list(branch.children())[-1].weight.any() for branch in unit.branches)  # type: ignore[operator]
+
+
 @pytest.mark.parametrize(
     ("name", "activated"),
     [
         ("cifar_resnetv2_110_relu_only_preact", True),
         ("cifar_resnetv2_110_full_preact", True),
+        ("small_resnetv2", True),
+        ("small_wrn", True),
         ("resnetv2_18_full_preact", False),  # as timm's
         ("cifar_ho_rk4_26", False),
     ],

@@ -110,11 +110,11 @@ class Residual(nn.Module):
         return end
 
     def start_as_shortcut(self) -> None:
-        """Set the scale of a branch's norm to zero where the norm is last, so that the unit starts as its shortcut.
+        """Set the scale of each branch's last norm, or the weights of the convolution that it ends in, to zero.
 
-        Not where a ReLU follows the norm: its gradient at 0 is 0, and the branch would never learn.
+        Not where a ReLU comes last: its gradient at 0 is 0, and the branch would never learn.
         """
         for branch in self.branches:
             *_, last = branch.children()
-            if isinstance(last, nn.BatchNorm2d):
+            if isinstance(last, nn.BatchNorm2d | nn.Conv2d):
                 nn.init.zeros_(last.weight)

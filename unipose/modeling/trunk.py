@@ -20,11 +20,10 @@ class Row:
     """One network: its kind of branch, branches and planes per stage, and the names of its other parts.
 
     `depths` counts branches: a Runge-Kutta method (`scheme`) of p slopes makes depth / p units of a stage, with as many
-    parameters in all. With `zero_init` units whose branch ends in a norm start as their shortcut (Goyal et al. 2017):
-    of the five units of He et al. 2016 only two end so, and rows that compare units have it off, as the paper had. With
-    `activated_start` both paths of a pre-activated net's first unit begin after its first norm and ReLU (He et al.
-    2016, appendix); timm's ResNetV2 adds the stem's raw output there. Raises ValueError for a depth that is no multiple
-    of p.
+    parameters in all. With `zero_init` units start as their shortcut (Goyal et al. 2017); one of the five of He et al.
+    2016 cannot, and rows that compare these have it off, as the paper had. With `activated_start` both paths of a
+    pre-activated net's first unit begin after its first norm and ReLU (He et al. 2016, appendix); timm's ResNetV2 adds
+    the stem's raw output there. Raises ValueError for a depth that is no multiple of p.
     """
 
     branch: Branch
@@ -116,10 +115,12 @@ ZOO = {
     "res2net50_v1b_26w_4s": Row(Res2(26, 4), (3, 4, 6, 3), shortcut="average", stem="3x3x3"),
     "res2net101_v1b_26w_4s": Row(Res2(26, 4), (3, 4, 23, 3), shortcut="average", stem="3x3x3"),
     "res2next50": Row(Res2(4, 4, groups=8), (3, 4, 6, 3)),
-    # Of equal size, 1.88 M parameters within 5 %, for comparisons on small budgets (`unipose study`).
+    # Of equal size, 1.88 M parameters within 5 %, and equal starts, for comparisons on small budgets (`unipose study`).
     "small_resnet": Row(Basic(), (4, 4, 4, 4), SMALL_PLANES, stem_channels=18),
-    "small_resnetv2": Row(Basic(), (4, 4, 4, 4), SMALL_PLANES, "full_preact", stem_channels=18),
-    "small_wrn": Row(Basic(dropout=0.1), (2, 2, 2, 2), (26, 52, 104, 208), "full_preact", stem_channels=26),
+    "small_resnetv2": Row(Basic(), (4, 4, 4, 4), SMALL_PLANES, "full_preact", stem_channels=18, activated_start=True),
+    "small_wrn": Row(
+        Basic(dropout=0.1), (2, 2, 2, 2), (26, 52, 104, 208), "full_preact", stem_channels=26, activated_start=True
+    ),
     "small_resnext": Row(Bottleneck(groups=8, base_width=13), (2, 2, 2, 2), (24, 48, 96, 192), stem_channels=24),
     "small_res2net": Row(Res2(24, 4), (2, 2, 2, 2), (24, 48, 96, 192), stem_channels=24),
     "small_ho_midpoint": Row(Basic(), (4, 4, 4, 4), SMALL_PLANES, "relu_after_step", "midpoint", stem_channels=18),
@@ -253,5 +254,6 @@ def initialise(trunk: Trunk, zero_init: bool) -> None:
     for module in trunk.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-        elif isinstance(module, Residual) and zero_init:
+    for module in trunk.modules():
+        if isinstance(module, Residual) and zero_init:
             module.start_as_shortcut()
