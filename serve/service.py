@@ -20,6 +20,7 @@ from serve.metrics import Metrics
 from serve.settings import Settings
 from unipose.core.draw import draw_poses
 from unipose.core.image import Limits, OpenImage, encode_image, open_image
+from unipose.core.picture import Picture
 from unipose.core.pose import Pose
 from unipose.core.types import RGB, Boxes
 from unipose.inference.predictor import Flow, Predictor, advance
@@ -87,7 +88,7 @@ class PoseService:
         width, height = self._predictor.spec.input_wh
         image = np.zeros((height, width, 3), np.uint8)
         for boxes in (None, [[0, 0, width, height]]):
-            flow = self._predictor.flow(image, boxes)
+            flow = self._predictor.flow(Picture(image), boxes)
             await self._drive(flow, await self._in_thread(advance, flow, None), {})
         size = 1
         while size <= self._predictor.largest:
@@ -139,21 +140,28 @@ class PoseService:
     async def _find(self, opened: OpenImage, asked: PoseRequest, max_people: int) -> PoseResult:
         seconds: Seconds = {}
 
-        def open_flow() -> tuple[RGB, Flow, RGB | list[Pose]]:
-            with self._timed("decode", seconds):
-                image = opened.decode()
-            height, width = image.shape[:2]
+        image = Picture(opened)
+
+        def begin() -> tuple[Flow, RGB | list[Pose]]:
+            began = perf_counter()
             if asked.boxes is not None:
-                require_overlap(asked.boxes, width, height)
+                require_overlap(asked.boxes, *image.image_wh)
+            if asked.picture:
+                image.rgb()  # which drawing needs: not a second time
             flow = self._predictor.flow(image, asked.boxes, max_people, asked.score_threshold)
-            with self._timed("prepare", seconds):
-                return image, flow, advance(flow, None)
+            step = advance(flow, None)
+            taken = perf_counter() - began
+            self._note("decode", image.seconds, seconds)
+            self._note("prepare", taken - image.seconds, seconds)
+            return flow, step
 
         with self._batcher.preparing():
-            image, flow, step = await self._in_thread(open_flow)
+            flow, step = await self._in_thread(begin)
         poses = asked.select(await self._drive(flow, step, seconds))[:max_people]
-        picture = await self._in_thread(self._draw, image, poses, asked.picture, seconds) if asked.picture else None
-        return PoseResult(image.shape[1], image.shape[0], poses, picture, seconds)
+        picture = (
+            await self._in_thread(self._draw, image.rgb(), poses, asked.picture, seconds) if asked.picture else None
+        )
+        return PoseResult(*image.image_wh, poses, picture, seconds)
 
     def _draw(self, image: RGB, poses: list[Pose], suffix: str, seconds: Seconds) -> bytes:
         if suffix == ".jpg" and max(image.shape) > _JPEG_SIDE:
@@ -175,7 +183,9 @@ class PoseService:
     def _timed(self, stage: str, seconds: Seconds) -> Iterator[None]:
         began = perf_counter()
         yield
-        taken = perf_counter() - began
+        self._note(stage, perf_counter() - began, seconds)
+
+    def _note(self, stage: str, taken: float, seconds: Seconds) -> None:
         seconds[stage] = seconds.get(stage, 0.0) + taken
         self._metrics.observe_stage(stage, taken)
 

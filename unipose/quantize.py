@@ -17,6 +17,7 @@ from unipose.core.arguments import Parser
 from unipose.core.files import is_model_file, refuse_overwrite, write_atomically
 from unipose.core.image import normalise, read_image
 from unipose.core.model_spec import METADATA_KEY
+from unipose.core.picture import Picture
 from unipose.core.ranges import within
 from unipose.core.types import Float32, Float64, Int64
 from unipose.datasets.records import Record, read_records
@@ -108,7 +109,7 @@ def prepared(runtime: Runtime, record: Record) -> Float32:
     image = read_image(record.image_path)
     if runtime.spec.kind == "finder":
         return Finder(runtime).prepare(image)
-    crop, _ = Predictor(runtime).crop(image, record.box_xyxy, runtime.spec.margin)
+    [crop], _ = Predictor(runtime).crop(Picture(image), record.box_xyxy[None], runtime.spec.margin)
     return normalise(crop, runtime.spec.mean, runtime.spec.std)
 
 

@@ -25,6 +25,7 @@ import numpy as np
 import unipose
 from unipose.core.folders import images_in
 from unipose.core.image import read_image
+from unipose.core.picture import Picture
 from unipose.core.pose import Pose
 from unipose.core.skeleton import SKELETONS, skeleton_from_names
 from unipose.core.timing import call_times
@@ -52,10 +53,14 @@ class MediaPipe:
         self.spec = SimpleNamespace(name="MediaPipe Pose", skeleton=COCO, state_channels=0)
 
     def flow(
-        self, image: RGB, boxes: Boxes | None = None, max_people: int | None = None, min_score: float | None = None
+        self,
+        picture: Picture,
+        boxes: Boxes | None = None,
+        max_people: int | None = None,
+        min_score: float | None = None,
     ) -> list[Pose]:
         """As `Predictor.flow`, done at once; its own thresholds decide whether there is somebody."""
-        return self._people(image, boxes)
+        return self._people(picture.rgb(), boxes)
 
     def finish(self, flows: Sequence[list[Pose]]) -> list[list[Pose]]:
         return list(flows)
@@ -138,7 +143,7 @@ def rows(predictors: Predictors, lsp: RecordSet, coco: RecordSet, empty: Sequenc
 
 
 def _answer(predictor: unipose.Predictor | MediaPipe, image: RGB) -> list[list[Pose]]:
-    return predictor.finish([predictor.flow(image)])
+    return predictor.finish([predictor.flow(Picture(image))])
 
 
 def _ap(poses: Sequence[Pose], record_set: RecordSet, judged: RecordSet) -> str:

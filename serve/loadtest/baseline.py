@@ -14,7 +14,7 @@ import numpy as np
 from serve.process.worker import load_predictor
 from serve.settings import Settings
 from unipose.core.heatmap import Peaks
-from unipose.core.image import read_image
+from unipose.core.image_input import to_picture
 from unipose.core.timing import call_times
 from unipose.core.types import RGB, Boxes
 from unipose.inference.predictor import Predictor, advance
@@ -64,7 +64,7 @@ def count_inputs(workload: Workload) -> int:
 def predict_times(workload: Workload, seconds: float) -> list[float]:
     """Seconds for each image, one after the other: decode, crop, find, read."""
     predictor = workload.predictor
-    return call_times(lambda: predictor.predict([read_image(workload.data)], [workload.boxes]), seconds=seconds)
+    return call_times(lambda: predictor.predict([workload.data], [workload.boxes]), seconds=seconds)
 
 
 def image_times(workload: Workload, seconds: float) -> list[float]:
@@ -72,7 +72,7 @@ def image_times(workload: Workload, seconds: float) -> list[float]:
     predictor, answers = workload.predictor, [peaks for _, peaks in _steps(workload)]
 
     def process() -> None:
-        flow = predictor.flow(read_image(workload.data), workload.boxes)
+        flow = predictor.flow(to_picture(workload.data), workload.boxes)
         for peaks in [None, *answers]:
             advance(flow, peaks)
 
@@ -101,7 +101,7 @@ def runtime_rates(workload: Workload, seconds: float) -> dict[int, float]:
 def _steps(workload: Workload) -> list[tuple[RGB, Peaks]]:
     """The crops of one image, and the keypoints found in them, step by step."""
     predictor = workload.predictor
-    flow = predictor.flow(read_image(workload.data), workload.boxes)
+    flow = predictor.flow(to_picture(workload.data), workload.boxes)
     steps = []
     step = advance(flow, None)
     while isinstance(step, np.ndarray):

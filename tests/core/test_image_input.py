@@ -13,7 +13,7 @@ from PIL import Image
 
 from tests.support.image_files import encoded, exif_orientation
 from unipose.core.image import DamagedImage, ImageTooLarge, NotAnImage, read_image
-from unipose.core.image_input import WANTED, is_many, to_rgb, to_rgbs
+from unipose.core.image_input import WANTED, is_many, to_pictures, to_rgb, to_rgbs
 
 PIXELS = cv2.resize(np.random.default_rng(0).integers(0, 256, (6, 9, 3), np.uint8), (45, 30))
 PIXELS[0, :2] = [[0], [255]]
@@ -166,7 +166,7 @@ def test_an_open_file_is_read_no_further_than_its_limit(monkeypatch):
 
 def test_of_a_list_the_wrong_one_is_named():
     with pytest.raises(ValueError, match=re.escape("images[7]: got an array (30, 45, 3) of float32")):
-        to_rgbs([PIXELS, SHARES], first=6)
+        to_pictures([PIXELS, SHARES], first=6)
     with pytest.raises(NotAnImage, match=re.escape("images[1]: ")):
         to_rgbs(iter([PIXELS, b"hello"]))
 

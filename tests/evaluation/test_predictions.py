@@ -178,8 +178,9 @@ class Brightest(Predictor):
     def __init__(self):
         pass
 
-    def flow(self, image, boxes, max_people, min_score):
+    def flow(self, picture, boxes, max_people, min_score):
         yield from ()
+        image = picture.rgb()
         xy = np.unravel_index(image[..., 0].argmax(), image.shape[:2])[::-1]
         return [Pose(np.array([xy], float), np.ones(1), np.array([0.0, 0, *image.shape[1::-1]]))]
 

@@ -246,8 +246,8 @@ PAD = 0.15 * 24  # of the taller side of the two sure keypoints' pixels, 10 x 24
 )
 def test_crop_box(score, expected):
     pose = Pose(np.array([[10.0, 10], [19, 33], [12, 20]]), np.array(score), np.array([0.0, 0, 50, 36]))
-    assert crop_box(pose, np.zeros((40, 50, 3), np.uint8)) == pytest.approx(expected)
-    shallow = crop_box(pose, np.zeros((36, 22, 3), np.uint8))
+    assert crop_box(pose, (50, 40)) == pytest.approx(expected)
+    shallow = crop_box(pose, (22, 36))
     assert shallow == pytest.approx(np.minimum(expected, [22, 36, 22, 36]) if score[1] > 0.5 else expected)
 
 

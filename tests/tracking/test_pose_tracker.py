@@ -23,8 +23,8 @@ class Stage(Predictor):
         self.runtime, self.min_score = SimpleNamespace(copies=copies), None
         self.spec = SimpleNamespace(state_channels=0, skeleton=LSP, person_score=None)
 
-    def flow(self, image, boxes=None, max_people=None, min_score=None):
-        index = int(image[0, 0, 0])
+    def flow(self, picture, boxes=None, max_people=None, min_score=None):
+        index = int(picture.rgb()[0, 0, 0])
         self.calls.append((index, boxes is None))
         yield from ()
         return self.poses_in(index, boxes)

@@ -7,6 +7,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from math import ceil, floor
 from pathlib import Path
 from typing import BinaryIO
@@ -22,6 +23,8 @@ from unipose.core.types import RGB, Float32
 
 _MAX_EXIF_BYTES = 256 * 1024  # every number in it becomes a Python object; cameras write up to 64 KB
 _MOVING = ("PNG", "WEBP", "TIFF")  # formats of which a file may hold several frames or pages
+# EXIF orientations of images whose sides are swapped, and that are mirrored left to right or upside down after that.
+SWAPPED, MIRRORED, UPSIDE_DOWN = (5, 6, 7, 8), (2, 3, 6, 7), (3, 4, 7, 8)
 _GREY_16_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
 # What Pillow raises on damaged data, depending on the format and on where the damage is.
 _DAMAGE = (OSError, SyntaxError, ValueError, EOFError, TypeError, IndexError, KeyError, AttributeError, struct.error)
@@ -81,7 +84,7 @@ def open_image(source: ImageFile, limits: Limits | None = None) -> "OpenImage":
             raise ImageTooLarge(f"{name} has {width} x {height} pixels; at most {limits.max_pixels:,} are accepted")
         if len(image.info.get("exif", b"")) > _MAX_EXIF_BYTES:
             raise ImageTooLarge(f"{name} has more than {_MAX_EXIF_BYTES:,} bytes of EXIF data")
-    return OpenImage(image, name, kind, limits)
+    return OpenImage(image, data, name, kind, limits)
 
 
 def _read(source: ImageFile, max_bytes: int) -> tuple[str, bytes]:
@@ -118,18 +121,39 @@ def from_pillow(image: Image.Image) -> RGB:
 class OpenImage:
     """An image file whose header is within the limits; its pixels are not decoded before `decode`."""
 
-    def __init__(self, image: Image.Image, name: str, kind: str, limits: Limits) -> None:
-        self._image, self._name, self._kind, self._limits = image, name, kind, limits
+    def __init__(self, image: Image.Image, data: bytes, name: str, kind: str, limits: Limits) -> None:
+        self._image, self.data, self._name, self._kind, self._limits = image, data, name, kind, limits
+        self.size_wh: tuple[int, int] = image.size
+        """As stored, before `orientation` is applied."""
+        self._decoded = False
 
-    @property
-    def size_wh(self) -> tuple[int, int]:
-        """As stored, before the EXIF orientation is applied."""
-        return self._image.size
+    @cached_property
+    def orientation(self) -> int:
+        """How Pillow's image is to be turned, as `exif_orientation` says it: 1 for a TIFF, which it turns itself.
 
-    def decode(self) -> RGB:
-        """The image as `read_image` returns it; call it once. Raises DamagedImage or ImageTooLarge."""
-        with _pillow_errors(self._name, self._kind, self._limits), self._image as image:
-            return upright(_rgb(image), exif_orientation(image))
+        A PNG, where it may come last, is decoded. Raises as `decode` does.
+        """
+        with _pillow_errors(self._name, self._kind, self._limits):
+            return 1 if self._kind == "TIFF" else exif_orientation(self._image)
+
+    def decode(self, shrink: int = 1) -> RGB:
+        """The image as `read_image` returns it, or made smaller as it is decoded.
+
+        `shrink` is 1, 2, 4 or 8: a pixel of a JPEG becomes the mean of so many across and down, the last of a row or
+        column of what there is. Other formats, and images with fewer pixels than that, are decoded as they are. Raises
+        DamagedImage or ImageTooLarge.
+        """
+        with _pillow_errors(self._name, self._kind, self._limits), self._opened() as image:
+            if self._kind == "JPEG" and 1 < shrink <= min(image.size):
+                image.draft(None, (image.width // shrink, image.height // shrink))
+            return upright(_rgb(image), self.orientation)
+
+    def _opened(self) -> Image.Image:
+        """The file, opened again once it has been decoded."""
+        if self._decoded:
+            return Image.open(io.BytesIO(self.data), formats=[self._kind])
+        self._decoded = True
+        return self._image
 
     def count(self) -> int:
         """How many frames an animation, or pages a TIFF has; 1 for other images. Raises DamagedImage."""
@@ -141,7 +165,7 @@ class OpenImage:
 
         Raises as `decode` does, after those that can be decoded.
         """
-        with self._image as image:
+        with self._opened() as image:
             # An APNG may begin with a picture for readers that see no animation.
             for number in range(1 if image.info.get("default_image") else 0, self.count()):
                 with _pillow_errors(self._name, self._kind, self._limits):
@@ -202,11 +226,11 @@ def exif_orientation(image: Image.Image) -> int:
 
 def upright(image: RGB, orientation: int) -> RGB:
     """Undo an EXIF orientation (TIFF tag 274: 1 upright, 2-8 mirrored or rotated)."""
-    if orientation in (5, 6, 7, 8):
+    if orientation in SWAPPED:
         image = image.transpose(1, 0, 2)
-    if orientation in (2, 3, 6, 7):
+    if orientation in MIRRORED:
         image = image[:, ::-1]
-    if orientation in (3, 4, 7, 8):
+    if orientation in UPSIDE_DOWN:
         image = image[::-1]
     return np.ascontiguousarray(image)
 

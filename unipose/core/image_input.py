@@ -1,14 +1,16 @@
 """Image inputs: what may be given as an image, and the RGB array that it means."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol, TypeGuard, cast
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol, TypeGuard, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from unipose.core.image import ImageFile, from_pillow, read_image
+from unipose.core.image import ImageFile, from_pillow, open_image, read_image
+from unipose.core.picture import Picture
 from unipose.core.types import RGB
 
 
@@ -22,6 +24,7 @@ Image = SupportsArray | Pillow.Image | ImageFile
 """An upright image as an array, (H, W, 3) RGB, (H, W, 4) RGBA or (H, W) grey, of uint8, or as Pillow has it; or an
 image file's path, bytes or open file."""
 
+T = TypeVar("T")
 WANTED = (
     "an image is an array of uint8, (H, W, 3) in RGB, (H, W, 4) in RGBA or (H, W) in grey, an image of Pillow, or a "
     "file's path, bytes or open file"
@@ -51,20 +54,39 @@ def to_rgb(image: Image) -> RGB:
     return np.ascontiguousarray(array)
 
 
-def to_rgbs(images: Iterable[Image], first: int = 0) -> list[RGB]:
-    """`to_rgb` of each. Raises ValueError, which names the place in the list, counted from `first`; also for an image
-    where a list of them is needed.
+def to_picture(image: Image) -> Picture:
+    """-> the image, of a file without decoding it yet. Raises what `to_rgb` raises."""
+    return Picture(open_image(image) if _is_file(image) else to_rgb(image))
+
+
+def to_rgbs(images: Iterable[Image]) -> list[RGB]:
+    """`to_rgb` of each. Raises ValueError, which names the place in the list; also for an image where a list of them is
+    needed.
     """
+    return list(_each(to_rgb, images, 0))
+
+
+def to_pictures(images: Iterable[Image], first: int = 0) -> list[Picture]:
+    """`to_picture` of each. Raises as `to_rgbs` does; places are counted from `first`."""
+    return list(_each(to_picture, images, first))
+
+
+def _each(convert: Callable[[Image], T], images: Iterable[Image], first: int) -> Iterator[T]:
     if not is_many(images):
         raise ValueError(f"got {_kind(images)} where a list of images is needed: give [image]")
-    found = []
     for i, image in enumerate(images, first):
-        try:
-            found.append(to_rgb(image))
-        except ValueError as error:
-            error.args = (f"images[{i}]: {error}",)
-            raise
-    return found
+        with naming_place(i):
+            yield convert(image)
+
+
+@contextmanager
+def naming_place(i: int) -> Iterator[None]:
+    """Puts the place of an image in its list before what is wrong with it."""
+    try:
+        yield
+    except ValueError as error:
+        error.args = (f"images[{i}]: {error}",)
+        raise
 
 
 def is_many(images: Image | Iterable[Image]) -> TypeGuard[Iterable[Image]]:

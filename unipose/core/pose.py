@@ -43,7 +43,7 @@ class Pose:
                 f"{self.xy_image.shape}, {self.score.shape}, {self.box_xyxy.shape}"
             )
 
-    @property
+    @cached_property
     def person_score(self) -> float:
         """`probability`, or where that is not known the keypoints' `best_mean`."""
         return best_mean(self.score) if self.probability is None else float(self.probability)

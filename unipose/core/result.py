@@ -16,6 +16,7 @@ from unipose.core.files import refuse_overwrite, write_atomically
 from unipose.core.image import encode_image
 from unipose.core.image_input import Image
 from unipose.core.model_spec import ModelSpec
+from unipose.core.picture import Picture
 from unipose.core.pose import Pose
 from unipose.core.pose_formats import coco_document, native_document
 from unipose.core.signature import signed
@@ -48,10 +49,10 @@ class Result(Sequence[Pose]):
     image: Image = field(repr=False)
 
     @classmethod
-    def of(cls, poses: Sequence[Pose], spec: ModelSpec, image: Image, pixels: RGB) -> "Result":
-        """The poses found in an image, whose `pixels` (H, W, 3) are held where it is neither a path nor bytes."""
-        held = image if isinstance(image, str | os.PathLike | bytes) else pixels
-        return cls(tuple(poses), spec, (pixels.shape[1], pixels.shape[0]), held)
+    def of(cls, poses: Sequence[Pose], spec: ModelSpec, image: Image, picture: Picture) -> "Result":
+        """The poses found in an image, of which the picture's source is held where it came as anything but a path."""
+        held = image if isinstance(image, str | os.PathLike) else picture.source
+        return cls(tuple(poses), spec, picture.image_wh, held)
 
     @property
     def path(self) -> Path | None:

@@ -11,12 +11,13 @@ import cv2
 import numpy as np
 
 from unipose.core.geometry import Affine
-from unipose.core.image import read_image
+from unipose.core.image import open_image, read_image
 from unipose.core.metrics import pair_oks
 from unipose.core.model_spec import ModelSpec
+from unipose.core.picture import Picture
 from unipose.core.pose import Pose
 from unipose.core.skeleton import Skeleton
-from unipose.core.types import RGB, Float, Float64, Json
+from unipose.core.types import Float, Float64, Json
 from unipose.datasets.detection_file import read_detections
 from unipose.datasets.records import Record, RecordSet, clips
 from unipose.inference.predictor import Predictor, without_duplicates
@@ -43,10 +44,12 @@ class ImageQuery:
     boxes_xyxy: Float64 | None
     border: tuple[int, int, int, int] = NO_BORDER
 
-    def read(self) -> RGB:
+    def open(self) -> Picture:
+        if self.border == NO_BORDER:
+            return Picture(open_image(self.image_path))
         left, top, right, bottom = self.border
         wide = cv2.copyMakeBorder(read_image(self.image_path), top, bottom, left, right, cv2.BORDER_REPLICATE)
-        return np.asarray(wide, np.uint8)
+        return Picture(np.asarray(wide, np.uint8))
 
 
 def predict_queries(
@@ -56,7 +59,7 @@ def predict_queries(
     found: list[list[Pose]] = []
     remaining = iter(progress(queries))
     while group := list(islice(remaining, GROUP)):
-        poses = predictor.finish([predictor.flow(q.read(), q.boxes_xyxy, None, min_score) for q in group])
+        poses = predictor.finish([predictor.flow(q.open(), q.boxes_xyxy, None, min_score) for q in group])
         for query, people in zip(group, poses, strict=True):
             left, top, _, _ = query.border
             found.append([pose.moved(np.array([-left, -top])) for pose in people])

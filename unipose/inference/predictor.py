@@ -17,16 +17,16 @@ from unipose.core.choice import choose
 from unipose.core.geometry import Affine
 from unipose.core.hardware import cores
 from unipose.core.heatmap import Peaks
-from unipose.core.image import warp
-from unipose.core.image_input import Image, is_many, to_rgb, to_rgbs
+from unipose.core.image_input import Image, is_many, naming_place, to_picture, to_pictures
 from unipose.core.metrics import pose_oks
 from unipose.core.person_box import POINTS, has_box
+from unipose.core.picture import Picture
 from unipose.core.pose import Pose
 from unipose.core.ranges import within
 from unipose.core.result import Result
 from unipose.core.types import RGB, Boxes, Float64
 from unipose.inference.crop_box import crop_boxes, longer_sides, map_boxes
-from unipose.inference.detectors.detector import Detector, WholeImage, open_detector
+from unipose.inference.detectors.detector import Detector, WholeImage, detect, open_detector
 from unipose.runtime.engines import open_runtime
 from unipose.runtime.runtime import Runtime
 from unipose.weights import named_model, weights_beside
@@ -117,18 +117,18 @@ class Predictor:
         """
         if not is_many(images):
             image = cast(Image, images)
-            pixels = to_rgb(image)
-            asked_here = _checked(cast(ArrayLike | None, boxes), pixels)
-            [poses] = self.finish([self.flow(pixels, asked_here, max_people)])
-            return Result.of(poses, self.spec, image, pixels)
+            picture = to_picture(image)
+            asked_here = _checked(cast(ArrayLike | None, boxes), picture)
+            [poses] = self.finish([self.flow(picture, asked_here, max_people)])
+            return Result.of(poses, self.spec, image, picture)
         listed = list(images)
         asked = _for_each(listed, cast(Sequence[ArrayLike | None] | None, boxes))
         found: list[Result] = []
         for start in range(0, len(listed), GROUP):
             group = slice(start, start + GROUP)
-            decoded = to_rgbs(listed[group], start)
-            people = self._predict(decoded, asked[group], max_people, None, start)
-            found += [Result.of(*of_image) for of_image in zip(people, repeat(self.spec), listed[group], decoded)]
+            pictures = to_pictures(listed[group], start)
+            people = self._predict(pictures, asked[group], max_people, None, start)
+            found += [Result.of(*of_image) for of_image in zip(people, repeat(self.spec), listed[group], pictures)]
         return found
 
     def predict(
@@ -144,25 +144,26 @@ class Predictor:
         and the poses come the best first, without those below `min_score` and without duplicates: nobody is an empty
         list. Raises ValueError for what is no image, and for a box that is smaller than a pixel or outside its image.
         """
-        listed = to_rgbs(images)
+        listed = to_pictures(images)
         return self._predict(listed, _for_each(listed, boxes), max_people, min_score)
 
     def _predict(
         self,
-        images: Sequence[RGB],
+        pictures: Sequence[Picture],
         boxes: Sequence[ArrayLike | None],
         max_people: int | None,
         min_score: float | None,
         first: int = 0,
     ) -> list[list[Pose]]:
         """`first`: the place of the first image among all of them."""
-        asked = [
-            _checked(box, image, f"boxes[{i}][{{}}]")
-            for i, (image, box) in enumerate(zip(images, boxes, strict=True), first)
-        ]
-        return self.finish(
-            [self.flow(image, box, max_people, min_score) for image, box in zip(images, asked, strict=True)]
-        )
+
+        def flow(i: int, picture: Picture, asked: Boxes | None) -> Flow:
+            with naming_place(i):
+                return (yield from self.flow(picture, asked, max_people, min_score))
+
+        numbered = list(enumerate(zip(pictures, boxes, strict=True), first))
+        asked = [_checked(box, picture, f"boxes[{i}][{{}}]") for i, (picture, box) in numbered]
+        return self.finish([flow(i, picture, box) for (i, (picture, _)), box in zip(numbered, asked, strict=True)])
 
     def finish(self, flows: Sequence[Flow]) -> list[list[Pose]]:
         """Drive flows to their end, in shared batches -> the poses of each."""
@@ -182,35 +183,37 @@ class Predictor:
 
     def flow(
         self,
-        image: RGB,
+        picture: Picture,
         boxes: ArrayLike | None = None,
         max_people: int | None = None,
         min_score: float | None = None,
     ) -> Flow:
         """One image's way to its poses, to be driven by `advance`; the arguments are those of `predict`.
 
-        Boxes of a detector that needs refinement are replaced by those that a first look at them says.
+        Boxes of a detector that needs refinement are replaced by those that a first look at them says. Raises
+        DamagedImage or ImageTooLarge where an image that is not decoded yet cannot be.
         """
         within("max_people", max_people, 0, whole=True)
         within("min_score, of a person,", min_score, 0, 1)
         if boxes is not None:
-            return (yield from self._estimate(image, np.asarray(boxes, np.float64).reshape(-1, 4), self.spec.margin))
-        detections = self.detector.detect(image).best(MAX_PEOPLE if max_people is None else max_people)
+            return (yield from self._estimate(picture, np.asarray(boxes, np.float64).reshape(-1, 4), self.spec.margin))
+        detections = detect(self.detector, picture).best(MAX_PEOPLE if max_people is None else max_people)
         found = detections.boxes_xyxy
         if self.detector.refinement == "none":
-            poses = yield from self._estimate(image, found, self.spec.margin)
-            return self._people(poses, detections.scores, min_score, (image.shape[1], image.shape[0]))
-        refined = self._closer((yield from self._estimate(image, found, margin=1.0)), image)
+            poses = yield from self._estimate(picture, found, self.spec.margin)
+            return self._people(poses, detections.scores, min_score, picture.image_wh)
+        refined = self._closer((yield from self._estimate(picture, found, margin=1.0)), picture)
         small = longer_sides(refined) < SMALL * longer_sides(found)
         if small.any():
-            refined[small] = self._closer((yield from self._estimate(image, refined[small], self.spec.margin)), image)
-        return (yield from self._estimate(image, refined, self.spec.margin))
+            again = yield from self._estimate(picture, refined[small], self.spec.margin)
+            refined[small] = self._closer(again, picture)
+        return (yield from self._estimate(picture, refined, self.spec.margin))
 
-    def _closer(self, poses: Sequence[Pose], image: RGB) -> Boxes:
+    def _closer(self, poses: Sequence[Pose], picture: Picture) -> Boxes:
         """Where to look at people again -> (N, 4)."""
         if self.detector.refinement == "box_maps":
-            return map_boxes(poses, image)
-        return crop_boxes([pose.select(self._joints) for pose in poses], image)
+            return map_boxes(poses, picture.image_wh)
+        return crop_boxes([pose.select(self._joints) for pose in poses], picture.image_wh)
 
     def _people(
         self, poses: list[Pose], scores: Float64 | None, min_score: float | None, image_wh: tuple[int, int]
@@ -227,10 +230,11 @@ class Predictor:
         poses = sorted((p for p in poses if not p.person_score < (least or 0.0)), key=lambda p: -p.person_score)
         return without_duplicates(poses, partial(pose_oks, skeleton=self.spec.skeleton), DUPLICATE_OKS)
 
-    def crop(self, image: RGB, box_xyxy: ArrayLike, margin: float) -> tuple[RGB, Affine]:
-        """-> what the model is to look at (H, W, 3), the box grown by `margin`, and the affine from the image to it."""
-        to_input = Affine.fit(box_xyxy, self.spec.input_wh, margin)
-        return warp(image, to_input, self.spec.input_wh), to_input
+    def crop(self, picture: Picture, boxes_xyxy: Boxes, margin: float) -> tuple[RGB, list[Affine]]:
+        """What the model is to look at (n, H, W, 3), boxes (n, 4) grown by `margin`, and the affines from the image."""
+        to_input = [Affine.fit(box, self.spec.input_wh, margin) for box in boxes_xyxy]
+        picture.look(1 / max(affine.zoom for affine in to_input))  # as finely as one of them needs, at once
+        return np.stack([picture.warp(affine, self.spec.input_wh) for affine in to_input]), to_input
 
     def find(self, crops: RGB) -> Peaks:
         """Crops (n, H, W, 3), at most `largest`, in one run of the model -> their keypoints."""
@@ -250,12 +254,12 @@ class Predictor:
             )
         ]
 
-    def _estimate(self, image: RGB, boxes_xyxy: Boxes, margin: float) -> Flow:
+    def _estimate(self, picture: Picture, boxes_xyxy: Boxes, margin: float) -> Flow:
         """One pose for each box."""
         if not len(boxes_xyxy):
             return []
-        crops, to_input = zip(*(self.crop(image, box, margin) for box in boxes_xyxy), strict=True)
-        peaks = yield np.stack(crops)
+        crops, to_input = self.crop(picture, boxes_xyxy, margin)
+        peaks = yield crops
         return self.read(peaks, to_input, boxes_xyxy)
 
     def _find_all(self, crops: list[RGB]) -> list[Peaks]:
@@ -331,10 +335,10 @@ def _for_each(images: Sequence[object], boxes: Sequence[ArrayLike | None] | None
     return asked
 
 
-def _checked(boxes: ArrayLike | None, image: RGB, name: str = "boxes[{}]") -> Boxes | None:
+def _checked(boxes: ArrayLike | None, picture: Picture, name: str = "boxes[{}]") -> Boxes | None:
     """The boxes that somebody gives for an image. Raises ValueError for one that cannot be."""
     if boxes is None:
         return None
     checked = check_boxes(boxes, name)
-    require_overlap(checked, (image.shape[1], image.shape[0]), name)
+    require_overlap(checked, picture.image_wh, name)
     return checked

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from unipose.core.geometry import Affine
 from unipose.core.image_input import Image, to_rgbs
+from unipose.core.picture import Picture
 from unipose.core.pose import Pose
 from unipose.core.types import Float32
 from unipose.inference.predictor import Predictor
@@ -61,14 +62,15 @@ class RecurrentPredictor:
         next_states: list[RecurrentState] = []
         for start in range(0, len(boxes), predictor.max_batch):
             part = slice(start, start + predictor.max_batch)
-            people = zip(images[part], boxes[part], strict=True)
-            crops, to_input = zip(*(predictor.crop(image, box, spec.margin) for image, box in people), strict=True)
+            people = zip(images[part], boxes[part, None], strict=True)
+            looks = [predictor.crop(Picture(image), box, spec.margin) for image, box in people]
+            crops, to_input = np.concatenate([crop for crop, _ in looks]), [affine for _, [affine] in looks]
             to_heatmap = [predictor.input_to_heatmap @ affine for affine in to_input]
             state = no_state(spec, len(crops))
             for own, last, affine in zip(state, states[part], to_heatmap, strict=True):
                 if last is not None:
                     own[:] = last.warped(affine)
-            peaks, state = predictor.runtime.find_next(np.stack(crops), state, predictor.decoder)
+            peaks, state = predictor.runtime.find_next(crops, state, predictor.decoder)
             poses += predictor.read(peaks, to_input, boxes[part])
             next_states += map(RecurrentState, state, to_heatmap)
         return poses, next_states

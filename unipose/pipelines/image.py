@@ -9,6 +9,7 @@ from unipose.core.boxes import check_boxes, require_overlap
 from unipose.core.draw import MIN_SCORE
 from unipose.core.files import write_atomically
 from unipose.core.image import open_image
+from unipose.core.picture import Picture
 from unipose.core.pose_formats import holds_poses
 from unipose.core.ranges import within
 from unipose.core.result import Result
@@ -49,7 +50,7 @@ def predict_image(
     if options.box is not None:
         require_overlap(check_boxes(options.box), (image.shape[1], image.shape[0]), "--box")
     [poses] = predictor.predict([image], [options.box], options.max_people)
-    result = Result.of(poses, predictor.spec, image, image)
+    result = Result.of(poses, predictor.spec, image, Picture(image))
     picture = result.encode(min_score=options.min_joint_score)
     picture_file, document = results_of(out)
     text = json.dumps({"image": path.name, **result.to_dict()}, indent=1)

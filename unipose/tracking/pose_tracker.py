@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from unipose.core.image_input import Image, to_rgbs
+from unipose.core.picture import Picture
 from unipose.core.pose import Pose
 from unipose.core.ranges import within
 from unipose.core.types import RGB, Boxes, Int64
@@ -118,7 +119,7 @@ class FrameEstimator:
         parts = [part for part in np.array_split(np.arange(len(images)), self._predictor.runtime.copies) if len(part)]
 
         def predict(part: Int64) -> list[list[Pose]]:
-            return self._predictor.finish([self._predictor.flow(images[i], boxes[i]) for i in part])
+            return self._predictor.finish([self._predictor.flow(Picture(images[i]), boxes[i]) for i in part])
 
         found = [poses for part in self._threads.map(predict, parts) for poses in part]
         return [self._tracker.update(poses, time, detected=False) for poses, time in zip(found, times, strict=True)]
@@ -155,4 +156,4 @@ class RecurrentEstimator:
 
 def expected_boxes(tracks: Sequence[Track], image: RGB, time: float) -> Boxes:
     """Where to look for these people at a time: box_xyxy (N, 4), within the image."""
-    return crop_boxes([track.expected(time) for track in tracks], image)
+    return crop_boxes([track.expected(time) for track in tracks], (image.shape[1], image.shape[0]))

@@ -7,6 +7,7 @@ import pytest
 
 import unipose
 from docs.peers.mediapipe_pose import COCO, MediaPipe, rows
+from unipose.core.picture import Picture
 from unipose.datasets.records import read_records
 from unipose.datasets.synthetic.images import draw_sample
 from unipose.evaluation.evaluator import EvaluationOptions, evaluate
@@ -32,7 +33,7 @@ def image():
 
 @pytest.mark.parametrize("box", [None, (30, 10, 61.5, 44), (30.6, 20.2, 300, 44), (-9, -3, 38, 22)])
 def test_keypoints_are_those_of_the_image(image, box):
-    [pose] = MediaPipe(bright).flow(image, None if box is None else np.array([box], np.float64))
+    [pose] = MediaPipe(bright).flow(Picture(image), None if box is None else np.array([box], np.float64))
     np.testing.assert_allclose(pose.xy_image, np.tile(BRIGHT, (17, 1)), atol=1e-6)
     assert (pose.score == 0.7).all()
 
@@ -40,15 +41,15 @@ def test_keypoints_are_those_of_the_image(image, box):
 def test_nobody_is_nobody_and_in_a_box_a_pose_that_is_wrong(image):
     dark = np.zeros_like(image)
     peer = MediaPipe(bright)
-    assert [len(poses) for poses in peer.finish([peer.flow(dark), peer.flow(image)])] == [0, 1]
-    nobody, somebody = peer.flow(image, np.array([[0, 0, 20, 20], [30, 10, 50, 30]], float))
+    assert [len(poses) for poses in peer.finish([peer.flow(Picture(dark)), peer.flow(Picture(image))])] == [0, 1]
+    nobody, somebody = peer.flow(Picture(image), np.array([[0, 0, 20, 20], [30, 10, 50, 30]], float))
     assert np.isnan(nobody.xy_image).all() and np.isfinite(somebody.xy_image).all()
 
 
 def test_a_margin_shows_what_is_beside_the_box(image):
     box = np.array([[40, 10, 60, 30]], np.float64)  # BRIGHT is 3 pixels to the left of it
     for margin, seen in ((0.1, False), (0.2, True)):
-        [pose] = MediaPipe(bright, margin).flow(image, box)
+        [pose] = MediaPipe(bright, margin).flow(Picture(image), box)
         assert np.isfinite(pose.xy_image).all() == seen
 
 

@@ -11,11 +11,15 @@ from unipose.core.boxes import Detections
 from unipose.core.choice import choose
 from unipose.core.extras import naming_extras
 from unipose.core.image_input import Image, to_rgb
+from unipose.core.picture import Picture
 from unipose.core.ranges import within
 from unipose.core.types import RGB
 from unipose.inference.detectors.finder import open_finder
 from unipose.inference.detectors.onnx_detector import OnnxDetector
 from unipose.inference.detectors.torchvision_detector import TorchvisionDetector
+
+LONGEST = 1333
+"""What torchvision's detectors scale a picture's longer side to; the others look less closely."""
 
 
 class Detector(Protocol):
@@ -44,6 +48,17 @@ class WholeImage:
     def detect(self, image: Image) -> Detections:
         height, width = to_rgb(image).shape[:2]
         return Detections(np.array([[0, 0, width, height]], np.float64))
+
+
+def detect(detector: Detector, picture: Picture) -> Detections:
+    """The people in a picture, which is decoded as finely as detectors look, at most `LONGEST` pixels a side."""
+    pixels, to_pixels = picture.look(max(picture.image_wh) / LONGEST)
+    found = detector.detect(pixels)
+    if (pixels.shape[1], pixels.shape[0]) == picture.image_wh:
+        return found
+    edges = found.boxes_xyxy.reshape(-1, 2, 2) - 0.5  # as points, which are at pixel centres
+    boxes = (to_pixels.inverse()(edges) + 0.5).reshape(-1, 4).clip(0, [*picture.image_wh, *picture.image_wh])
+    return Detections(boxes, found.scores)
 
 
 DETECTORS: dict[str, Callable[..., Detector]] = {
