@@ -8,7 +8,7 @@ import sys
 
 import unipose
 from unipose.train import train
-from unipose.training.build import configure
+from unipose.training.configuration import configure
 from unipose.weights import default_weights
 
 

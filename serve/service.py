@@ -23,7 +23,8 @@ from unipose.core.image import Limits, OpenImage, encode_image, open_image
 from unipose.core.picture import Picture
 from unipose.core.pose import Pose
 from unipose.core.types import RGB, Boxes
-from unipose.inference.predictor import Flow, Predictor, advance
+from unipose.inference.flow import Flow, advance
+from unipose.inference.predictor import Predictor
 
 T = TypeVar("T")
 Seconds = dict[str, float]  # by stage, of one image; "model" is the waiting for it, too

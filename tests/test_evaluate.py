@@ -33,6 +33,12 @@ def test_a_table_and_json_with_hashes(sample, tmp_path, capsys):
     assert "left_wrist" in table and f"{report['mean']:.1f}" in table and report["model"]["sha256"][:12] in table
 
 
+def test_the_default_is_the_file_that_the_engine_reads(sample, tmp_path):
+    assert main(["default", str(sample), "--engine", "torch", "--json", str(tmp_path / "r.json")]) == 0
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert (report["model"]["file"], report["engine"]) == ("unipose-s.safetensors", "torch")
+
+
 def test_decoders_compared_and_a_page_with_the_worst_cases(sample, tmp_path):
     assert main(["int8", str(sample), "--compare", "--report", str(tmp_path), "--json", str(tmp_path / "r.json")]) == 0
     report = json.loads((tmp_path / "r.json").read_text())

@@ -10,7 +10,7 @@ from unipose.modeling.flops import count_parameters
 from unipose.modeling.trunk import ZOO, Trunk
 from unipose.modeling.unipose import UniPose
 from unipose.study import main, read_variants
-from unipose.training.build import configure
+from unipose.training.configuration import configure
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 DESIGNS = str(CONFIGS / "variants" / "designs.yaml")

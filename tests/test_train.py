@@ -20,13 +20,15 @@ from unipose.core.person_box import POINTS
 from unipose.datasets.synthetic.images import draw_sample
 from unipose.evaluate import main as evaluate
 from unipose.export import main as export
-from unipose.inference.predictor import load
+from unipose.inference.loading import load
 from unipose.modeling.checkpoint import load_model
 from unipose.train import main
-from unipose.training.build import SAMPLE_CONFIG, build_run, read_data
+from unipose.training.build import build_run
 from unipose.training.config import read_config
+from unipose.training.configuration import SAMPLE_CONFIG
 from unipose.training.dataset import PoseDataset
 from unipose.training.loop import Trainer
+from unipose.training.sets import read_data
 
 
 def test_a_run_leaves_everything_and_resumes(sample, tmp_path, capsys):

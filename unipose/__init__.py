@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from unipose.core.image import read_image
     from unipose.core.pose import Pose
     from unipose.core.result import Result
-    from unipose.inference.predictor import Predictor, load
+    from unipose.inference.loading import load
+    from unipose.inference.predictor import Predictor
     from unipose.tracking.pose_tracker import PoseTracker
 
 __version__ = "0.1.0"
@@ -35,7 +36,7 @@ _HOMES = {
     "Predictor": "unipose.inference.predictor",
     "Result": "unipose.core.result",
     "draw_poses": "unipose.core.draw",
-    "load": "unipose.inference.predictor",
+    "load": "unipose.inference.loading",
     "read_image": "unipose.core.image",
 }
 

@@ -35,8 +35,10 @@ from unipose.runtime.engines import open_runtime
 from unipose.runtime.runtime import Runtime
 from unipose.tracking.one_euro import OneEuro
 from unipose.training import distributed
-from unipose.training.build import build_run, configure, read_data
+from unipose.training.build import build_run
 from unipose.training.config import Config, DataConfig
+from unipose.training.configuration import configure
+from unipose.training.sets import read_data
 from unipose.weights import MODEL_HELP, default_weights, named_model
 
 PHOTO_WH = (640, 480)

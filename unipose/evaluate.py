@@ -30,7 +30,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> Parser:
     parser = Parser(prog="unipose evaluate", description=__doc__)
-    parser.add_argument("model", type=named_model, help=MODEL_HELP)
+    parser.add_argument("model", help=MODEL_HELP)
     parser.add_argument("data", type=Path, help="COCO-keypoint JSON, as data/prepare_*.py write it")
     parser.add_argument(
         "--metric", choices=tuple(METRICS), help="default: the data's own (LSP pck, MPII pckh, COCO ap)"
@@ -68,13 +68,14 @@ def _parser() -> Parser:
 
 def _run(arguments: argparse.Namespace) -> None:
     options = read_options(EvaluationOptions, arguments)
+    model = named_model(arguments.model, arguments.device, arguments.engine)
     record_set = read_records(arguments.data)
-    inputs = [arguments.model, *record_set.files, *options.files]
+    inputs = [model, *record_set.files, *options.files]
     numbers = [arguments.json] if arguments.json else []
     pages = report.files(arguments.report) if arguments.report else []
     own = dict.fromkeys(pages, report.is_own) | dict.fromkeys(numbers, _is_report)
     refuse_overwrite([*numbers, *pages], inputs, lambda path: own[path](path), arguments.force)
-    evaluation = evaluate(arguments.model, record_set, options, partial(track, unit="inputs"))
+    evaluation = evaluate(model, record_set, options, partial(track, unit="inputs"))
     if arguments.json:
         write_atomically(arguments.json, (json.dumps(evaluation.report, indent=1) + "\n").encode())
     if arguments.report:

@@ -20,9 +20,11 @@ from unipose.modeling.checkpoint import build_network, load_model
 from unipose.modeling.flops import count_macs, count_parameters
 from unipose.pipelines.options import add_force
 from unipose.training import distributed
-from unipose.training.build import build_run, configure, read_data
+from unipose.training.build import build_run
 from unipose.training.config import Config, read_yaml
+from unipose.training.configuration import configure
 from unipose.training.run_log import LogLine, RunLog
+from unipose.training.sets import read_data
 from unipose.training.variants import SCORE, TABLE, VARIANT, is_table, markdown, run_folder, score_cells
 
 COLUMNS = (VARIANT, *SCORE, "parameters M", "GMAC", "training images/s")

@@ -17,12 +17,14 @@ from unipose.evaluation.summary import annotated, default_metric, summarise
 from unipose.pipelines.options import add_force
 from unipose.pipelines.progress import progress
 from unipose.training import distributed
-from unipose.training.build import build_run, configure, read_data
+from unipose.training.build import build_run
 from unipose.training.config import Config, to_dict
+from unipose.training.configuration import configure
 from unipose.training.environment import environment
 from unipose.training.resume import check_config
 from unipose.training.run import files, is_file_of_run
 from unipose.training.run_log import KIND, RunLog, require_spelling
+from unipose.training.sets import read_data
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -17,7 +17,8 @@ from unipose.core.heatmap import Peaks
 from unipose.core.image_input import to_picture
 from unipose.core.timing import call_times
 from unipose.core.types import RGB, Boxes
-from unipose.inference.predictor import Predictor, advance
+from unipose.inference.flow import advance
+from unipose.inference.predictor import Predictor
 
 _BATCH_SIZES = (1, 2, 4, 8, 16)
 _load = cache(load_predictor)

@@ -13,7 +13,8 @@ from serve.process.server import Server
 from serve.settings import Settings
 from unipose.core.files import sha256
 from unipose.core.hardware import cores
-from unipose.inference.predictor import Predictor, load
+from unipose.inference.loading import load
+from unipose.inference.predictor import Predictor
 
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # wildcard address -> one that a browser can open
 

@@ -14,7 +14,8 @@ from unipose.core.draw import draw_poses
 from unipose.core.model_spec import PersonScore
 from unipose.core.pose import Pose
 from unipose.inference.crop_box import crop_box
-from unipose.inference.predictor import Predictor, load
+from unipose.inference.loading import load
+from unipose.inference.predictor import Predictor
 from unipose.inference.recurrent import RecurrentPredictor
 from unipose.tracking.pose_tracker import PoseTracker
 

@@ -73,3 +73,10 @@ def test_appearance_depends_on_the_seed_alone_and_strength_0_changes_nothing():
     assert len({variant.tobytes() for variant in variants}) > 6
     assert all(variant.shape == image.shape and variant.dtype == np.uint8 for variant in variants)
     assert np.array_equal(Appearance(0.0, 0.0)(image, 3), image)
+
+
+def test_each_change_is_drawn_apart_from_the_others():
+    """One number for all of them would leave two in five crops as they are, and give one in twenty everything."""
+    image, appearance = np.random.default_rng(0).integers(0, 256, (16, 12, 3), np.uint8), Appearance(1.0, 0.25)
+    unchanged = np.mean([np.array_equal(appearance(image, seed), image) for seed in range(1500)])
+    assert unchanged == pytest.approx(np.prod([1 - p for p in appearance.probability.values()]), abs=0.04)

@@ -10,8 +10,9 @@ from unipose.datasets.records import read_records
 from unipose.datasets.synthetic.images import draw_sample
 from unipose.modeling.checkpoint import build_network, read_model, save_model
 from unipose.train import main
-from unipose.training.build import SAMPLE_CONFIG, common_skeleton, configure
 from unipose.training.config import Config, DataConfig, ModelConfig, read_config
+from unipose.training.configuration import SAMPLE_CONFIG, configure
+from unipose.training.sets import common_skeleton
 from unipose.training.start import ARCHITECTURE, FINE_TUNING, start_skeleton
 from unipose.weights import default_weights, finder_for
 

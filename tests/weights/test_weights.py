@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from unipose.core.hardware import has_int8_units
-from unipose.inference.predictor import load
+from unipose.inference.loading import load
 from unipose.weights import FILES, NAMES, default_model, default_weights, finder_for, named_model
 
 

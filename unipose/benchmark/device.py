@@ -24,9 +24,10 @@ from unipose.inference.predictor import Predictor
 from unipose.modeling.checkpoint import deployed
 from unipose.modeling.flops import count_macs
 from unipose.runtime.engines import Torch
-from unipose.training.build import build_run, read_data
+from unipose.training.build import build_run
 from unipose.training.config import Config
 from unipose.training.precision import PRECISIONS, autocast_dtype
+from unipose.training.sets import read_data
 
 PHOTO_WH, PERSON_WH = (640, 480), (256, 320)
 DRAWN = 64  # pictures to train on, over and over

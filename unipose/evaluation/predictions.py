@@ -20,7 +20,8 @@ from unipose.core.skeleton import Skeleton
 from unipose.core.types import Float, Float64, Json
 from unipose.datasets.detection_file import read_detections
 from unipose.datasets.records import Record, RecordSet, clips
-from unipose.inference.predictor import Predictor, without_duplicates
+from unipose.inference.duplicates import without_duplicates
+from unipose.inference.predictor import Predictor
 from unipose.inference.recurrent import RecurrentPredictor, RecurrentState
 
 BOXES = ("truth", "detector")

@@ -1,11 +1,10 @@
 """Predictor: images to poses in three steps, crop, find and read, batched over people and images."""
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from itertools import repeat
-from pathlib import Path
 from typing import NoReturn, cast, overload
 
 import numpy as np
@@ -26,13 +25,10 @@ from unipose.core.ranges import within
 from unipose.core.result import Result
 from unipose.core.types import RGB, Boxes, Float64
 from unipose.inference.crop_box import crop_boxes, longer_sides, map_boxes
-from unipose.inference.detectors.detector import Detector, WholeImage, detect, open_detector
-from unipose.runtime.engines import open_runtime
+from unipose.inference.detectors.detector import Detector, WholeImage, detect
+from unipose.inference.duplicates import without_duplicates
+from unipose.inference.flow import Flow, advance
 from unipose.runtime.runtime import Runtime
-from unipose.weights import named_model, weights_beside
-
-Flow = Generator[RGB, Peaks, list[Pose]]
-"""One image on its way to its poses: yields crops (n, H, W, 3), is sent their keypoints, returns poses."""
 
 SMALL = 0.75  # a refined box this much shorter than its crop, in longer sides, is refined once more
 GROUP = 16  # image files that are decoded at once
@@ -271,60 +267,6 @@ class Predictor:
         with ThreadPoolExecutor(min(self.runtime.copies, len(batches))) as calls:
             found = list(calls.map(self.find, batches)) if len(batches) > 1 else [self.find(batch)]
         return Peaks.join(found).split([len(part) for part in crops])
-
-
-def load(
-    model: str | Path = "default",
-    *,
-    engine: str | None = None,
-    device: str = "cpu",
-    threads: int = 0,
-    precision: str = "auto",
-    detector: str = "finder",
-    detector_weights: str | None = None,
-    detector_threshold: float | None = None,
-    flip: bool = False,
-    max_batch: int | None = None,
-    decoder: str = "dark",
-    min_score: float | None = None,
-) -> Predictor:
-    """Load a model and a detector -> the Predictor that uses them.
-
-    >>> predictor = unipose.load()
-    >>> len(predictor.spec.skeleton.keypoints)
-    19
-    >>> exact = unipose.load(flip=True, min_score=0.5)
-
-    `model`: an .onnx or .safetensors file, or a name in `unipose.weights.NAMES`. `engine`, `device`, `threads` and
-    `precision` are those of `runtime.engines.open_runtime`, the `detector`'s those of `open_detector`, the others those
-    of `Predictor`. Raises ValueError, OSError or ImportError for what cannot be loaded.
-    """
-    if not isinstance(device, str):
-        raise ValueError(f"a device is cpu, cuda, or one of several as cuda:0; got {device!r}")
-    path = named_model(str(model), device, engine)
-    runtime = open_runtime(path, engine, device, threads, precision)
-    first = device.partition(",")[0]  # a detector has one copy
-    weights = weights_beside(detector, detector_weights, path)
-    opened = open_detector(detector, weights, detector_threshold, first, threads)
-    return Predictor(runtime, opened, flip, max_batch, decoder, min_score)
-
-
-def without_duplicates(poses: Sequence[Pose], oks: Callable[[Pose, Pose], float], max_oks: float) -> list[Pose]:
-    """OKS-NMS: poses, the best first -> those whose OKS with every better one that is kept is at most `max_oks`."""
-    kept: list[Pose] = []
-    for pose in poses:
-        if all(oks(other, pose) <= max_oks for other in kept):
-            kept.append(pose)
-    return kept
-
-
-def advance(flow: Flow, peaks: Peaks | None) -> RGB | list[Pose]:
-    """Send a flow the keypoints it waits for (None to start it) -> its next crops or, at its end, its poses."""
-    try:
-        return flow.send(peaks)  # type: ignore[arg-type]  # a generator starts with None
-    except StopIteration as done:
-        poses: list[Pose] = done.value
-        return poses
 
 
 def _for_each(images: Sequence[object], boxes: Sequence[ArrayLike | None] | None) -> Sequence[ArrayLike | None]:

@@ -10,7 +10,8 @@ from unipose.core.heatmap import DECODERS
 from unipose.core.pose_formats import POSE_FORMATS
 from unipose.core.ranges import within
 from unipose.inference.detectors.detector import DETECTORS, WEIGHTS
-from unipose.inference.predictor import Predictor, load
+from unipose.inference.loading import load
+from unipose.inference.predictor import Predictor
 from unipose.runtime.engines import ENGINES
 from unipose.weights import MODEL_HELP, named_model, weights_files
 
@@ -19,7 +20,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class PredictorOptions:
-    """The arguments of `inference.predictor.load` of a command line, which may name a model for its file.
+    """The arguments of `inference.loading.load` of a command line, which may name a model for its file.
 
     Raises ValueError for a score beyond 0..1.
     """
@@ -44,7 +45,7 @@ class PredictorOptions:
         return [self.model, *weights_files(self.detector_weights)]
 
     def load(self, threads: int = 0) -> Predictor:
-        """Raises what `inference.predictor.load` raises."""
+        """Raises what `inference.loading.load` raises."""
         return load(**asdict(self), threads=threads)
 
     def absolute(self) -> "PredictorOptions":

@@ -142,6 +142,9 @@ class Appearance:
 
     def __call__(self, image: UInt8, seed: int) -> UInt8:
         """(h, w, 3) -> (h, w, 3), the same for the same seed."""
-        self.transform.set_random_seed(seed)
+        changes = self.transform.transforms
+        # By one seed albumentations would give all of them the same first number, which decides whether they happen.
+        for change, own in zip(changes, np.random.SeedSequence(seed).generate_state(len(changes)), strict=True):
+            change.set_random_seed(int(own))
         changed: UInt8 = self.transform(image=image)["image"]
         return changed

@@ -3,7 +3,6 @@
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
@@ -11,26 +10,23 @@ from typing import Any, cast
 
 import cv2
 import torch
-from rich.console import Console
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader
 
 from unipose import __version__
 from unipose.core.box_maps import MAPS
-from unipose.core.choice import choose
 from unipose.core.files import sha256, text_of
 from unipose.core.model_spec import ModelSpec
-from unipose.core.skeleton import SKELETONS, Skeleton
-from unipose.datasets.records import RecordSet, read_records
-from unipose.datasets.synthetic.images import draw_sample
+from unipose.core.skeleton import Skeleton
+from unipose.datasets.records import RecordSet
 from unipose.modeling.checkpoint import build_network, start_from
 from unipose.modeling.pretrained import load_pretrained
 from unipose.modeling.unipose import UniPose
 from unipose.modeling.unipose_lstm import UniPoseLSTM
 from unipose.training import distributed
 from unipose.training.augment import Appearance, RandomAffine, RandomView
-from unipose.training.config import AugmentConfig, Config, DataConfig, ModelConfig, TrainConfig, given_keys, read_config
+from unipose.training.config import AugmentConfig, Config, ModelConfig
 from unipose.training.dataset import Batch, PoseDataset
 from unipose.training.distillation import open_teacher
 from unipose.training.finder_dataset import FinderDataset, labelled_images
@@ -40,105 +36,8 @@ from unipose.training.optim import OPTIMIZERS, Average, lr_factor, parameter_gro
 from unipose.training.precision import autocast_dtype
 from unipose.training.resident import Plans, ResidentLoader, load_pictures
 from unipose.training.run import TrainingRun
-from unipose.training.start import ARCHITECTURE, FINE_TUNING, complete, origin, start_skeleton
-
-OWN = "own"  # as data.skeleton: the one that all sets have, whatever model.start has
-
-SAMPLE_CONFIG = Config(
-    model=ModelConfig(
-        name="sample", trunk="res2net_s", multi_grid=(1, 1, 1), wasp_channels=128, wasp_rates=(1, 2, 3),
-        decoder_channels=96, dropout=0.0, input_wh=(96, 96), sigma=1.5,
-    ),
-    augment=AugmentConfig(scale=(0.85, 1.2), rotation=15, shift=0.05, appearance=0, occlusion=0),
-    train=TrainConfig(epochs=8, batch_size=16, ema_decay=0.99),
-)  # fmt: skip
-"""What `unipose train` trains without arguments: minutes on two cores."""
-
-
-def configure(arguments: Sequence[str]) -> Config:
-    """The configuration that a command line says: at most one YAML file, and section.key=value overrides.
-
-    Without a file they override SAMPLE_CONFIG, but with model.start. What is not said comes from the model file that
-    the training starts from (`start.complete`), and model and run are called as the file. Raises ValueError, and
-    OSError if a file cannot be read.
-    """
-    files = [argument for argument in arguments if "=" not in argument]
-    if len(files) > 1:
-        raise ValueError(f"one configuration file at most, got {', '.join(files)}")
-    overrides = [argument for argument in arguments if "=" in argument]
-    file = Path(files[0]) if files else None
-    given = given_keys(file, overrides)
-    if file is None and "model.start" not in given:
-        return read_config(None, overrides, SAMPLE_CONFIG)
-    config = read_config(file, overrides, _called(Config(), file))
-    start = origin(config, given)
-    if start is None:
-        return config
-    if not ARCHITECTURE & given:
-        config = read_config(file, overrides, _called(FINE_TUNING, file))
-    return complete(config, start, given)
-
-
-def _called(config: Config, file: Path | None) -> Config:
-    """The configuration with the name and the run's folder called as a file."""
-    if file is None:
-        return config
-    name, run = replace(config.model, name=file.stem), replace(config.train, run=Path("runs") / file.stem)
-    return replace(config, model=name, train=run)
-
-
-def read_data(data: DataConfig, sample_dir: Path, console: Console) -> tuple[list[RecordSet], RecordSet | None]:
-    """The training sets and the validation set; if none is named the sample set, drawn into `sample_dir`.
-
-    Raises ValueError for a validation set alone.
-    """
-    paths, val = data.train, data.val
-    if paths is None:
-        if val:
-            raise ValueError(f"data.val={val} judges a training on data.train=, which is missing")
-        if not (sample_dir / "train.json").exists():
-            console.print(f"drawing the sample set into {sample_dir}")
-            draw_sample(sample_dir)
-        paths, val = (sample_dir / "train.json",), sample_dir / "test.json"
-    training = [read_records(path) for path in paths]
-    validation = read_records(val) if val else None
-    return training, validation
-
-
-def common_skeleton(
-    data: DataConfig, training: Sequence[RecordSet], validation: RecordSet | None, start: Skeleton | None = None
-) -> tuple[list[RecordSet], Skeleton]:
-    """The training sets with the keypoints of one skeleton, which is that of the network.
-
-    It is data.skeleton, or that of the model to `start` from where it has every set's keypoints: they are matched by
-    name, and a set's missing ones are not labelled; the validation set must have no others. Else it is that of all
-    sets. Raises ValueError for sets that do not fit, or have no labelled keypoint.
-    """
-    sets = [*training, *([validation] if validation else [])]
-    for records in sets:
-        records.require_keypoints()
-    skeleton = None
-    if data.skeleton not in (None, OWN):
-        skeleton = choose(SKELETONS, data.skeleton, "data.skeleton")
-    elif start and data.skeleton != OWN and all(min(start.find(one.skeleton.keypoints)) >= 0 for one in sets):
-        skeleton = start
-    if skeleton:
-        training = [records.onto(skeleton) for records in training]
-        names = validation.skeleton.keypoints if validation else ()
-        unknown = [name for name, place in zip(names, skeleton.find(names), strict=True) if place < 0]
-        if validation and unknown:
-            raise ValueError(
-                f"{validation.path} has keypoints that {skeleton.name} lacks: {', '.join(sorted(unknown))}"
-            )
-        return list(training), skeleton
-    skeleton = training[0].skeleton
-    for other in sets:
-        if other.skeleton.keypoints != skeleton.keypoints:
-            raise ValueError(
-                f"{other.path} has skeleton {other.skeleton.name}, {training[0].path} {skeleton.name}: say which one "
-                "the network is to have, as data.skeleton=body19"
-            )
-    return list(training), skeleton
+from unipose.training.sets import common_skeleton
+from unipose.training.start import start_skeleton
 
 
 def build_run(

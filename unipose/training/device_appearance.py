@@ -50,8 +50,7 @@ class Change(NamedTuple):
 def draw_change(appearance: Appearance | None, seed: int, size_wh: tuple[int, int]) -> Change:
     """A change as `appearance` draws them, of crops of this size, the same for the same seed; None: none."""
     rng = np.random.default_rng(seed)
-    one = rng.random()  # which albumentations compares with all probabilities, too, where it is given a seed
-    chosen = {name for name, p in appearance.probability.items() if one < p} if appearance else set()
+    chosen = {name for name, p in appearance.probability.items() if rng.random() < p} if appearance else set()
     factors, order = np.array(PLAIN), np.arange(4)
     if "colour" in chosen:
         factors = np.append(rng.uniform(1 - COLOUR, 1 + COLOUR, 3), rng.uniform(-HUE, HUE))
