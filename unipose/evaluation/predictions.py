@@ -45,7 +45,7 @@ class ImageQuery:
     boxes_xyxy: Float64 | None
     border: tuple[int, int, int, int] = NO_BORDER
 
-    def open(self) -> Picture:
+    def picture(self) -> Picture:
         if self.border == NO_BORDER:
             return Picture(open_image(self.image_path))
         left, top, right, bottom = self.border
@@ -60,7 +60,7 @@ def predict_queries(
     found: list[list[Pose]] = []
     remaining = iter(progress(queries))
     while group := list(islice(remaining, GROUP)):
-        poses = predictor.finish([predictor.flow(q.open(), q.boxes_xyxy, None, min_score) for q in group])
+        poses = predictor.finish([predictor.flow(q.picture(), q.boxes_xyxy, None, min_score) for q in group])
         for query, people in zip(group, poses, strict=True):
             left, top, _, _ = query.border
             found.append([pose.moved(np.array([-left, -top])) for pose in people])
