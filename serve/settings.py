@@ -103,9 +103,9 @@ class Settings(BaseSettings):
     )
 
     max_batch: int = Field(
-        default_factory=lambda known: 16 if known.get("device", "cpu") == "cpu" else 256,
+        default_factory=lambda known: 8 if known.get("device", "cpu") == "cpu" else 256,
         ge=1,
-        description="most people in one run of the model; on a GPU by default 256",
+        description="most people in one run of the model; by default 8, on a GPU 256",
     )
     max_wait_ms: float = Field(2.0, ge=0, le=1000, description="how long an idle model waits for people in preparation")
     max_queue: int = Field(256, ge=1, description="most images under way; further requests get 429")
