@@ -59,12 +59,14 @@ def test_engines_are_timed_against_the_peak(capsys, monkeypatch):
 def test_a_photograph_is_timed_by_its_people(capsys, monkeypatch):
     monkeypatch.setattr("unipose.benchmark.peers.SECONDS", 0.0)
     monkeypatch.setattr("unipose.benchmark.throughput.ROUNDS", 1)
-    assert main(["photo", "--people", "2", "5"]) == 0
+    assert main(["photo", "--people", "2", "5", "--size", "600x500"]) == 0
     out = capsys.readouterr().out
+    assert "600x500 pixels" in out
     rows = [re.findall(r"[\w.-]+", line) for line in out.splitlines() if "unipose-s" in line]
     assert [row[:2] for row in rows] == [[f"unipose-s{form}.onnx", n] for form in ("", "-int8") for n in "25"]
     for row in rows:
-        whole, finder, poses, share, times = map(float, row[2:])
+        whole, finder, poses, decoding, from_file, share, times = map(float, row[2:])
+        assert decoding > 0 and from_file > 0
         assert share == pytest.approx(whole / (finder + poses), abs=0.02)
         first = next(other for other in rows if other[0] == row[0])
         assert times == pytest.approx(whole / float(first[2]), abs=0.02)

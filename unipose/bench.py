@@ -20,10 +20,11 @@ from unipose.benchmark.peers import Candidate, matmul_flops, median_time, model_
 from unipose.benchmark.photograph import PARTS, photograph_calls
 from unipose.benchmark.throughput import loading_rate, measure_in_turn, step_rate, training_rate
 from unipose.cli import exit_status
-from unipose.core.arguments import Parser
+from unipose.core.arguments import Parser, size
 from unipose.core.hardware import cores
-from unipose.core.image import read_image
+from unipose.core.image import encode_image, open_image
 from unipose.core.metrics import pck
+from unipose.core.picture import Picture
 from unipose.core.ranges import within
 from unipose.core.types import Float64
 from unipose.datasets.records import RecordSet, clips, read_records
@@ -57,7 +58,8 @@ def main(argv: list[str] | None = None) -> int:
     infer.add_argument("--int8", type=named_model, help="the same, quantized: a file, or int8")
     infer.add_argument("--no-peers", action="store_true", help="leave the peers out, which take minutes")
     photo = verbs.add_parser("photo", help="ms of a photograph by its people, and of finding and posing them alone")
-    photo.add_argument("image", nargs="?", type=Path, help="any; by default a drawn one of 640x480")
+    photo.add_argument("image", nargs="?", type=Path, help="any; by default a drawn one")
+    photo.add_argument("--size", dest="size_wh", type=size, default=PHOTO_WH, metavar="WIDTHxHEIGHT", help="640x480")
     photo.add_argument("--models", nargs="+", type=named_model, default=FORMS, help=MODEL_HELP)
     photo.add_argument("--people", nargs="+", type=int, default=[1, 3, 10], metavar="N", help="default 1 3 10")
     device = verbs.add_parser(
@@ -78,7 +80,7 @@ def main(argv: list[str] | None = None) -> int:
         "infer": lambda: bench_infer(
             [*model_candidates(a.weights, a.exported, a.int8), *([] if a.no_peers else peer_candidates())]
         ),
-        "photo": lambda: bench_photo(a.image, a.models, a.people),
+        "photo": lambda: bench_photo(a.image, a.size_wh, a.models, a.people),
         "device": lambda: bench_device(configure(a.config), a.device, a.batches, a.seconds, a.compile),
         "calm": lambda: bench_jitter(a.sets, open_runtime(a.model), a.rate),
     }
@@ -133,22 +135,26 @@ def bench_infer(candidates: Sequence[Candidate]) -> None:
     _console().print(out)
 
 
-def bench_photo(path: Path | None, models: Sequence[Path], people: Sequence[int]) -> None:
-    """Print milliseconds of a photograph with so many people, and of its parts alone, all measured in turn."""
-    image = read_image(path) if path else draw_image(np.random.default_rng(0), PHOTO_WH)[0]
-    calls = {(model, n): photograph_calls(model, image, n) for model in models for n in people}
+def bench_photo(path: Path | None, size_wh: tuple[int, int], models: Sequence[Path], people: Sequence[int]) -> None:
+    """Print milliseconds of a photograph with so many people, and of its parts alone, all measured in turn.
+
+    Without a file it is a JPEG, drawn in this size.
+    """
+    file = path.read_bytes() if path else encode_image(draw_image(np.random.default_rng(0), size_wh)[0])
+    calls = {(model, n): photograph_calls(model, file, n) for model in models for n in people}
     values = measure_in_turn(
         {(*key, part): partial(median_time, call[part]) for key, call in calls.items() for part in PARTS}
     )
-    height, width = image.shape[:2]
+    width, height = Picture(open_image(file)).image_wh
     out = Table(title=f"a photograph of {width}x{height} pixels, {cores()} cores, ms")
     shares = ("whole / (finder + poses)", f"times that of {people[0]}")
     for column in ("model", "people", *PARTS, *shares):
         out.add_column(column, justify="left" if column == "model" else "right")
     for model, n in calls:
-        whole, finder, poses = (median(values[model, n, part]) for part in PARTS)
+        parts = {part: median(values[model, n, part]) for part in PARTS}
+        whole, finder, poses = (parts[part] for part in PARTS[:3])
         first = median(values[model, people[0], PARTS[0]])
-        cells = [f"{1000 * seconds:.1f}" for seconds in (whole, finder, poses)]
+        cells = [f"{1000 * seconds:.1f}" for seconds in parts.values()]
         out.add_row(model.name, str(n), *cells, f"{whole / (finder + poses):.2f}", f"{whole / first:.2f}")
     _console().print(out)
 

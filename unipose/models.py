@@ -1,13 +1,12 @@
 """`unipose models`: parameters and GMAC of UniPose on each trunk of the zoo; trunks for 32x32 images as classifiers."""
 
-import argparse
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 
 from unipose.cli import exit_status
-from unipose.core.arguments import Parser
+from unipose.core.arguments import Parser, size
 from unipose.core.choice import choose
 from unipose.core.ranges import within
 from unipose.modeling.classifier import Classifier
@@ -47,16 +46,6 @@ def table_row(
             output = f"{logits.shape[1]} classes"
     own, whole = count_parameters(network.trunk), count_parameters(network)
     return f"{own / 1e6:7.2f} {whole / 1e6:7.2f} {macs / 1e9:7.2f}  {output}"
-
-
-def size(text: str) -> tuple[int, int]:
-    """Parse WIDTHxHEIGHT. Raises ArgumentTypeError for anything else."""
-    try:
-        width, height = map(int, text.split("x"))
-        within("a side", min(width, height), 1)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"a size is WIDTHxHEIGHT, as 192x256, got {text!r}") from error
-    return width, height
 
 
 def main(argv: list[str] | None = None) -> int:

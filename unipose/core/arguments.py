@@ -49,3 +49,14 @@ def _fraction(text: str) -> Fraction:
     if not abs(float(text.split("/")[0])) < 1e9:  # as a fraction, 1e999999999 has as many digits
         raise ValueError(text)
     return Fraction(text)
+
+
+def size(text: str) -> tuple[int, int]:
+    """Parse WIDTHxHEIGHT. Raises ArgumentTypeError for anything else."""
+    try:
+        width, height = map(int, text.split("x"))
+        if min(width, height) < 1:
+            raise ValueError(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"a size is WIDTHxHEIGHT, as 192x256, got {text!r}") from error
+    return width, height
