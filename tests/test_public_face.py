@@ -83,7 +83,7 @@ def test_a_list_of_any_length_gives_a_list_for_each(predictor, tmp_path):
     paths = [tmp_path / f"{i}.png" for i in range(2)]
     for path, size in zip(paths, SIZES, strict=True):
         Image.fromarray(ramp_image(size)).save(path)
-    found = predictor(paths * 10)  # more than are decoded at once
+    found = predictor(paths * 10)  # more than are held at once
     assert [len(poses) for poses in found] == [1] * 20
     for [pose], size in zip(found, SIZES * 10, strict=True):
         assert np.abs(pose.xy_image - ramp_joints(size)).max() < 0.5

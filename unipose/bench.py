@@ -59,7 +59,9 @@ def main(argv: list[str] | None = None) -> int:
     infer.add_argument("--no-peers", action="store_true", help="leave the peers out, which take minutes")
     photo = verbs.add_parser("photo", help="ms of a photograph by its people, and of finding and posing them alone")
     photo.add_argument("image", nargs="?", type=Path, help="any; by default a drawn one")
-    photo.add_argument("--size", dest="size_wh", type=size, default=PHOTO_WH, metavar="WIDTHxHEIGHT", help="640x480")
+    photo.add_argument(
+        "--size", dest="size_wh", type=size, default=PHOTO_WH, metavar="WIDTHxHEIGHT", help="of the drawn one (640x480)"
+    )
     photo.add_argument("--models", nargs="+", type=named_model, default=FORMS, help=MODEL_HELP)
     photo.add_argument("--people", nargs="+", type=int, default=[1, 3, 10], metavar="N", help="default 1 3 10")
     device = verbs.add_parser(
@@ -140,12 +142,12 @@ def bench_photo(path: Path | None, size_wh: tuple[int, int], models: Sequence[Pa
 
     Without a file it is a JPEG, drawn in this size.
     """
-    file = path.read_bytes() if path else encode_image(draw_image(np.random.default_rng(0), size_wh)[0])
-    calls = {(model, n): photograph_calls(model, file, n) for model in models for n in people}
+    opened = open_image(path or encode_image(draw_image(np.random.default_rng(0), size_wh)[0]))
+    calls = {(model, n): photograph_calls(model, opened.data, n) for model in models for n in people}
     values = measure_in_turn(
         {(*key, part): partial(median_time, call[part]) for key, call in calls.items() for part in PARTS}
     )
-    width, height = Picture(open_image(file)).image_wh
+    width, height = Picture(opened).image_wh
     out = Table(title=f"a photograph of {width}x{height} pixels, {cores()} cores, ms")
     shares = ("whole / (finder + poses)", f"times that of {people[0]}")
     for column in ("model", "people", *PARTS, *shares):

@@ -6,11 +6,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+from PIL import Image as PillowImage
 
 from tests.core.test_image_input import REFUSED
+from tests.support.image_files import encoded
 from tests.support.ramps import RampReader, ramp_image, ramp_joints
 from unipose.core.boxes import Detections
 from unipose.core.draw import draw_poses
+from unipose.core.image import DamagedImage
 from unipose.core.model_spec import PersonScore
 from unipose.core.pose import Pose
 from unipose.inference.crop_box import crop_box
@@ -95,6 +98,7 @@ def test_a_detector_that_finds_several_people_exactly(ramp_reader, monkeypatch):
     @dataclass
     class Two:
         refinement: str = "none"
+        input_wh = None
 
         def detect(self, image):
             return Detections(np.stack([BOX, BOX + 1]))
@@ -111,6 +115,7 @@ def test_of_the_detectors_boxes_the_best_are_used(ramp_reader, monkeypatch, most
     @dataclass
     class Three:
         refinement: str = "none"
+        input_wh = None
 
         def detect(self, image):
             return Detections(np.stack([BOX + 1, BOX, BOX - 1]))
@@ -128,6 +133,7 @@ def test_a_person_much_smaller_than_the_first_crop_is_refined_once_more(ramp_rea
     @dataclass
     class Loose:
         refinement: str = "keypoints"
+        input_wh = None
 
         def detect(self, image):
             return Detections(np.array([box], float))
@@ -200,6 +206,17 @@ def test_a_predictor_that_cannot_be(ramp_reader, values, message):
 def test_people_who_cannot_be_asked_for(ramp_reader, asked, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         Predictor(ramp_reader).predict([IMAGE], **asked)
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):  # of no image in particular
+        Predictor(ramp_reader).predict([encoded(PillowImage.fromarray(IMAGE), "PNG")], **asked)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+@pytest.mark.parametrize("boxes", [None, [BOX], np.zeros((0, 4))], ids=["found", "given", "none"])
+def test_of_a_list_the_damaged_image_is_named(ramp_reader, kind, boxes):
+    """Whichever of its ends it is found at: by its header, or once it is decoded."""
+    whole = encoded(PillowImage.fromarray(IMAGE), kind)
+    with pytest.raises(DamagedImage, match=rf"^images\[17\]: the image is a damaged {kind} file"):
+        Predictor(ramp_reader)([whole] * 17 + [whole[: len(whole) // 2]], [None] * 17 + [boxes])
 
 
 @pytest.mark.parametrize("device", [0, None, [0]])
@@ -258,6 +275,7 @@ class Scored:
 
     scores: tuple[float, float]
     refinement: str = "none"
+    input_wh = None
 
     def detect(self, image):
         return Detections(np.stack([BOX, BOX - 1]), np.array(self.scores))

@@ -42,6 +42,7 @@ class FixedDetector:
     """A detector that finds people in these boxes, with these scores, but nobody in the black image of the warm-up."""
 
     refinement = "none"
+    input_wh = None
 
     def __init__(self, boxes=(), scores=()):
         self.people = Detections(np.reshape(boxes, (-1, 4)).astype(np.float64), np.array(scores, np.float64))

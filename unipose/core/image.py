@@ -119,13 +119,13 @@ def from_pillow(image: Image.Image) -> RGB:
 
 
 class OpenImage:
-    """An image file whose header is within the limits; its pixels are not decoded before `decode`."""
+    """An image file whose header is within the limits; its pixels are not decoded yet."""
 
     def __init__(self, image: Image.Image, data: bytes, name: str, kind: str, limits: Limits) -> None:
-        self._image, self.data, self._name, self._kind, self._limits = image, data, name, kind, limits
+        self.data, self._name, self._kind, self._limits = data, name, kind, limits
+        self._image: Image.Image | None = image
         self.size_wh: tuple[int, int] = image.size
         """As stored, before `orientation` is applied."""
-        self._decoded = False
 
     @cached_property
     def orientation(self) -> int:
@@ -134,40 +134,44 @@ class OpenImage:
         A PNG, where it may come last, is decoded. Raises as `decode` does.
         """
         with _pillow_errors(self._name, self._kind, self._limits):
-            return 1 if self._kind == "TIFF" else exif_orientation(self._image)
+            return 1 if self._kind == "TIFF" else exif_orientation(self._opened())
 
     def decode(self, shrink: int = 1) -> RGB:
         """The image as `read_image` returns it, or made smaller as it is decoded.
 
-        `shrink` is 1, 2, 4 or 8: a pixel of a JPEG becomes the mean of so many across and down, the last of a row or
-        column of what there is. Other formats, and images with fewer pixels than that, are decoded as they are. Raises
-        DamagedImage or ImageTooLarge.
+        `shrink` is 1, 2, 4 or 8: so many pixels of a JPEG across and down become one, of which the last of a row or
+        column may lie partly outside the image. Other formats, and images with fewer pixels than that, are decoded as
+        they are. Raises DamagedImage or ImageTooLarge.
         """
         with _pillow_errors(self._name, self._kind, self._limits), self._opened() as image:
-            if self._kind == "JPEG" and 1 < shrink <= min(image.size):
-                image.draft(None, (image.width // shrink, image.height // shrink))
-            return upright(_rgb(image), self.orientation)
+            try:
+                if self._kind == "JPEG" and 1 < shrink <= min(image.size):
+                    image.draft(None, (image.width // shrink, image.height // shrink))
+                return upright(_rgb(image), self.orientation)
+            finally:
+                self._image = None
 
     def _opened(self) -> Image.Image:
-        """The file, opened again once it has been decoded."""
-        if self._decoded:
-            return Image.open(io.BytesIO(self.data), formats=[self._kind])
-        self._decoded = True
+        """Pillow's image, opened again once it has been decoded: kept, it would hold the pixels a second time."""
+        if self._image is None:
+            self._image = Image.open(io.BytesIO(self.data), formats=[self._kind])
         return self._image
 
     def count(self) -> int:
         """How many frames an animation, or pages a TIFF has; 1 for other images. Raises DamagedImage."""
         with _pillow_errors(self._name, self._kind, self._limits):
-            return int(getattr(self._image, "n_frames", 1)) if self._kind in _MOVING else 1
+            return int(getattr(self._opened(), "n_frames", 1)) if self._kind in _MOVING else 1
 
     def decode_all(self) -> Iterator[tuple[RGB, float | None]]:
         """All frames or pages, as `decode` returns the first, and how many seconds each is shown, where it says so.
 
         Raises as `decode` does, after those that can be decoded.
         """
+        count = self.count()
         with self._opened() as image:
+            self._image = None
             # An APNG may begin with a picture for readers that see no animation.
-            for number in range(1 if image.info.get("default_image") else 0, self.count()):
+            for number in range(1 if image.info.get("default_image") else 0, count):
                 with _pillow_errors(self._name, self._kind, self._limits):
                     image.seek(number)
                     pixels = upright(_rgb(image), exif_orientation(image))

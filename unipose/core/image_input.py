@@ -39,14 +39,14 @@ def to_rgb(image: Image) -> RGB:
     Alpha is blended over white and files are turned upright, as `read_image` does. Raises ValueError that says what
     came and what would be right, and what `read_image` raises.
     """
+    if _is_file(image):
+        return read_image(image)
     if isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3:
         array: NDArray[Any] = image
     elif isinstance(image, Pillow.Image):
         array = from_pillow(image)
     elif hasattr(image, "__array__"):
         array = _from_array(cast(SupportsArray, image))
-    elif _is_file(image):
-        return read_image(image)
     else:
         raise ValueError(f"got {_kind(image)}; {WANTED}")
     if not array.size:
@@ -80,11 +80,11 @@ def _each(convert: Callable[[Image], T], images: Iterable[Image], first: int) ->
 
 
 @contextmanager
-def naming_place(i: int) -> Iterator[None]:
-    """Puts the place of an image in its list before what is wrong with it."""
+def naming_place(i: int, kinds: tuple[type[ValueError], ...] = (ValueError,)) -> Iterator[None]:
+    """Puts the place of an image in its list before what an error of these kinds says."""
     try:
         yield
-    except ValueError as error:
+    except kinds as error:
         error.args = (f"images[{i}]: {error}",)
         raise
 

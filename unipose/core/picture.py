@@ -1,5 +1,7 @@
 """Picture: an upright image, decoded when it is looked at, and no finer than that needs."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import perf_counter
 
 from unipose.core.geometry import Affine
@@ -12,9 +14,8 @@ SHRINKS = (8, 4, 2, 1)
 class Picture:
     """The pixels of an image (H, W, 3), or an image file whose header has been read.
 
-    A JPEG's decoder makes it smaller in a fraction of the time that decoding takes: 12 megapixels, halved, in a
-    quarter. What is looked at coarsely is therefore decoded so; a closer look decodes it again. Not for several threads
-    at once.
+    A JPEG's decoder makes it smaller in a fraction of the time that decoding in full takes. What is looked at coarsely
+    is therefore decoded so; a closer look decodes it again. Not for several threads at once.
     """
 
     def __init__(self, source: RGB | OpenImage) -> None:
@@ -30,11 +31,13 @@ class Picture:
         if not isinstance(self._source, OpenImage):
             return self._source.shape[1], self._source.shape[0]
         width, height = self._source.size_wh
-        return (height, width) if self._source.orientation in SWAPPED else (width, height)
+        with self._timed():  # of a PNG the orientation may come last, so that this decodes it
+            orientation = self._source.orientation
+        return (height, width) if orientation in SWAPPED else (width, height)
 
     @property
-    def source(self) -> RGB | bytes:
-        """The pixels, or the file's bytes."""
+    def held(self) -> RGB | bytes:
+        """What the picture was made of: the pixels, or the file's bytes."""
         return self._source.data if isinstance(self._source, OpenImage) else self._source
 
     def rgb(self) -> RGB:
@@ -56,14 +59,21 @@ class Picture:
 
     def _decode(self, shrink: int) -> RGB:
         assert isinstance(self._source, OpenImage)  # pixels are never too coarse
+        with self._timed():
+            return self._source.decode(shrink)
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
         began = perf_counter()
         try:
-            return self._source.decode(shrink)
+            yield
         finally:
             self.seconds += perf_counter() - began
 
     def _to_pixels(self, pixels: RGB) -> Affine:
-        """Where a mirrored side is no multiple of the step, its incomplete pixels come first."""
+        """The affine from the image to `pixels`. Of a mirrored side that is no multiple of the step, incomplete pixels
+        come first.
+        """
         if self._shrink == 1:
             return Affine.identity()
         assert isinstance(self._source, OpenImage)

@@ -50,8 +50,8 @@ class Result(Sequence[Pose]):
 
     @classmethod
     def of(cls, poses: Sequence[Pose], spec: ModelSpec, image: Image, picture: Picture) -> "Result":
-        """The poses found in an image, of which the picture's source is held where it came as anything but a path."""
-        held = image if isinstance(image, str | os.PathLike) else picture.source
+        """The poses found in an image, held as its path, or else as what the picture was made of."""
+        held = image if isinstance(image, str | os.PathLike) else picture.held
         return cls(tuple(poses), spec, picture.image_wh, held)
 
     @property

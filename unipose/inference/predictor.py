@@ -16,6 +16,7 @@ from unipose.core.choice import choose
 from unipose.core.geometry import Affine
 from unipose.core.hardware import cores
 from unipose.core.heatmap import Peaks
+from unipose.core.image import DamagedImage, ImageTooLarge
 from unipose.core.image_input import Image, is_many, naming_place, to_picture, to_pictures
 from unipose.core.metrics import pose_oks
 from unipose.core.person_box import POINTS, has_box
@@ -31,7 +32,7 @@ from unipose.inference.flow import Flow, advance
 from unipose.runtime.runtime import Runtime
 
 SMALL = 0.75  # a refined box this much shorter than its crop, in longer sides, is refined once more
-GROUP = 16  # image files that are decoded at once
+GROUP = 16  # images that are held at once
 MAX_PEOPLE = 20
 DUPLICATE_OKS = 0.7  # above which two poses found in an image are one person's
 
@@ -153,13 +154,12 @@ class Predictor:
     ) -> list[list[Pose]]:
         """`first`: the place of the first image among all of them."""
 
-        def flow(i: int, picture: Picture, asked: Boxes | None) -> Flow:
-            with naming_place(i):
+        def flow(i: int, picture: Picture, box: ArrayLike | None) -> Flow:
+            with naming_place(i, (DamagedImage, ImageTooLarge)):
+                asked = _checked(box, picture, f"boxes[{i}][{{}}]")
                 return (yield from self.flow(picture, asked, max_people, min_score))
 
-        numbered = list(enumerate(zip(pictures, boxes, strict=True), first))
-        asked = [_checked(box, picture, f"boxes[{i}][{{}}]") for i, (picture, box) in numbered]
-        return self.finish([flow(i, picture, box) for (i, (picture, _)), box in zip(numbered, asked, strict=True)])
+        return self.finish([flow(i, *of_image) for i, of_image in enumerate(zip(pictures, boxes, strict=True), first)])
 
     def finish(self, flows: Sequence[Flow]) -> list[list[Pose]]:
         """Drive flows to their end, in shared batches -> the poses of each."""
@@ -192,7 +192,10 @@ class Predictor:
         within("max_people", max_people, 0, whole=True)
         within("min_score, of a person,", min_score, 0, 1)
         if boxes is not None:
-            return (yield from self._estimate(picture, np.asarray(boxes, np.float64).reshape(-1, 4), self.spec.margin))
+            given = np.asarray(boxes, np.float64).reshape(-1, 4)
+            if not len(given):
+                picture.look(max(picture.image_wh))  # a damaged image is told, whatever is asked
+            return (yield from self._estimate(picture, given, self.spec.margin))
         detections = detect(self.detector, picture).best(MAX_PEOPLE if max_people is None else max_people)
         found = detections.boxes_xyxy
         if self.detector.refinement == "none":

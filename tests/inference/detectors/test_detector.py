@@ -3,10 +3,15 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from tests.support.image_files import encoded, exif_orientation
 from tests.support.onnx_files import INPUTS, constant, red_finder, yolox_rows
 from tests.support.ramps import ramp_image, ramp_joints
-from unipose.inference.detectors.detector import DETECTORS, WEIGHTS, WholeImage, open_detector
+from unipose.core.boxes import Detections
+from unipose.core.image import open_image, read_image
+from unipose.core.picture import Picture
+from unipose.inference.detectors.detector import DETECTORS, WEIGHTS, WholeImage, detect, open_detector
 from unipose.inference.predictor import Predictor
 
 SIZE = (310, 230)
@@ -98,3 +103,49 @@ def test_nobody_found_is_nobody_asked_about(tmp_path, ramp_reader):
     file = constant(tmp_path / "a.onnx", INPUTS["yolox"], exp=True, output=yolox_rows())
     assert Predictor(ramp_reader, open_detector("onnx", file)).predict([ramp_image(SIZE)] * 2) == [[], []]
     assert ramp_reader.batches == []
+
+
+class Bright:
+    """Finds the box around what is bright, and remembers how large the images were."""
+
+    refinement = "none"
+
+    def __init__(self, input_wh):
+        self.input_wh, self.widths = input_wh, []
+
+    def detect(self, image):
+        self.widths.append(image.shape[1])
+        rows, columns = np.nonzero(image[..., 0] > 127)
+        box = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+        return Detections(np.array([box], np.float64), np.array([0.5]))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_boxes_found_in_coarse_pixels_are_the_images(orientation):
+    """To half a pixel of these, and within the image, whose sides are no multiples of the step."""
+    grey = np.zeros((1001, 2703), np.uint8)
+    grey[301:, 2402:] = 255
+    data = encoded(Image.fromarray(grey), "JPEG", quality=95, exif=exif_orientation(orientation))
+    detector = Bright((320, 320))
+    exact, found = detector.detect(read_image(data)), detect(detector, picture := Picture(open_image(data)))
+    assert detector.widths[1] == -(-detector.widths[0] // 2)
+    assert np.abs(found.boxes_xyxy - exact.boxes_xyxy).max() <= 1 and found.scores is not None
+    assert found.boxes_xyxy.min() >= 0 and (found.boxes_xyxy[0, 2:] <= picture.image_wh).all()
+
+
+@pytest.mark.parametrize(
+    ("size_wh", "input_wh", "step"),
+    [
+        ((4000, 3000), (320, 320), 2),  # people are looked at closer yet
+        ((8000, 6000), (320, 320), 4),
+        ((6000, 500), (320, 320), 1),  # a panorama has no rows to spare
+        ((4000, 3000), (1280, 1280), 2),
+        ((4000, 3000), (1600, 1600), 1),
+        ((4000, 3000), None, 1),
+    ],
+)
+def test_how_finely_an_image_is_decoded_for_a_detector(size_wh, input_wh, step):
+    data = encoded(Image.new("RGB", size_wh, "white"), "JPEG")
+    detector = Bright(input_wh)
+    [box] = detect(detector, Picture(open_image(data))).boxes_xyxy
+    assert detector.widths == [size_wh[0] // step] and box.tolist() == [0, 0, *size_wh]

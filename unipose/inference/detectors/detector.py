@@ -19,17 +19,21 @@ from unipose.inference.detectors.onnx_detector import OnnxDetector
 from unipose.inference.detectors.torchvision_detector import TorchvisionDetector
 
 LONGEST = 1333
-"""What torchvision's detectors scale a picture's longer side to; the others look less closely."""
+"""A large picture is not decoded coarser than this for its longer side: the people in it are looked at closer yet."""
 
 
 class Detector(Protocol):
     """`refinement`: by what its boxes are to be replaced after a first look, where they are too loose for a pose.
 
-    "keypoints": the box around these; "box_maps": the one that the model's own say; or "none".
+    "keypoints": the box around these; "box_maps": the one that the model's own say; or "none". `input_wh`: the size to
+    which it scales an image, of which a large one may then come smaller; None: it wants all pixels.
     """
 
     @property
     def refinement(self) -> str: ...
+
+    @property
+    def input_wh(self) -> tuple[int, int] | None: ...
 
     def detect(self, image: RGB) -> Detections:
         """Upright image (H, W, 3) -> the people in it; their boxes are within the image, and none is empty.
@@ -44,6 +48,7 @@ class WholeImage:
     """Takes every image to show one person: its box is the whole image."""
 
     refinement: str = "keypoints"
+    input_wh = (1, 1)  # nothing but the size is looked at
 
     def detect(self, image: Image) -> Detections:
         height, width = to_rgb(image).shape[:2]
@@ -51,13 +56,17 @@ class WholeImage:
 
 
 def detect(detector: Detector, picture: Picture) -> Detections:
-    """The people in a picture, which is decoded as finely as detectors look, at most `LONGEST` pixels a side."""
-    pixels, to_pixels = picture.look(max(picture.image_wh) / LONGEST)
+    """The people in a picture, which is decoded as finely as the detector looks."""
+    width, height = picture.image_wh
+    coarse = 1.0
+    if detector.input_wh is not None:
+        coarse = min(width / detector.input_wh[0], height / detector.input_wh[1], max(width, height) / LONGEST)
+    pixels, to_pixels = picture.look(coarse)
     found = detector.detect(pixels)
-    if (pixels.shape[1], pixels.shape[0]) == picture.image_wh:
+    if pixels.shape[:2] == (height, width):
         return found
     edges = found.boxes_xyxy.reshape(-1, 2, 2) - 0.5  # as points, which are at pixel centres
-    boxes = (to_pixels.inverse()(edges) + 0.5).reshape(-1, 4).clip(0, [*picture.image_wh, *picture.image_wh])
+    boxes = (to_pixels.inverse()(edges) + 0.5).reshape(-1, 4).clip(0, [width, height, width, height])
     return Detections(boxes, found.scores)
 
 

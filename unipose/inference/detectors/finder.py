@@ -26,6 +26,7 @@ class Finder:
 
     def __init__(self, runtime: Runtime, threshold: float = 0.1):
         self.runtime, self.spec, self.threshold = runtime, runtime.spec, threshold
+        self.input_wh = self.spec.input_wh
         if self.spec.kind != "finder":
             raise ValueError(f"{self.spec.name} is a {self.spec.kind} model, not a finder")
 

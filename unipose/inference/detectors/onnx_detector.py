@@ -30,30 +30,30 @@ class OnnxDetector:
         require_file(path, "detector file")
         self._session = open_session(path, device, threads)
         self._format = format_of(path, self._session)
-        self._input_wh = input_wh(path, self._session, self._format)
+        self.input_wh = input_wh(path, self._session, self._format)
         self._threshold = threshold
         self._try(path)
 
     def detect(self, image: Image) -> Detections:
         image = to_rgb(image)
         image_wh = image.shape[1], image.shape[0]
-        boxes, scores = self._format.read(self._run(image), image_wh, self._input_wh)
+        boxes, scores = self._format.read(self._run(image), image_wh, self.input_wh)
         return select_people(boxes, scores, image_wh, self._threshold, self._format.max_iou)
 
     def _run(self, image: RGB) -> Tensors:
         names = list(self._format.outputs)
-        found = self._session.run(names, self._format.feed(image, self._input_wh))
+        found = self._session.run(names, self._format.feed(image, self.input_wh))
         return dict(zip(names, found, strict=True))
 
     def _try(self, path: Path) -> None:
         from onnxruntime.capi import onnxruntime_pybind11_state as errors
 
-        width, height = self._input_wh
+        width, height = self.input_wh
         try:
             outputs = self._run(np.full((height, width, 3), GREY, np.uint8))
         except (errors.Fail, errors.InvalidArgument, errors.RuntimeException) as error:
             raise ValueError(f"{path} does not run on {width} x {height} pixels: {error}") from error
-        if not self._format.accepts(outputs, self._input_wh):
+        if not self._format.accepts(outputs, self.input_wh):
             shapes = {name: output.shape for name, output in outputs.items()}
             raise ValueError(f"{path} gives {shapes} for {width} x {height} pixels, and not {self._format}")
 

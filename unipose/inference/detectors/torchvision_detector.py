@@ -18,6 +18,7 @@ class TorchvisionDetector:
     """Any model of torchvision.models.detection, which resizes, normalises and suppresses duplicates itself."""
 
     refinement = "none"
+    input_wh = None
 
     def __init__(self, weights: str, threshold: float = 0.5, device: str = "cpu", threads: int = 0):
         """`weights`: a builder's name, whose published weights are downloaded and their hash checked, or BUILDER:FILE
