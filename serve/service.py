@@ -139,30 +139,28 @@ class PoseService:
         return people * prod(self._predictor.spec.input_wh)
 
     async def _find(self, opened: OpenImage, asked: PoseRequest, max_people: int) -> PoseResult:
-        seconds: Seconds = {}
-
-        image = Picture(opened)
+        picture, seconds = Picture(opened), Seconds()
 
         def begin() -> tuple[Flow, RGB | list[Pose]]:
             began = perf_counter()
             if asked.boxes is not None:
-                require_overlap(asked.boxes, *image.image_wh)
+                require_overlap(asked.boxes, *picture.image_wh)
             if asked.picture:
-                image.rgb()  # which drawing needs: not a second time
-            flow = self._predictor.flow(image, asked.boxes, max_people, asked.score_threshold)
+                picture.rgb()  # which drawing needs: not a second time
+            flow = self._predictor.flow(picture, asked.boxes, max_people, asked.score_threshold)
             step = advance(flow, None)
             taken = perf_counter() - began
-            self._note("decode", image.seconds, seconds)
-            self._note("prepare", taken - image.seconds, seconds)
+            self._note("decode", picture.seconds, seconds)
+            self._note("prepare", taken - picture.seconds, seconds)
             return flow, step
 
         with self._batcher.preparing():
             flow, step = await self._in_thread(begin)
         poses = asked.select(await self._drive(flow, step, seconds))[:max_people]
-        picture = (
-            await self._in_thread(self._draw, image.rgb(), poses, asked.picture, seconds) if asked.picture else None
-        )
-        return PoseResult(*image.image_wh, poses, picture, seconds)
+        drawn = None
+        if asked.picture:
+            drawn = await self._in_thread(self._draw, picture.rgb(), poses, asked.picture, seconds)
+        return PoseResult(*picture.image_wh, poses, drawn, seconds)
 
     def _draw(self, image: RGB, poses: list[Pose], suffix: str, seconds: Seconds) -> bytes:
         if suffix == ".jpg" and max(image.shape) > _JPEG_SIDE:
