@@ -83,7 +83,7 @@ class PoseService:
 
     async def start(self) -> None:
         """Warm up, so that no request waits for a first run: the detector and the reading of keypoints with a black
-        image, the model with batches of 1, 2, 4, ... people.
+        image, each copy of the model with batches of 1, 2, 4, ... and the most people.
         """
         self._batcher.start()
         width, height = self._predictor.spec.input_wh
@@ -91,10 +91,10 @@ class PoseService:
         for boxes in (None, [[0, 0, width, height]]):
             flow = self._predictor.flow(Picture(image), boxes)
             await self._drive(flow, await self._in_thread(advance, flow, None), {})
-        size = 1
-        while size <= self._predictor.largest:
-            await self._batcher.run(np.zeros((size, height, width, 3), np.uint8))
-            size *= 2
+        largest, copies = self._predictor.largest, self._predictor.runtime.copies
+        for size in (*(1 << power for power in range((largest - 1).bit_length())), largest):
+            for _ in range(copies):  # of several devices each runs it
+                await self._batcher.run(np.zeros((size, height, width, 3), np.uint8))
         self.ready = True
 
     async def stop(self) -> None:

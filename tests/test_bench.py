@@ -108,9 +108,26 @@ def test_a_device_is_measured_against_its_peak(capsys, monkeypatch):
         )
 
 
+def test_a_compiled_forward_pass_is_compared_without_a_training(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr("unipose.benchmark.throughput.ROUNDS", 1)
+    monkeypatch.setattr("unipose.benchmark.device.DRAWN", 4)
+    compiled = []
+    monkeypatch.setattr("torch.compile", lambda module, dynamic: compiled.append(dynamic) or module)
+    words = ["model.input_wh=[32, 32]", "model.wasp_channels=16", "train.batch_size=4", "train.precision=fp32"]
+    assert main(["device", *words, "--device", "cpu", "--batches", "2", "--seconds", "0", "--compile"]) == 0
+    out = capsys.readouterr().out
+    assert compiled == [False] and "pictures to poses" in out and "training" not in out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["--batches", "0"], "--batches"), (["--device", "cuda:99"], "cuda:99"), (["--seconds", "-1"], "--seconds")],
+    [
+        (["train.precision=fp16"], "fp32 or bf16"),
+        (["--batches", "0"], "--batches"),
+        (["--device", "cuda:99"], "cuda:99"),
+        (["--seconds", "-1"], "--seconds"),
+    ],
 )
 def test_a_device_that_cannot_be_measured_is_one_line(capsys, arguments, message):
     assert main(["device", *arguments]) == 2

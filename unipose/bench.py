@@ -71,7 +71,7 @@ def main(argv: list[str] | None = None) -> int:
     device.add_argument("--device", default="auto", help="cuda, cuda:N or cpu (default: a GPU if there is one)")
     device.add_argument("--batches", nargs="+", type=int, default=[1, 8, 64, 256], metavar="N", help="1 8 64 256")
     device.add_argument("--seconds", type=float, default=0.5, help="for each measure in each of the rounds (0.5)")
-    device.add_argument("--compile", action="store_true", help="compare with the forward pass that torch.compile makes")
+    device.add_argument("--compile", action="store_true", help="the forward pass by torch.compile, and no training")
     jitter = verbs.add_parser("calm", help="what smoothing does to labelled clips: trembling, lag and PCK")
     jitter.add_argument("sets", nargs="+", type=Path, metavar="SET.json", help="clips with a person in each frame")
     jitter.add_argument("--model", type=named_model, default="default", help=MODEL_HELP)

@@ -214,6 +214,16 @@ def test_checkpointing_changes_neither_gradients_nor_statistics(row: Row) -> Non
     assert all(torch.equal(plain, again) for plain, again in zip(step[False], step[True], strict=True))
 
 
+def test_checkpointing_goes_with_norms_over_several_gpus() -> None:
+    """They refuse to be without a count of their batches, also in a process that is alone."""
+    row = tiny(ZOO["resnet18"])
+    trunk = nn.SyncBatchNorm.convert_sync_batchnorm(Trunk(row, 16)).train()
+    trunk.checkpointing = True
+    sum(features.mean() for features in trunk(images(row))).backward()
+    norms = [m for m in trunk.modules() if isinstance(m, nn.SyncBatchNorm)]
+    assert norms and all(norm.num_batches_tracked == 1 and norm.momentum == 0.1 for norm in norms)
+
+
 @pytest.mark.parametrize("back", [2, 3], ids=["16", "8"])
 @pytest.mark.parametrize(
     "name",

@@ -1,10 +1,11 @@
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
 from torch import nn
 
 from unipose.modeling.pixels import InPrecision
-from unipose.runtime.cuda_graph import GraphedModule
+from unipose.runtime.cuda_graph import GraphedModule, _Lane
 
 NETWORK = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.AvgPool2d(2)).eval()
 MODULE = InPrecision(NETWORK, torch.float32)
@@ -48,3 +49,21 @@ def test_an_answer_is_not_overwritten_by_the_next():
     kept = first.clone()
     graphed(images(2) + 1)
     assert torch.equal(first, kept)
+
+
+def test_one_recording_at_a_time_whoever_asks(monkeypatch):
+    """Of different modules, too: on a GPU the second would end the first."""
+    recording, most = [], []
+
+    def prepare(self, size, inputs, prepare=_Lane.prepare):
+        recording.append(size)
+        most.append(len(recording))
+        time.sleep(0.01)
+        prepare(self, size, inputs)
+        recording.remove(size)
+
+    monkeypatch.setattr(_Lane, "prepare", prepare)
+    modules = [GraphedModule(MODULE, torch.device("cpu")) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda module: module(images(3)), modules))
+    assert most == [1] * 4

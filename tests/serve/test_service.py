@@ -47,6 +47,27 @@ def with_service(spec, use, **changes):
     asyncio.run(main())
 
 
+@pytest.mark.parametrize(("most", "sizes"), [(1, [1]), (4, [1, 2, 4]), (6, [1, 2, 4, 6]), (8, [1, 2, 4, 8])])
+def test_every_copy_is_warmed_up_with_every_size(spec, most, sizes):
+    found = []
+
+    class Copies(Reader):
+        copies = 2
+
+        def find(self, crops, decoder="dark", flip=False):
+            found.append(len(crops))
+            return super().find(crops, decoder, flip)
+
+    async def main():
+        runtime = Copies(spec)
+        service = PoseService(Predictor(runtime, max_batch=most), Settings(**LIMITS), Metrics())
+        await service.start()
+        await service.stop()
+
+    asyncio.run(main())
+    assert found[-2 * len(sizes) :] == [size for size in sizes for _ in range(2)]
+
+
 ONE = PoseRequest(boxes=np.array([[20.0, 10, 250, 220]]))
 
 

@@ -46,7 +46,9 @@ class Sure(nn.Module):
 def sure(xy, places, weight=0.5):
     """A teacher of two keypoints at xy, in cells of its maps of 24x16."""
     maps = torch.from_numpy(heatmap.encode(np.array(xy), np.ones(2, bool), (24, 16), 1.0))[None]
-    return Teacher(Sure(maps), (64, 96), Normalise((0, 0, 0), (1, 1, 1)), places, 2 * math.pi * 1.5**2, weight)
+    return Teacher(
+        Sure(maps), (64, 96), Normalise((0, 0, 0), (1, 1, 1)), torch.tensor(places), 2 * math.pi * 1.5**2, weight
+    )
 
 
 def target(x, y):

@@ -105,6 +105,19 @@ def test_an_unfinished_accumulation_is_dropped():
     assert net.weight.grad is None
 
 
+def test_a_state_of_another_device_leaves_the_optimizer_as_this_one_has_it():
+    """Fused on a GPU alone."""
+    t = trainer(network())
+    t.train_epoch([batch()], lambda loss, images: None)
+    state = t.state_dict()
+    own = t.optimizer.param_groups[0]["fused"]
+    for group in state["optimizer"]["param_groups"]:
+        group["fused"] = not own
+    again = trainer(network())
+    again.load_state_dict(state)
+    assert [group["fused"] for group in again.optimizer.param_groups] == [own] * len(state["optimizer"]["param_groups"])
+
+
 def test_weights_of_samples_and_joints():
     net = network()
     only_first = trainer(net, joint_weights=torch.tensor([1.0, 0.0]))

@@ -23,6 +23,7 @@ from unipose.datasets.synthetic.images import draw_image, draw_sample
 from unipose.inference.predictor import Predictor
 from unipose.modeling.checkpoint import deployed
 from unipose.modeling.flops import count_macs
+from unipose.modeling.folding import fold_norms
 from unipose.runtime.engines import Torch
 from unipose.training.build import build_run
 from unipose.training.config import Config
@@ -72,20 +73,23 @@ def measure_device(
     """Measure the network of a configuration, with weights of chance, on drawn pictures in `folder`, all in turn.
 
     `batches`: the runtime's batch sizes; of training it is the configuration's. `compiled`: torch.compile's forward
-    pass is what the runtime is compared with, which takes a minute or two to compile for each batch size.
+    pass is what the runtime is compared with, which takes a minute or two to compile for each batch size, and training
+    is left out. Raises ValueError for train.precision=fp16.
     """
     if not config.data.train:
         train, _ = draw_sample(folder, DRAWN + DRAWN // 4, seed=0, size_wh=PHOTO_WH, figures=(1,))
         times = 1 + 4 * config.train.batch_size // DRAWN
         config = replace(config, data=replace(config.data, train=(train,) * times))
     training, _ = read_data(config.data, folder, Console(quiet=True))
-    runs = {
-        place: build_run(replace(config, data=replace(config.data, resident=place)), training, None, device)
-        for place in ("none", "gpu")
-    }
+    ordinary, resident = (replace(config, data=replace(config.data, resident=place)) for place in ("none", "gpu"))
+    runs = {"none": build_run(ordinary, training, None, device)}
+    if not compiled:
+        runs["gpu"] = build_run(resident, training, None, device)
     run = runs["none"]
-    network, spec = deployed(deepcopy(run.trainer.unwrapped), run.spec), run.spec
+    network, spec = fold_norms(deployed(deepcopy(run.trainer.unwrapped), run.spec)), run.spec
     dtype = autocast_dtype(config.train.precision, device)
+    if dtype is torch.float16:
+        raise ValueError("a device is measured in fp32 or bf16: set train.precision to one of them")
     precision = next(name for name, its in PRECISIONS.items() if its is dtype)
     flops = 2 * count_macs(network, spec.input_wh)[0]
 
@@ -94,13 +98,14 @@ def measure_device(
         (name, 0): partial(timed, *what) for name, what in zip(CEILINGS, _ceilings(device), strict=True)
     }
     forward = Forward(network, device, dtype, compiled)
-    runtime = Torch.of_module(network, spec, str(device), precision)
+    runtime = Torch.of_module(network, spec, str(device), precision, largest=None)
     for batch in batches:
         measures["forward pass", batch] = partial(timed, batch, forward.of(batch, spec.input_wh))
         measures["pictures to poses", batch] = partial(timed, batch, _poses(runtime, batch))
     size = config.train.batch_size
     steps = 12 if device.type == "cuda" else 2
-    for place, one in runs.items():
+    trained = {} if compiled else runs
+    for place, one in trained.items():
         for name, what in (("loader", loading_rate), ("training step", step_rate), ("training", training_rate)):
             measures[_named(name, place), size] = partial(what, one, steps)
     values = {key: median(found) for key, found in measure_in_turn(measures).items()}
@@ -113,7 +118,7 @@ def measure_device(
         rows.append(Measured("forward pass", batch, passes, flops, {}))
         limits = {"forward pass": passes, "upload": uploads}
         rows.append(Measured("pictures to poses", batch, values["pictures to poses", batch], flops, limits))
-    for place in runs:
+    for place in trained:
         limits = {name: values[_named(name, place), size] for name in ("loader", "training step")}
         rate = values[_named("training", place), size]
         rows.append(Measured(_named("training", place), size, rate, (1 + BACKWARD) * flops, limits))
@@ -162,8 +167,9 @@ class Forward:
 
     def __init__(self, network: nn.Module, device: torch.device, dtype: torch.dtype, compiled: bool):
         module = deepcopy(network).to(device=device, dtype=dtype, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-        self._module = cast(nn.Module, torch.compile(module)) if compiled else cast(nn.Module, module)
-        self._device, self._dtype = device, dtype
+        # For each batch size anew: what serves any is slower.
+        self._module = cast(nn.Module, torch.compile(module, dynamic=False) if compiled else module)
+        self._device, self._dtype, self._compiled = device, dtype, compiled
 
     def of(self, batch: int, input_wh: tuple[int, int]) -> Callable[[], object]:
         width, height = input_wh
@@ -174,7 +180,23 @@ class Forward:
         def call() -> object:
             return self._module(images)
 
-        return call
+        return self._graphed(call) if self._device.type == "cuda" and not self._compiled else call
+
+    def _graphed(self, call: Callable[[], object]) -> Callable[[], object]:
+        """Launched at once, as the runtime is: one by one the kernels of a small batch would wait for the host."""
+        graph, stream = torch.cuda.CUDAGraph(), torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
+        with torch.cuda.device(self._device):
+            with torch.cuda.stream(stream):
+                for _ in range(3):
+                    call()
+            with torch.cuda.graph(graph, stream=stream):
+                kept = call()
+
+        def replay() -> object:
+            graph.replay()
+            return kept
+
+        return replay
 
 
 def _poses(runtime: Torch, batch: int) -> Callable[[], object]:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import cycle, islice, repeat
 from typing import Any, TypeVar
 
+import torch
+
 from unipose.core.timing import call_times
 from unipose.pipelines.progress import track
 from unipose.training.run import TrainingRun
@@ -25,7 +27,13 @@ def measure_in_turn(measures: Mapping[K, Callable[[], float]]) -> dict[K, list[f
 def loading_rate(run: TrainingRun, batches: int) -> float:
     """Images/s of loading alone."""
     source = _endless(run)
-    return _rate(run, batches, lambda: deque(islice(source, batches), maxlen=0))
+
+    def load() -> None:
+        deque(islice(source, batches), maxlen=0)
+        if run.trainer.device.type == "cuda":  # which may still be making them
+            torch.cuda.synchronize(run.trainer.device)
+
+    return _rate(run, batches, load)
 
 
 def step_rate(run: TrainingRun, batches: int) -> float:

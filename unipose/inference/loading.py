@@ -40,5 +40,5 @@ def load(
     runtime = open_runtime(path, engine, device, threads, precision)
     first = device.partition(",")[0]  # a detector has one copy
     weights = weights_beside(detector, detector_weights, path)
-    opened = open_detector(detector, weights, detector_threshold, first, threads)
+    opened = open_detector(detector, weights, detector_threshold, first, threads, precision)
     return Predictor(runtime, opened, flip, max_batch, decoder, min_score)

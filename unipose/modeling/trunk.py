@@ -226,7 +226,7 @@ def statistics_kept(unit: nn.Module) -> Iterator[None]:
     norms = [m for m in unit.modules() if isinstance(m, nn.BatchNorm2d | nn.SyncBatchNorm)]
     before = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
     for norm in norms:
-        norm.momentum, norm.num_batches_tracked = 0.0, None
+        norm.momentum, norm.num_batches_tracked = 0.0, torch.tensor(0)  # None is refused by SyncBatchNorm
     try:
         yield
     finally:

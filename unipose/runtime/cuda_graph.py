@@ -12,6 +12,7 @@ Tensors = tuple[Tensor, ...]
 
 LARGEST = {"cuda": 256}  # a batch that is not split, elsewhere 32
 LANES = {"cuda": 2}  # calls that are under way at the same time, elsewhere 1
+_RECORDING = threading.Lock()  # one recording in a process: each begins by waiting for its device, which ends another
 
 
 class GraphedModule:
@@ -31,7 +32,6 @@ class GraphedModule:
         for _ in range(self.lanes):
             self._free.put(_Lane(self._module, device))
         self._ready: set[int] = set()
-        self._preparing = threading.Lock()
 
     @torch.inference_mode()
     def __call__(self, *inputs: Tensor) -> Tensors:
@@ -51,7 +51,7 @@ class GraphedModule:
 
     def _prepare(self, size: int, inputs: Tensors) -> None:
         """Records a size in all lanes, while none of them runs: a recording must not be disturbed."""
-        with self._preparing:
+        with _RECORDING:
             if size in self._ready:
                 return
             lanes = [self._free.get() for _ in range(self.lanes)]
@@ -76,9 +76,11 @@ class _Lane:
         self._by_size: dict[int, tuple[Tensors, Tensors, Callable[[], Tensors]]] = {}
 
     def prepare(self, size: int, inputs: Tensors) -> None:
-        host = tuple(torch.zeros(size, *t.shape[1:], dtype=t.dtype, pin_memory=self._cuda) for t in inputs)
-        buffers = tuple(t.to(self._device) for t in host)
-        self._by_size[size] = host, buffers, self._recorded(buffers) if self._cuda else lambda: self._module(*buffers)
+        with torch.cuda.device(self._device) if self._cuda else nullcontext():  # a recording waits for the current one
+            host = tuple(torch.zeros(size, *t.shape[1:], dtype=t.dtype, pin_memory=self._cuda) for t in inputs)
+            buffers = tuple(t.to(self._device) for t in host)
+            forward = self._recorded(buffers) if self._cuda else lambda: self._module(*buffers)
+        self._by_size[size] = host, buffers, forward
 
     def run(self, size: int, inputs: Tensors) -> Tensors:
         count = len(inputs[0])

@@ -167,7 +167,7 @@ _READS = {"onnxruntime": ".onnx", "openvino": ".onnx", "torch": ".safetensors"}
 _DEFAULT = {".onnx": "onnxruntime", ".safetensors": "torch"}
 PRECISIONS = {
     "auto": "bf16 for PyTorch on a GPU, else fp32",
-    "fp32": "exact",
+    "fp32": "exact, but for convolutions on a GPU, which are TF32",
     "bf16": "faster where the processor has units for it",
 }
 

@@ -34,14 +34,16 @@ class Torch(Engine):
         self._wrap(fold_norms(module), device, precision)
 
     @classmethod
-    def of_module(cls, module: Any, spec: ModelSpec, device: str = "cpu", precision: str = "fp32") -> "Torch":
+    def of_module(
+        cls, module: Any, spec: ModelSpec, device: str = "cpu", precision: str = "fp32", largest: int | None = 32
+    ) -> "Torch":
         """A module that gives heatmaps (activation included); it is put into evaluation mode and this precision.
 
-        On a GPU, which it may share with its own training, batches of more than 32 are split.
+        Batches of more than `largest` are split: by default small ones, for a GPU that trains as well; None: a file's.
         """
         runtime = cls.__new__(cls)
         runtime.spec = spec
-        runtime._wrap(module, device, precision, largest=32)
+        runtime._wrap(module, device, precision, largest)
         return runtime
 
     def _wrap(self, module: Any, device: str, precision: str, largest: int | None = None) -> None:

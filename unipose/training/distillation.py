@@ -25,7 +25,7 @@ class Teacher:
     network: nn.Module
     input_hw: tuple[int, int]
     normalise: Normalise
-    places: list[int]
+    places: Tensor
     mass: float
     weight: float
 
@@ -36,7 +36,7 @@ class Teacher:
         if share <= 0:
             return target
         pixels = functional.interpolate(image.movedim(-1, 1).float(), self.input_hw, mode="bilinear")
-        maps = self.network(self.normalise(pixels))[:, self.places].float().clamp_min(0)
+        maps = self.network(self.normalise(pixels)).index_select(1, self.places).float().clamp_min(0)
         maps = functional.interpolate(maps, target.shape[-2:], mode="area")
         maps = maps * (self.mass / maps.sum(dim=(-2, -1), keepdim=True).clamp_min(1e-6))
         return target.lerp(maps, share)
@@ -60,7 +60,7 @@ def open_teacher(path: str | Path, student: ModelSpec, weight: float, device: to
         network=network.to(device=device, memory_format=torch.channels_last).requires_grad_(False),  # type: ignore[call-overload]
         input_hw=(spec.input_wh[1], spec.input_wh[0]),
         normalise=Normalise(spec.mean, spec.std).to(device),
-        places=list(places),
+        places=torch.tensor(places, device=device),  # a list would be copied, and waited for, in every step
         mass=2 * math.pi * student.sigma**2,
         weight=weight,
     )

@@ -31,6 +31,8 @@ def process_group(device: str) -> Iterator[torch.device]:
         yield torch_device(kind)
         return
     own = torch.device(f"cuda:{os.environ['LOCAL_RANK']}" if kind == "cuda" else kind)
+    if own.type == "cuda":
+        torch.cuda.set_device(own)  # else every process would open the first one too
     distributed.init_process_group("nccl" if own.type == "cuda" else "gloo")
     try:
         yield own

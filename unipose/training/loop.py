@@ -146,6 +146,8 @@ class Trainer:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Raises KeyError, RuntimeError or ValueError for the state of another training."""
+        for saved, own in zip(state["optimizer"]["param_groups"], self.optimizer.param_groups, strict=True):
+            saved["fused"] = own["fused"]  # as this device has it, whatever that of the state had
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
 

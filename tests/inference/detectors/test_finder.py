@@ -3,7 +3,8 @@ import pytest
 
 from unipose.core.box_maps import MAPS
 from unipose.core.model_spec import ModelSpec
-from unipose.inference.detectors.finder import Finder
+from unipose.inference.detectors.finder import Finder, open_finder
+from unipose.weights import default_weights
 
 SPEC = ModelSpec(
     name="red", version="1", skeleton=MAPS, input_wh=(96, 64), stride=8, sigma=1.0, margin=1.0,
@@ -46,6 +47,16 @@ def test_nobody_is_an_empty_list_and_the_threshold_counts():
     red = np.zeros((30, 50, 3), np.uint8)
     red[5:20, 8:40, 0] = 255
     assert len(Finder(RedFinder(), threshold=0.96).detect(red)) == 0
+
+
+@pytest.mark.parametrize(("form", "coarse"), [(".safetensors", True), (".onnx", False)])
+def test_the_precision_is_that_of_pytorch(form, coarse):
+    """An ONNX file is run as it is."""
+    image = np.random.default_rng(0).integers(0, 256, (320, 320, 3), np.uint8)
+    weights = default_weights().with_name(f"finder-s{form}")
+    finders = [open_finder(weights, 0.1, precision=precision) for precision in ("fp32", "bf16")]
+    exact, other = (finder.runtime.run(finder.prepare(image)[None]) for finder in finders)
+    assert (np.abs(exact - other).max() > 1e-4) == coarse
 
 
 def test_a_pose_model_is_no_finder(ramp_reader):

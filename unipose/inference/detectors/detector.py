@@ -89,11 +89,16 @@ WEIGHTS = {
 
 @naming_extras()
 def open_detector(
-    name: str, weights: str | None = None, threshold: float | None = None, device: str = "cpu", threads: int = 0
+    name: str,
+    weights: str | None = None,
+    threshold: float | None = None,
+    device: str = "cpu",
+    threads: int = 0,
+    precision: str = "auto",
 ) -> Detector:
     """A row of `DETECTORS`. `threshold`: the lowest score of a detection, by default the row's in `THRESHOLDS`.
 
-    `threads`: inside one run, 0 is one per core.
+    `threads`: inside one run, 0 is one per core. `precision`: a finder's in PyTorch; the others have their own.
 
     Raises ValueError for a row, weights, a threshold or a device that cannot be used, FileNotFoundError for a missing
     file, and ImportError, with its `name`, for a package that is not installed.
@@ -107,4 +112,5 @@ def open_detector(
         return build()
     if not weights:
         raise ValueError(f"the detector {name!r} needs weights: --detector-weights is {WEIGHTS[name]}")
-    return build(weights, threshold, device, threads)
+    own = {"precision": precision} if name == "finder" else {}
+    return build(weights, threshold, device, threads, **own)

@@ -50,9 +50,13 @@ class Finder:
         return found
 
 
-def open_finder(weights: str | Path, threshold: float, device: str = "cpu", threads: int = 0) -> Finder:
-    """`weights`: a model file, .onnx or .safetensors.
+def open_finder(
+    weights: str | Path, threshold: float, device: str = "cpu", threads: int = 0, precision: str = "auto"
+) -> Finder:
+    """`weights`: a model file, .onnx, which is run as it is, or .safetensors.
 
     Raises FileNotFoundError, and ValueError for a file that is no finder or a device that this machine lacks.
     """
-    return Finder(open_runtime(weights, device=device, threads=threads), threshold)
+    if Path(weights).suffix != ".safetensors":
+        precision = "auto"
+    return Finder(open_runtime(weights, device=device, threads=threads, precision=precision), threshold)
