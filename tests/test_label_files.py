@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.exports import EXPORTS, studio_export
 from tests.support.label_sets import first, write_set
-from tests.test_train import SMALL
+from tests.support.small_training import SMALL
 from unipose.bench import main as bench
 from unipose.calibrate import main as calibrate
 from unipose.datasets.synthetic.images import draw_sample

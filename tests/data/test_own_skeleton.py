@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 
 from serve.app import create_app
 from serve.settings import Settings
-from tests.test_train import SMALL
+from tests.support.small_training import SMALL
 from unipose.core.skeleton import SKELETONS
 from unipose.datasets.synthetic.images import draw_sample
 from unipose.export import main as export
