@@ -6,7 +6,6 @@ from dataclasses import replace
 import cv2
 import pytest
 import torch
-from rich.console import Console
 
 from tests.support.small_training import SMALL, arguments
 from unipose.datasets.synthetic.images import draw_sample
@@ -23,7 +22,7 @@ def test_a_small_network_can_learn_a_few_images_by_heart(sample, tmp_path):
     few = ["augment.scale=[1, 1]", "augment.rotation=0", "augment.shift=0", "augment.flip=0", "augment.appearance=0",
            "train.lr=3e-3", "train.ema_decay=0", "train.epochs=60"]  # fmt: skip
     config = read_config(None, arguments(sample, tmp_path, *few), SAMPLE_CONFIG)
-    [training], _ = read_data(config.data, tmp_path, Console(quiet=True))
+    [training], _ = read_data(config.data, tmp_path, None)  # type: ignore[arg-type]
     eight = replace(training, records=training.records[:8])
     run = build_run(config, [eight], eight, torch.device("cpu"))
     seen: list[float] = []

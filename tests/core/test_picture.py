@@ -30,12 +30,12 @@ def test_pixels_lie_where_the_image_has_them(width, height, orientation, coarse)
     """A point of the image, taken to coarse pixels, shows what it shows in the image: sides need be no multiples."""
     data = jpeg(width, height, orientation)
     image, picture = read_image(data), Picture(open_image(data))
-    pixels, to_image = picture.look(coarse)
+    pixels, to_pixels = picture.look(coarse)
     assert picture.image_wh == (image.shape[1], image.shape[0])
-    assert 1 / max(coarse, 1) <= 1 / to_image.zoom <= min(1, 2 / coarse)
-    reach = (round(to_image.zoom) - 1) / 2
+    assert 1 / max(coarse, 1) <= to_pixels.zoom <= min(1, 2 / coarse)
+    reach = (round(1 / to_pixels.zoom) - 1) / 2
     for u, v in [(1, 2), (3, 2), (5, 4)]:
-        x, y = to_image([u, v])
+        x, y = to_pixels.inverse()([u, v])
         left, top, right, bottom = (round(edge) for edge in (x - reach, y - reach, x + reach + 1, y + reach + 1))
         assert np.abs(image[top:bottom, left:right].mean(axis=(0, 1)) - pixels[v, u]).max() <= 12
 

@@ -15,6 +15,9 @@ from unipose.core.boxes import Detections
 from unipose.core.draw import draw_poses
 from unipose.core.image import DamagedImage
 from unipose.core.model_spec import PersonScore
+from unipose.core.pose import Pose
+from unipose.inference.crop_box import crop_box
+from unipose.inference.loading import load
 from unipose.inference.predictor import Predictor
 from unipose.inference.recurrent import RecurrentPredictor
 from unipose.tracking.pose_tracker import PoseTracker
@@ -216,6 +219,14 @@ def test_of_a_list_the_damaged_image_is_named(ramp_reader, kind, boxes):
         Predictor(ramp_reader)([whole] * 17 + [whole[: len(whole) // 2]], [None] * 17 + [boxes])
 
 
+@pytest.mark.parametrize("device", [0, None, [0]])
+def test_a_device_is_named(device):
+    with pytest.raises(
+        ValueError, match=re.escape(f"a device is cpu, cuda, or one of several as cuda:0; got {device!r}")
+    ):
+        load(device=device)
+
+
 @pytest.mark.parametrize(
     "boxes", [np.zeros((2, 1, 4)), [5, 6, 70, 80, 9], [[5, 6, 7]], [[5, 6], [7, 8, 9, 10]], "ab", 5]
 )
@@ -239,6 +250,23 @@ def test_what_is_no_image_is_refused_by_all_that_take_one(ramp_reader, image, ca
         with pytest.raises(ValueError, match=re.escape(came)) as refused:
             take()
         assert advice in str(refused.value)
+
+
+PAD = 0.15 * 24  # of the taller side of the two sure keypoints' pixels, 10 x 24
+
+
+@pytest.mark.parametrize(
+    ("score", "expected"),
+    [
+        ([0.9, 0.9, 0.05], [10 - PAD, 10 - PAD, 20 + PAD, 34 + PAD]),
+        ([0.9, 0.05, 0.05], [0, 0, 50, 36]),  # one sure keypoint says nothing: the old box stays
+    ],
+)
+def test_crop_box(score, expected):
+    pose = Pose(np.array([[10.0, 10], [19, 33], [12, 20]]), np.array(score), np.array([0.0, 0, 50, 36]))
+    assert crop_box(pose, (50, 40)) == pytest.approx(expected)
+    shallow = crop_box(pose, (22, 36))
+    assert shallow == pytest.approx(np.minimum(expected, [22, 36, 22, 36]) if score[1] > 0.5 else expected)
 
 
 @dataclass

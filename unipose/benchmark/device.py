@@ -24,7 +24,6 @@ from unipose.inference.predictor import Predictor
 from unipose.modeling.checkpoint import deployed
 from unipose.modeling.flops import count_macs
 from unipose.modeling.folding import fold_norms
-from unipose.runtime.cuda_graph import recorded
 from unipose.runtime.engines import Torch
 from unipose.training.build import build_run
 from unipose.training.config import Config
@@ -82,13 +81,15 @@ def measure_device(
         times = 1 + 4 * config.train.batch_size // DRAWN
         config = replace(config, data=replace(config.data, train=(train,) * times))
     training, _ = read_data(config.data, folder, Console(quiet=True))
+    ordinary, resident = (replace(config, data=replace(config.data, resident=place)) for place in ("none", "gpu"))
+    runs = {"none": build_run(ordinary, training, None, device)}
+    if not compiled:
+        runs["gpu"] = build_run(resident, training, None, device)
+    run = runs["none"]
+    network, spec = fold_norms(deployed(deepcopy(run.trainer.unwrapped), run.spec)), run.spec
     dtype = autocast_dtype(config.train.precision, device)
     if dtype is torch.float16:
         raise ValueError("a device is measured in fp32 or bf16: set train.precision to one of them")
-    ordinary, resident = (replace(config, data=replace(config.data, resident=place)) for place in ("none", "gpu"))
-    run = build_run(ordinary, training, None, device)
-    trained = {} if compiled else {"none": run, "gpu": build_run(resident, training, None, device)}
-    network, spec = fold_norms(deployed(deepcopy(run.trainer.unwrapped), run.spec)), run.spec
     precision = next(name for name, its in PRECISIONS.items() if its is dtype)
     flops = 2 * count_macs(network, spec.input_wh)[0]
 
@@ -103,6 +104,7 @@ def measure_device(
         measures["pictures to poses", batch] = partial(timed, batch, _poses(runtime, batch))
     size = config.train.batch_size
     steps = 12 if device.type == "cuda" else 2
+    trained = {} if compiled else runs
     for place, one in trained.items():
         for name, what in (("loader", loading_rate), ("training step", step_rate), ("training", training_rate)):
             measures[_named(name, place), size] = partial(what, one, steps)
@@ -178,10 +180,23 @@ class Forward:
         def call() -> object:
             return self._module(images)
 
-        if self._device.type == "cpu" or self._compiled:
-            return call
-        with torch.cuda.device(self._device):  # as the runtime does it: one by one the kernels would wait for the host
-            return recorded(call, torch.cuda.Stream(self._device))  # type: ignore[no-untyped-call]
+        return self._graphed(call) if self._device.type == "cuda" and not self._compiled else call
+
+    def _graphed(self, call: Callable[[], object]) -> Callable[[], object]:
+        """Launched at once, as the runtime is: one by one the kernels of a small batch would wait for the host."""
+        graph, stream = torch.cuda.CUDAGraph(), torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
+        with torch.cuda.device(self._device):
+            with torch.cuda.stream(stream):
+                for _ in range(3):
+                    call()
+            with torch.cuda.graph(graph, stream=stream):
+                kept = call()
+
+        def replay() -> object:
+            graph.replay()
+            return kept
+
+        return replay
 
 
 def _poses(runtime: Torch, batch: int) -> Callable[[], object]:

@@ -24,7 +24,6 @@ class Picture:
         self._source = source
         self._shrink = 1
         self._pixels = None if isinstance(source, OpenImage) else source
-        self._to_image = Affine.identity()
 
     @property
     def image_wh(self) -> tuple[int, int]:
@@ -46,28 +45,22 @@ class Picture:
         return self.look(1)[0]
 
     def look(self, coarse: float) -> tuple[RGB, Affine]:
-        """Pixels of which each is at most `coarse` of the image's across and down, and the affine from them to it."""
+        """Pixels of which each is at most `coarse` of the image's across and down, and the affine from it to them."""
         shrink = next(step for step in SHRINKS if step <= max(1, coarse))
         if self._pixels is None or shrink < self._shrink:
             self._pixels = self._decode(shrink)
-        return self._pixels, self._to_image
+            self._shrink = 1 if self._pixels.shape[1::-1] == self.image_wh else shrink
+        return self._pixels, self._to_pixels(self._pixels)
 
     def warp(self, affine: Affine, size_wh: tuple[int, int]) -> RGB:
         """`core.image.warp` of the image."""
-        pixels, to_image = self.look(1 / affine.zoom)
-        return warp(pixels, affine @ to_image, size_wh)
+        pixels, to_pixels = self.look(1 / affine.zoom)
+        return warp(pixels, affine @ to_pixels.inverse(), size_wh)
 
     def _decode(self, shrink: int) -> RGB:
-        """Of a mirrored side that is no multiple of the step, incomplete pixels come first."""
         assert isinstance(self._source, OpenImage)  # pixels are never too coarse
         with self._timed():
-            pixels = self._source.decode(shrink)
-        (width, height), orientation = self.image_wh, self._source.orientation
-        self._shrink = step = 1 if pixels.shape[1::-1] == (width, height) else shrink
-        left = step * pixels.shape[1] - width if orientation in MIRRORED else 0
-        top = step * pixels.shape[0] - height if orientation in UPSIDE_DOWN else 0
-        self._to_image = Affine.translate(-left, -top) @ Affine.scale(step, step)
-        return pixels
+            return self._source.decode(shrink)
 
     @contextmanager
     def _timed(self) -> Iterator[None]:
@@ -76,3 +69,15 @@ class Picture:
             yield
         finally:
             self.seconds += perf_counter() - began
+
+    def _to_pixels(self, pixels: RGB) -> Affine:
+        """The affine from the image to `pixels`. Of a mirrored side that is no multiple of the step, incomplete pixels
+        come first.
+        """
+        if self._shrink == 1:
+            return Affine.identity()
+        assert isinstance(self._source, OpenImage)
+        (width, height), step, orientation = self.image_wh, self._shrink, self._source.orientation
+        left = step * pixels.shape[1] - width if orientation in MIRRORED else 0
+        top = step * pixels.shape[0] - height if orientation in UPSIDE_DOWN else 0
+        return Affine.scale(1 / step, 1 / step) @ Affine.translate(left, top)

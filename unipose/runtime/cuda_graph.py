@@ -4,12 +4,10 @@ import queue
 import threading
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-T = TypeVar("T")
 Tensors = tuple[Tensor, ...]
 
 LARGEST = {"cuda": 256}  # a batch that is not split, elsewhere 32
@@ -81,12 +79,8 @@ class _Lane:
         with torch.cuda.device(self._device) if self._cuda else nullcontext():  # a recording waits for the current one
             host = tuple(torch.zeros(size, *t.shape[1:], dtype=t.dtype, pin_memory=self._cuda) for t in inputs)
             buffers = tuple(t.to(self._device) for t in host)
-
-            def forward() -> Tensors:
-                outputs: Tensors = self._module(*buffers)
-                return outputs
-
-            self._by_size[size] = host, buffers, recorded(forward, self._stream, self._pool) if self._cuda else forward
+            forward = self._recorded(buffers) if self._cuda else lambda: self._module(*buffers)
+        self._by_size[size] = host, buffers, forward
 
     def run(self, size: int, inputs: Tensors) -> Tensors:
         count = len(inputs[0])
@@ -105,18 +99,16 @@ class _Lane:
                 done.synchronize()
         return outputs
 
+    def _recorded(self, buffers: Tensors) -> Callable[[], Tensors]:
+        with torch.cuda.stream(self._stream):
+            for _ in range(3):  # cuDNN and cuBLAS choose their kernels before the recording
+                self._module(*buffers)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"):
+            outputs: Tensors = self._module(*buffers)
 
-def recorded(call: Callable[[], T], stream: Any, pool: Any = None) -> Callable[[], T]:
-    """A call on the current GPU, whose kernels are from now on launched all at once: it returns the same tensors."""
-    with torch.cuda.stream(stream):
-        for _ in range(3):  # cuDNN and cuBLAS choose their kernels before the recording
-            call()
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph, pool=pool, stream=stream, capture_error_mode="thread_local"):
-        outputs = call()
+        def replay() -> Tensors:
+            graph.replay()
+            return outputs
 
-    def replay() -> T:
-        graph.replay()
-        return outputs
-
-    return replay
+        return replay

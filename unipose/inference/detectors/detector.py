@@ -61,12 +61,12 @@ def detect(detector: Detector, picture: Picture) -> Detections:
     coarse = 1.0
     if detector.input_wh is not None:
         coarse = min(width / detector.input_wh[0], height / detector.input_wh[1], max(width, height) / LONGEST)
-    pixels, to_image = picture.look(coarse)
+    pixels, to_pixels = picture.look(coarse)
     found = detector.detect(pixels)
     if pixels.shape[:2] == (height, width):
         return found
     edges = found.boxes_xyxy.reshape(-1, 2, 2) - 0.5  # as points, which are at pixel centres
-    boxes = (to_image(edges) + 0.5).reshape(-1, 4).clip(0, [width, height, width, height])
+    boxes = (to_pixels.inverse()(edges) + 0.5).reshape(-1, 4).clip(0, [width, height, width, height])
     return Detections(boxes, found.scores)
 
 
